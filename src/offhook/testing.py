@@ -1,0 +1,1 @@
+"""The pytest plugin of Offhook: fixtures that start the platform and drive its virtual phones."""

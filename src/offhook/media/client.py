@@ -1,0 +1,218 @@
+"""The media worker as voice sees it: an asyncio client of one worker's control socket.
+
+Commands that need no answer are plain calls that never block: they are written in order, so a Play right after a SetRemote is heard right
+after it. Events arrive through one callback, on the loop, in the order the worker sent them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from offhook.bus.ipc import Frames, encode
+from offhook.media import protocol
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 5.0
+"""A worker answers within a tick; one that takes longer is stuck or dead."""
+
+
+class MediaError(Exception):
+    """The worker refused (no port), did not answer, or is gone."""
+
+
+class MediaClient:
+    """A connection to one media worker. Legs opened on it are closed by the worker when it ends."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        on_event: Callable[[protocol.Event], None],
+        on_lost: Callable[[], None],
+        first_channel: int,
+    ) -> None:
+        self._writer = writer
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._answers: dict[tuple[str, int], asyncio.Future[protocol.Event]] = {}
+        self._last_leg = 0
+        self._last_play = 0
+        self._last_channel = first_channel
+        self._lost = False
+        self._reading = asyncio.create_task(self._read(reader))
+
+    @classmethod
+    async def connect(
+        cls,
+        path: str,
+        on_event: Callable[[protocol.Event], None],
+        on_lost: Callable[[], None],
+        *,
+        first_channel: int = 0,
+    ) -> MediaClient:
+        """Connect to the worker that listens at `path`.
+
+        on_event gets PlayStarted, PlayFinished, Digit, FirstPacket and RtpTimeout. It must not raise.
+        on_lost is called once when the worker is gone; every leg is then lost, and a new client has to be connected.
+        first_channel: taps and feeds are numbered from here; voice gives each client a range of its own, since streams sees them all.
+        Raises OSError when no worker listens.
+        """
+        reader, writer = await asyncio.open_unix_connection(path)
+        return cls(reader, writer, on_event, on_lost, first_channel)
+
+    @property
+    def connected(self) -> bool:
+        return not self._lost
+
+    async def close(self) -> None:
+        """End the connection, and with it all its legs."""
+        self._writer.close()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    # Legs
+
+    async def open_leg(self, host: str = "", *, rtp_timeout: float = 30.0) -> protocol.LegOpened:
+        """A new leg: its number, and the address to offer in SDP. Raises MediaError."""
+        self._last_leg += 1
+        event = await self._ask(
+            protocol.OpenLeg(self._last_leg, host, rtp_timeout), ("opened", self._last_leg)
+        )
+        if isinstance(event, protocol.LegOpened):
+            return event
+        reason = event.reason if isinstance(event, protocol.LegFailed) else "unexpected answer"
+        raise MediaError(reason)
+
+    def set_remote(
+        self,
+        leg: int,
+        host: str,
+        port: int,
+        codec: protocol.Codec,
+        payload_type: int,
+        dtmf_payload_type: int | None = None,
+        *,
+        send: bool = True,
+        receive: bool = True,
+    ) -> None:
+        """Tell what SDP negotiated; again whenever it changes. See `protocol.SetRemote`."""
+        self._send(
+            protocol.SetRemote(leg, host, port, codec, payload_type, dtmf_payload_type, send, receive)
+        )
+
+    async def close_leg(self, leg: int) -> protocol.Counters:
+        """Close a leg; what passed through it. Raises MediaError when the worker is gone or does not know the leg."""
+        return _counters(await self._ask(protocol.CloseLeg(leg), ("closed", leg)))
+
+    async def stats(self, leg: int) -> protocol.Counters:
+        """What passed through a leg until now. Raises MediaError."""
+        return _counters(await self._ask(protocol.GetStats(leg), ("stats", leg)))
+
+    # Playing
+
+    def play(self, leg: int, items: Sequence[protocol.Item], *, loop: int = 1, more: bool = False) -> int:
+        """Play to a leg; the number by which PlayStarted and PlayFinished will name it. See `protocol.Play`."""
+        self._last_play += 1
+        self._send(protocol.Play(leg, self._last_play, tuple(items), loop, more))
+        return self._last_play
+
+    def extend_play(self, leg: int, play: int, items: Sequence[protocol.Item], *, more: bool = False) -> None:
+        """Append to a play that was begun with `more`."""
+        self._send(protocol.ExtendPlay(leg, play, tuple(items), more))
+
+    def stop_play(self, leg: int, play: int) -> None:
+        """End a play now; PlayFinished follows."""
+        self._send(protocol.StopPlay(leg, play))
+
+    def new_feed(self) -> int:
+        """A number for a feed that streams will push and a `Live` item will play."""
+        self._last_channel += 1
+        return self._last_channel
+
+    # Listening
+
+    def tap(self, leg: int, source: protocol.TapSource) -> int:
+        """Have streams hear a leg; the channel number under which it does."""
+        self._last_channel += 1
+        self._send(protocol.Tap(leg, self._last_channel, source))
+        return self._last_channel
+
+    def untap(self, tap: int) -> None:
+        self._send(protocol.Untap(tap))
+
+    # Bridging
+
+    def bridge(self, a: int, b: int, *, detect_inband: bool = False) -> None:
+        """Let two legs hear each other. See `protocol.Bridge`."""
+        self._send(protocol.Bridge(a, b, detect_inband))
+
+    def unbridge(self, leg: int) -> None:
+        self._send(protocol.Unbridge(leg))
+
+    # The connection
+
+    def _send(self, command: protocol.Command) -> None:
+        """Write a command; dropped when the worker is gone, of which on_lost tells."""
+        if not self._lost:
+            self._writer.write(encode(command))
+
+    async def _ask(self, command: protocol.Command, key: tuple[str, int]) -> protocol.Event:
+        """Send a command and wait for its answer."""
+        if self._lost:
+            raise MediaError("the media worker is gone")
+        answer: asyncio.Future[protocol.Event] = asyncio.get_running_loop().create_future()
+        self._answers[key] = answer
+        self._send(command)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise MediaError("the media worker does not answer") from None
+        finally:
+            self._answers.pop(key, None)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Hand out events until the connection ends."""
+        frames: Frames[protocol.Event] = Frames(protocol.Event)
+        try:
+            while data := await reader.read(65536):
+                for event in frames.feed(data):
+                    self._dispatch(event)
+        except (OSError, ValueError) as error:
+            logger.error("media worker connection failed: %s", error)
+        finally:
+            self._end()
+
+    def _dispatch(self, event: protocol.Event) -> None:
+        """Give an answer to who asked, and any other event to the owner."""
+        kind = _ANSWERS.get(type(event))
+        if kind is None:
+            self._on_event(event)
+        elif answer := self._answers.get((kind, event.leg)):
+            answer.set_result(event)
+
+    def _end(self) -> None:
+        """The worker is gone: fail what waits, and say so once."""
+        self._lost = True
+        self._writer.close()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(MediaError("the media worker is gone"))
+        self._on_lost()
+
+
+_ANSWERS: dict[type, str] = {
+    protocol.LegOpened: "opened",
+    protocol.LegFailed: "opened",
+    protocol.LegClosed: "closed",
+    protocol.LegStats: "stats",
+}
+
+
+def _counters(event: protocol.Event) -> protocol.Counters:
+    """The counters in an answer."""
+    if isinstance(event, (protocol.LegClosed, protocol.LegStats)):
+        return event.stats
+    raise MediaError("unexpected answer")

@@ -1,0 +1,288 @@
+"""What voice and a media worker say to each other on the worker's private Unix socket.
+
+Messages are msgspec arrays in the frames of `offhook.bus.ipc`. Voice sends commands, the worker sends events. A leg is one RTP session with
+one peer, named by a number that voice chooses and does not reuse while the leg is open. Plays, taps and feeds are numbers chosen by voice
+too. Commands take effect in the order they are sent; a command for a leg that is not open is ignored, since the leg may have just ended.
+
+Closing the connection closes every leg that was opened on it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Codec = Literal["PCMU", "PCMA"]
+TapSource = Literal["received", "sent"]
+DigitSource = Literal["rfc4733", "inband"]
+
+
+class _Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """A message is an array: its name, then its fields in order; fields with defaults may be missing at the end."""
+
+
+# What can be played
+
+
+class AudioFile(_Message):
+    """A file of raw 16-bit little-endian samples, 8 kHz, mono. It must not be changed once named here; it may be unlinked."""
+
+    path: str
+
+
+class Tone(_Message):
+    """A sum of sine waves (1 to 4, in Hz), each at -13 dBm0 or so."""
+
+    hz: tuple[float, ...]
+    milliseconds: int
+
+
+class Silence(_Message):
+    milliseconds: int
+
+
+class Digits(_Message):
+    """DTMF: `0-9 * # A-D`, `w` waits half a second, `W` a second. RFC 4733 events when negotiated, else in-band tones."""
+
+    text: str
+
+
+class Live(_Message):
+    """Audio that streams pushes on the audio socket as channel `feed`; silent while none has come; ends with the feed."""
+
+    feed: int
+
+
+Item = AudioFile | Tone | Silence | Digits | Live
+
+
+# Commands
+
+
+class OpenLeg(_Message):
+    """Bind an RTP/RTCP port pair. Answered by LegOpened or LegFailed.
+
+    host: the local address to bind and to name in SDP; empty for the worker's default.
+    rtp_timeout: seconds of silence from the peer until RtpTimeout; 0 for never.
+    """
+
+    leg: int
+    host: str = ""
+    rtp_timeout: float = 30.0
+
+
+class SetRemote(_Message):
+    """What SDP negotiated; sent again on every change. Packets are sent from now on when `send`, and heard when `receive`.
+
+    host, port: where the peer said that it receives. Where its packets really come from is learnt anew (symmetric RTP) whenever the
+    address changes here, and only then.
+    dtmf_payload_type: of telephone-event/8000, None when not negotiated.
+    """
+
+    leg: int
+    host: str
+    port: int
+    codec: Codec
+    payload_type: int
+    dtmf_payload_type: int | None = None
+    send: bool = True
+    receive: bool = True
+
+
+class Play(_Message):
+    """Play `items` one after the other, the whole list `loop` times (0: until stopped).
+
+    Plays of one leg run in the order they were given, without a gap. With `more`, the play does not finish at the end of its items but is
+    silent until ExtendPlay brings others; a play that loops has all its items from the start.
+    """
+
+    leg: int
+    play: int
+    items: tuple[Item, ...]
+    loop: int = 1
+    more: bool = False
+
+
+class ExtendPlay(_Message):
+    """Append items to a play begun with `more`. The last one has `more=False`, and may have no items."""
+
+    leg: int
+    play: int
+    items: tuple[Item, ...]
+    more: bool = False
+
+
+class StopPlay(_Message):
+    """End a play now, or drop it if its turn has not come. PlayFinished follows with reason "stopped"."""
+
+    leg: int
+    play: int
+
+
+class Tap(_Message):
+    """Send what the leg receives (decoded, concealed, de-jittered) or is sent to streams as channel `tap`: a frame every tick."""
+
+    leg: int
+    tap: int
+    source: TapSource
+
+
+class Untap(_Message):
+    """End a tap: its channel ends on the audio socket after the frames already heard. A leg's taps end with it."""
+
+    tap: int
+
+
+class Bridge(_Message):
+    """Let two legs hear each other. Each leg has at most one partner; a former bridge of either ends.
+
+    detect_inband: digits sent as tones have to be heard too (hangupOnStar where telephone-event was not negotiated). Telephone
+    events are always heard. What is played to a bridged leg is mixed with what its partner says.
+    """
+
+    a: int
+    b: int
+    detect_inband: bool = False
+
+
+class Unbridge(_Message):
+    """End the bridge of this leg, if it has one."""
+
+    leg: int
+
+
+class CloseLeg(_Message):
+    """Answered by LegClosed. The ports rest a while before another leg gets them."""
+
+    leg: int
+
+
+class GetStats(_Message):
+    """Answered by LegStats."""
+
+    leg: int
+
+
+Command = (
+    OpenLeg
+    | SetRemote
+    | Play
+    | ExtendPlay
+    | StopPlay
+    | Tap
+    | Untap
+    | Bridge
+    | Unbridge
+    | CloseLeg
+    | GetStats
+)
+
+
+# Events
+
+
+class LegOpened(_Message):
+    leg: int
+    host: str
+    port: int
+
+
+class LegFailed(_Message):
+    """The leg could not be opened: no free port, or the address is not ours."""
+
+    leg: int
+    reason: str
+
+
+class Counters(_Message):
+    """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3 and A.8.
+
+    lost: packets that never came. late: came after their time to be played. discarded: not played for other reasons: late, twice,
+    malformed, unknown payload, or from a strange source. concealed: frames of 20 ms made up.
+    delay_ms: the jitter buffer's depth now; 0 for a relayed leg. rtt_ms, remote_lost, remote_jitter_ms: by the peer's RTCP; None without.
+    remote_host, remote_port: where packets are sent.
+    """
+
+    packets_sent: int
+    bytes_sent: int
+    packets_received: int
+    bytes_received: int
+    lost: int
+    jitter_ms: float
+    concealed: int
+    discarded: int
+    late: int
+    delay_ms: float
+    rtt_ms: float | None
+    remote_lost: int | None
+    remote_jitter_ms: float | None
+    remote_host: str
+    remote_port: int
+    codec: str
+    seconds: float
+
+
+class LegClosed(_Message):
+    leg: int
+    stats: Counters
+
+
+class LegStats(_Message):
+    leg: int
+    stats: Counters
+
+
+class PlayStarted(_Message):
+    """The first packet of a play has left. delay_ms: since the worker read the Play, or since the play before it finished, if later."""
+
+    leg: int
+    play: int
+    delay_ms: float
+
+
+class PlayFinished(_Message):
+    """A play is over: "finished" when its last packet has left, "stopped", "failed" (`detail`: why), or "closed" with its leg."""
+
+    leg: int
+    play: int
+    reason: Literal["finished", "stopped", "failed", "closed"]
+    milliseconds: int
+    """How much of it was sent."""
+    detail: str = ""
+
+
+class Digit(_Message):
+    """The peer pressed a key: reported once, when it is recognised (events: at their first packet; tones: after 40 ms)."""
+
+    leg: int
+    digit: str
+    source: DigitSource
+
+
+class FirstPacket(_Message):
+    """The first good RTP packet of the peer came, from this address."""
+
+    leg: int
+    host: str
+    port: int
+
+
+class RtpTimeout(_Message):
+    """The peer, which should be sending, has been silent for so long. Said once for each silence."""
+
+    leg: int
+    silent_seconds: float
+
+
+Event = (
+    LegOpened
+    | LegFailed
+    | LegClosed
+    | LegStats
+    | PlayStarted
+    | PlayFinished
+    | Digit
+    | FirstPacket
+    | RtpTimeout
+)

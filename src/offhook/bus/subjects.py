@@ -1,0 +1,61 @@
+"""The names of what goes over NATS, in one place.
+
+| subject | kind | payload |
+|---|---|---|
+| `work.calls`, `work.messages` | JetStream work queue | JSON `WorkItem`: outbox row and resource |
+| `wake.callbacks` | plain | empty: callbacks wait in the outbox |
+| `voice.NODE.calls` | request/reply | JSON, api to the voice node that leases a call |
+| `events.ACCOUNT.SID` | plain | JSON of a timeline entry |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+STREAM: Final = "WORK"
+STREAM_SUBJECTS: Final = ("work.>",)
+
+WORK_CALLS: Final = "work.calls"
+WORK_MESSAGES: Final = "work.messages"
+WAKE_CALLBACKS: Final = "wake.callbacks"
+
+
+class WorkItem(msgspec.Struct, frozen=True):
+    """What a message of a work queue says: which outbox row asks for work on which resource.
+
+    It is a hint; the rows are the truth. A consumer claims the resource in PostgreSQL, then acknowledges.
+    """
+
+    id: int
+    sid: str
+
+
+def encode_work(outbox_id: int, sid: str) -> bytes:
+    """The payload of `work.calls` and `work.messages`."""
+    return msgspec.json.encode(WorkItem(outbox_id, sid))
+
+
+def decode_work(payload: bytes) -> WorkItem:
+    """Read the payload of `work.calls` and `work.messages`.
+
+    Raises:
+        msgspec.MsgspecError: it is not one.
+    """
+    return msgspec.json.decode(payload, type=WorkItem)
+
+
+def voice_calls(node: str) -> str:
+    """Where a voice node takes changes to its live calls."""
+    return f"voice.{token(node)}.calls"
+
+
+def events(account_sid: str, sid: str) -> str:
+    """Where the timeline of a resource is heard live; `events.ACCOUNT.*` hears all of an account."""
+    return f"events.{token(account_sid)}.{token(sid)}"
+
+
+def token(text: str) -> str:
+    """`text` as one token of a subject: what NATS gives a meaning to is replaced."""
+    return "".join("_" if character in ".*> \t\r\n" else character for character in text) or "_"

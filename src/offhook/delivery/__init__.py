@@ -1,0 +1,1 @@
+"""Requests to customers' servers: the guarded HTTP client, and callbacks delivered from the outbox."""

@@ -1,0 +1,411 @@
+"""The one HTTP client of the platform: requests to customers' servers, guarded, signed, limited and timed.
+
+Used for TwiML (voice, messaging), status callbacks (the dispatcher) and audio files (streams). What it does
+besides HTTP: checks each address at connect time (`offhook.delivery.guard`), signs every hop
+(`offhook.webhook.signature`), turns a URL's userinfo into Basic authentication (RFC 7617), follows redirects
+as browsers do (RFC 9110 §15.4), keeps cookies per jar key, serves ``twimlets.com`` from the platform's own
+twimlets, and turns whatever goes wrong into a notification code. It does not judge a response's status or
+content.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+import aiohttp
+from aiohttp import BasicAuth, ClientTimeout, TCPConnector, TraceConfig
+from multidict import CIMultiDict
+from yarl import URL
+
+from offhook.delivery import failures
+from offhook.delivery.body import BodyTooLargeError, BodyUnreadableError, read_body
+from offhook.delivery.cookies import CookieShelf
+from offhook.delivery.failures import FetchError
+from offhook.delivery.guard import Guard
+from offhook.delivery.overrides import InvalidRetryPolicyError, Overrides, read_overrides
+from offhook.webhook.signature import sign
+
+__all__ = ["FetchError", "FetchRequest", "FetchResponse", "WebhookClient", "without_credentials"]
+
+TWIML_MAX_BYTES = 65536
+_USER_AGENT = "TwilioProxy/1.1"
+_TWIMLETS_HOSTS = frozenset({"twimlets.com", "www.twimlets.com"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_URL_LENGTH = 16384
+_CONNECTIONS = 2000
+_CONNECTIONS_PER_HOST = 400
+# Everything RFC 3986 lets stand in a URL, so that a well-formed URL is signed and sent exactly as it was
+# given.
+_URL_SAFE = "%/:=&?~#+!$,;'@()*[]"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """One request.
+
+    Attributes:
+        url: http or https; userinfo becomes Basic authentication; the fragment may hold connection overrides.
+        method: ``POST`` (params as a form) or ``GET`` (params merged into the query).
+        params: parameters in order.
+        auth_token: signs the request when given.
+        headers: more request headers.
+        timeout: seconds for everything: retries, redirects and the whole body.
+        connect_timeout: seconds for name resolution, TCP and TLS of one hop.
+        max_bytes: limit of the decompressed body; 11750 beyond it.
+        max_redirects: 11215 beyond it.
+        cookies: the key of the cookie jar to use; None for no cookies.
+        idempotency_token: I-Twilio-Idempotency-Token; made up when None, the same on every retry.
+    """
+
+    url: str
+    method: str = "POST"
+    params: Sequence[tuple[str, str]] = ()
+    auth_token: str | None = None
+    headers: Sequence[tuple[str, str]] = ()
+    timeout: float = 15.0
+    connect_timeout: float = 5.0
+    max_bytes: int = TWIML_MAX_BYTES
+    max_redirects: int = 10
+    cookies: str | None = None
+    idempotency_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResponse:
+    """An answer of any status.
+
+    Attributes:
+        headers: the last hop's; repeated ones joined by a comma, names in lower case.
+        content_type: as sent, with its parameters; None when absent.
+        url: of the last hop, against which relative URLs resolve. Keeps the credentials of the request's URL
+            (the next relative URL needs them): show `without_credentials(url)`.
+        elapsed_ms: of all of it.
+    """
+
+    status: int
+    headers: dict[str, str]
+    content_type: str | None
+    body: bytes
+    url: str
+    elapsed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """One request on the wire."""
+
+    method: str
+    url: str
+    params: Sequence[tuple[str, str]]
+    userinfo: str
+
+
+class WebhookClient:
+    """A session; made and used inside one event loop, safe for any number of concurrent fetches."""
+
+    def __init__(self, guard: Guard, public_url: str) -> None:
+        """Args:
+        guard: decides which addresses may be connected to.
+        public_url: the platform's own URL, whose ``/twimlets`` stands in for twimlets.com.
+        """
+        self._guard = guard
+        self._public_url = public_url.rstrip("/")
+        self._cookies = CookieShelf()
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def for_platform(cls, allow_nets: Sequence[str], loopback_only: bool, public_url: str) -> Self:
+        """The client of a role, from its settings."""
+        return cls(Guard.for_platform(allow_nets, loopback_only, public_url), public_url)
+
+    async def close(self) -> None:
+        """Close all connections; fetches in progress fail."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def fetch(self, request: FetchRequest) -> FetchResponse:
+        """Make a request, with redirects and retries, and read all of its answer.
+
+        A request that failed to connect is retried once (or as the URL's fragment says). A status is never an
+        error.
+
+        Raises:
+            FetchError: no complete answer came; its code says why.
+        """
+        started = time.monotonic()
+        request, overrides = _apply_overrides(request)
+        if request.idempotency_token is None:
+            request = replace(request, idempotency_token=str(uuid.uuid4()))
+        deadline = started + overrides.total_timeout
+        attempt = 0
+        while True:
+            try:
+                response = await self._follow(request, overrides, started, deadline)
+                if attempt >= overrides.retries or f"{response.status // 100}xx" not in overrides.retry_on:
+                    return response
+            except FetchError as error:
+                if (
+                    attempt >= overrides.retries
+                    or error.kind not in overrides.retry_on
+                    or time.monotonic() >= deadline
+                ):
+                    raise
+            attempt += 1
+
+    async def _follow(
+        self, request: FetchRequest, overrides: Overrides, started: float, deadline: float
+    ) -> FetchResponse:
+        hop = _first_hop(request)
+        for _ in range(request.max_redirects + 1):
+            connection: dict[str, bool] = {}
+            try:
+                result = await self._exchange(request, hop, overrides, deadline, connection)
+            except (
+                aiohttp.ClientError,
+                OSError,
+                ValueError,
+                BodyTooLargeError,
+                BodyUnreadableError,
+            ) as error:
+                raise _failure(error, request, hop, started, "reused" in connection) from error
+            if isinstance(result, _Hop):
+                hop = result
+                continue
+            return replace(result, elapsed_ms=_milliseconds(started))
+        raise FetchError(
+            failures.TOO_MANY_REDIRECTS,
+            f"more than {request.max_redirects} redirects",
+            url=without_credentials(hop.url),
+            elapsed_ms=_milliseconds(started),
+        )
+
+    async def _exchange(
+        self,
+        request: FetchRequest,
+        hop: _Hop,
+        overrides: Overrides,
+        deadline: float,
+        connection: dict[str, bool],
+    ) -> FetchResponse | _Hop:
+        """One request and its answer, or the hop that the answer redirects to."""
+        url = URL(self._served_from(hop.url), encoded=True)
+        timeout = ClientTimeout(
+            total=max(0.001, deadline - time.monotonic()),
+            connect=overrides.connect_timeout,
+            sock_read=overrides.read_timeout,
+        )
+        form = urlencode(hop.params).encode() if hop.method == "POST" else None
+        async with self._open_session().request(
+            hop.method,
+            url,
+            data=form,
+            headers=self._headers(request, hop, url),
+            auth=_basic_auth(hop.userinfo),
+            allow_redirects=False,
+            timeout=timeout,
+            trace_request_ctx=connection,
+        ) as response:
+            if request.cookies is not None:
+                self._cookies.store(request.cookies, response.cookies, url, time.monotonic())
+            location = response.headers.get("Location")
+            if response.status in _REDIRECTS and location:
+                return _next_hop(hop, response.status, location)
+            body = await read_body(response, request.max_bytes)
+            return FetchResponse(
+                status=response.status,
+                headers=_joined(response.headers),
+                content_type=response.headers.get("Content-Type"),
+                body=body,
+                url=_with_userinfo(hop.url, hop.userinfo),
+                elapsed_ms=0,
+            )
+
+    def _headers(self, request: FetchRequest, hop: _Hop, url: URL) -> CIMultiDict[str]:
+        headers = CIMultiDict(
+            {
+                "User-Agent": _USER_AGENT,
+                "Accept": "*/*",
+                "Accept-Encoding": "gzip, deflate",
+                "I-Twilio-Idempotency-Token": request.idempotency_token or "",
+            }
+        )
+        if hop.method == "POST":
+            headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
+        if request.auth_token is not None:
+            headers["X-Twilio-Signature"] = sign(
+                request.auth_token, hop.url, hop.params if hop.method == "POST" else ()
+            )
+        if request.cookies is not None and (
+            cookie := self._cookies.header(request.cookies, url, time.monotonic())
+        ):
+            headers["Cookie"] = cookie
+        headers.update(request.headers)
+        return headers
+
+    def _served_from(self, url: str) -> str:
+        """The URL itself, or the platform's own copy of it for twimlets.com."""
+        parts = urlsplit(url)
+        if parts.hostname not in _TWIMLETS_HOSTS:
+            return url
+        own = urlsplit(self._public_url)
+        return urlunsplit((own.scheme, own.netloc, f"{own.path}/twimlets{parts.path}", parts.query, ""))
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=TCPConnector(
+                    socket_factory=self._guard.open_socket,
+                    limit=_CONNECTIONS,
+                    limit_per_host=_CONNECTIONS_PER_HOST,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                trace_configs=[_reuse_trace()],
+            )
+        return self._session
+
+
+def without_credentials(url: str) -> str:
+    """The URL without its userinfo, to be logged or shown."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _apply_overrides(request: FetchRequest) -> tuple[FetchRequest, Overrides]:
+    """The request without its URL's fragment, and how it is to be made."""
+    url, _, fragment = request.url.strip().partition("#")
+    defaults = Overrides(
+        connect_timeout=request.connect_timeout, read_timeout=request.timeout, total_timeout=request.timeout
+    )
+    try:
+        overrides = read_overrides(fragment, defaults)
+    except InvalidRetryPolicyError as error:
+        detail = f"the retry policy {error} is invalid"
+        raise FetchError(failures.INVALID_RETRY_POLICY, detail, url=_shown(url)) from None
+    return replace(request, url=url), overrides
+
+
+def _first_hop(request: FetchRequest) -> _Hop:
+    method = request.method.upper()
+    hop = _hop(method, request.url, request.params, "")
+    if method == "POST" or not request.params:
+        return hop
+    joint = "&" if urlsplit(hop.url).query else "?"
+    return replace(hop, url=hop.url.rstrip("?") + joint + urlencode(request.params), params=())
+
+
+def _next_hop(hop: _Hop, status: int, location: str) -> _Hop:
+    """RFC 9110 §15.4: 307 and 308 repeat the request, the others become a GET without the form."""
+    repeat = status in (307, 308)
+    target = urljoin(hop.url, location.strip()).partition("#")[0]
+    same_origin = URL(target).origin() == URL(hop.url).origin() if urlsplit(target).hostname else False
+    return _hop(
+        hop.method if repeat else "GET",
+        target,
+        hop.params if repeat else (),
+        hop.userinfo if same_origin else "",
+    )
+
+
+def _hop(method: str, url: str, params: Sequence[tuple[str, str]], userinfo: str) -> _Hop:
+    """A hop to a checked URL, whose own userinfo replaces the one given.
+
+    The URL that is signed has no userinfo: the server that verifies the signature never sees any.
+
+    Raises:
+        FetchError: 11100, the URL is not an absolute http or https URL.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise FetchError(failures.INVALID_URL, "the URL is not valid") from None
+    host = parts.hostname
+    if parts.scheme.lower() not in ("http", "https") or not host or port == 0 or len(url) > _MAX_URL_LENGTH:
+        raise FetchError(
+            failures.INVALID_URL, "the URL is not an absolute http or https URL", url=_shown(url)
+        )
+    given, _, netloc = parts.netloc.rpartition("@")
+    bare = urlunsplit((parts.scheme.lower(), _ascii_host(netloc), parts.path or "/", parts.query, ""))
+    return _Hop(method, quote(bare, safe=_URL_SAFE), params, given or userinfo)
+
+
+def _ascii_host(netloc: str) -> str:
+    """The host in the form DNS knows (RFC 5891).
+
+    Raises:
+        FetchError: 11100, there is no such form.
+    """
+    if netloc.isascii():
+        if any(character <= " " or character in '<>"\\^`{|}\x7f' for character in netloc):
+            raise FetchError(failures.INVALID_URL, "the URL's host is not valid")
+        return netloc
+    host, colon, port = netloc.partition(":")
+    encoded = URL.build(scheme="http", host=host).raw_host
+    return f"{encoded}{colon}{port}"
+
+
+def _with_userinfo(url: str, userinfo: str) -> str:
+    if not userinfo:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
+
+
+def _basic_auth(userinfo: str) -> BasicAuth | None:
+    if not userinfo:
+        return None
+    login, _, password = userinfo.partition(":")
+    return BasicAuth(unquote(login).replace(":", ""), unquote(password), encoding="utf-8")
+
+
+def _joined(headers: Any) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return joined
+
+
+def _failure(error: Exception, request: FetchRequest, hop: _Hop, started: float, reused: bool) -> FetchError:
+    kind = ""
+    if isinstance(error, BodyTooLargeError):
+        code, detail = failures.BODY_TOO_LARGE, f"the body is longer than {request.max_bytes} bytes"
+    elif isinstance(error, BodyUnreadableError):
+        code, detail = failures.PROTOCOL_VIOLATION, str(error)
+    else:
+        code, detail = failures.describe(error)
+        kind = failures.retry_kind(error, reused)
+    return FetchError(code, detail, url=_shown(hop.url), elapsed_ms=_milliseconds(started), kind=kind)
+
+
+def _shown(url: str) -> str:
+    try:
+        return without_credentials(url)
+    except ValueError:
+        return ""
+
+
+def _milliseconds(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
+
+
+def _reuse_trace() -> TraceConfig:
+    """Notes in the request's trace context that its connection was a kept-alive one."""
+
+    async def reused(_session: Any, context: Any, _params: Any) -> None:
+        context.trace_request_ctx["reused"] = True
+
+    trace = TraceConfig()
+    trace.on_connection_reuseconn.append(reused)
+    return trace

@@ -1,0 +1,1 @@
+"""Speech synthesis: engines in worker processes, voices, splitting of text."""

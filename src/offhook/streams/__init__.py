@@ -1,0 +1,1 @@
+"""The streams role: audio's asyncio side. Downloads for Play, speech for Say, recordings."""

@@ -1,0 +1,260 @@
+"""The streams role as voice sees it: prompts, speech and recordings over ``streams.sock``.
+
+The connection is kept up for ever: while the role is away a request waits a little for it to come back, then
+fails with 12400, and the recordings that were running are asked about again, so that each one ends in exactly
+one `RecordingFinished`. Voice never touches a file's audio: it hands the paths on to media.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from offhook.bus.ipc import Frames, encode
+from offhook.errors import RemoteProtocolError
+from offhook.streams.protocol import (
+    Cancel,
+    Command,
+    Prepare,
+    Prepared,
+    RecordingFinished,
+    Reply,
+    RequestFailed,
+    SegmentReady,
+    StartRecording,
+    StopRecording,
+    SynthesisFinished,
+    Synthesize,
+)
+
+_log = logging.getLogger(__name__)
+
+_READ_SIZE = 65536
+_RECONNECT_SECONDS = 0.1
+#: How long a request waits for the role to come back before it fails.
+_PATIENCE_SECONDS = 5.0
+#: How long after a lost connection a recording's end is waited for before it is given up as failed.
+_RECORDING_PATIENCE_SECONDS = 20.0
+_INTERNAL_FAILURE = 12400
+
+
+class StreamsError(Exception):
+    """A prompt or a text could not be made into audio: a notification code and what happened."""
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A file of signed 16-bit little-endian 8 kHz mono audio, ready for media to map."""
+
+    path: str
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a spoken text: an audio file like `Prompt`, or silence when `path` is None."""
+
+    path: str | None
+    milliseconds: int
+
+
+class StreamsClient:
+    """One connection to the streams role, shared by all calls of a voice node."""
+
+    def __init__(self, socket_path: str, on_recording: Callable[[RecordingFinished], None]) -> None:
+        """Args:
+        socket_path: ``{run_dir}/streams.sock``.
+        on_recording: called in the event loop exactly once for each recording started.
+        """
+        self._path = socket_path
+        self._on_recording = on_recording
+        self._requests = itertools.count(1)
+        self._pending: dict[int, asyncio.Queue[Reply]] = {}
+        self._recordings: dict[str, asyncio.TimerHandle | None] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._connected = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to connect, now and whenever the connection is lost."""
+        self._task = asyncio.create_task(self._run(), name="streams-client")
+
+    async def close(self) -> None:
+        """Close the connection; requests in progress fail."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        for timer in self._recordings.values():
+            if timer is not None:
+                timer.cancel()
+
+    async def prepare(self, url: str, *, auth_token: str | None = None) -> Prompt:
+        """Have the audio file at `url` downloaded (GET, signed if `auth_token` is given) and converted.
+
+        Served from the cache when HTTP's caching rules allow it.
+
+        Raises:
+            StreamsError: 13420 when it is not audio, 11xxx when it could not be fetched, 12400 when streams
+                is down.
+        """
+        request, replies = self._open()
+        try:
+            await self._send(Prepare(request, url, auth_token))
+            reply = await replies.get()
+        finally:
+            self._close_request(request, finished=True)
+        if isinstance(reply, Prepared):
+            return Prompt(reply.path, reply.milliseconds)
+        raise _failure(reply)
+
+    async def synthesize(
+        self, text: str, voice: str | None = None, language: str | None = None
+    ) -> AsyncIterator[Segment]:
+        """Speak `text` (plain, or SSML in a ``<speak>`` element) with a Twilio voice name and a language tag.
+
+        Yields the pieces in order, the first as soon as it is there. Closing the iterator early cancels the
+        rest.
+
+        Raises:
+            StreamsError: 13520 when there is nothing to say or the SSML is malformed, 12400 when streams is
+                down or no engine could speak.
+        """
+        request, replies = self._open()
+        finished = False
+        try:
+            await self._send(Synthesize(request, text, voice, language))
+            while True:
+                reply = await replies.get()
+                if isinstance(reply, SegmentReady):
+                    yield Segment(reply.path, reply.milliseconds)
+                    continue
+                finished = True
+                if isinstance(reply, SynthesisFinished):
+                    return
+                raise _failure(reply)
+        finally:
+            self._close_request(request, finished)
+
+    async def start_recording(
+        self,
+        sid: str,
+        taps: Sequence[int],
+        *,
+        channels: int = 1,
+        max_seconds: float = 3600,
+        silence_seconds: float | None = None,
+        trim: bool = False,
+    ) -> None:
+        """Record one or two media taps into ``recordings/{sid}.wav`` until one of its limits or
+        `stop_recording`.
+
+        With one channel the taps are mixed, with two the first is the left one. Ends in one
+        `RecordingFinished`.
+
+        Raises:
+            StreamsError: 12400 when streams is down.
+        """
+        self._recordings[sid] = None
+        try:
+            await self._send(StartRecording(sid, tuple(taps), channels, max_seconds, silence_seconds, trim))
+        except StreamsError:
+            self._recordings.pop(sid, None)
+            raise
+
+    async def stop_recording(self, sid: str) -> None:
+        """End a recording now; its `RecordingFinished` follows. Unknown or ended recordings are ignored."""
+        if sid in self._recordings and self._writer is not None:
+            with suppress(StreamsError):
+                await self._send(StopRecording(sid))
+
+    def _open(self) -> tuple[int, asyncio.Queue[Reply]]:
+        request = next(self._requests)
+        replies: asyncio.Queue[Reply] = asyncio.Queue()
+        self._pending[request] = replies
+        return request, replies
+
+    def _close_request(self, request: int, finished: bool) -> None:
+        del self._pending[request]
+        if not finished and self._writer is not None:
+            self._writer.write(encode(Cancel(request)))
+
+    async def _send(self, command: Command) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._connected.wait()
+        except TimeoutError:
+            raise StreamsError(_INTERNAL_FAILURE, "the streams role is not available") from None
+        assert self._writer is not None
+        self._writer.write(encode(command))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(self._path)
+            except OSError:
+                await asyncio.sleep(_RECONNECT_SECONDS)
+                continue
+            try:
+                self._resume_recordings()
+                self._connected.set()
+                await self._read(reader)
+            except (OSError, RemoteProtocolError) as error:
+                _log.warning("connection to streams failed: %s", error)
+            finally:
+                self._lost()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        frames: Frames[Reply] = Frames(Reply)
+        while data := await reader.read(_READ_SIZE):
+            for reply in frames.feed(data):
+                self._receive(reply)
+
+    def _receive(self, reply: Reply) -> None:
+        if isinstance(reply, RecordingFinished):
+            self._finish_recording(reply)
+        elif (replies := self._pending.get(reply.request)) is not None:
+            replies.put_nowait(reply)
+
+    def _lost(self) -> None:
+        """Fail what was asked of a streams role that went away, and start the clock for its recordings."""
+        self._connected.clear()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        for request, replies in self._pending.items():
+            replies.put_nowait(RequestFailed(request, _INTERNAL_FAILURE, "the streams role was restarted"))
+        loop = asyncio.get_running_loop()
+        for sid, timer in self._recordings.items():
+            if timer is None:
+                gone = RecordingFinished(sid, "", 0, "failed", True)
+                self._recordings[sid] = loop.call_later(
+                    _RECORDING_PATIENCE_SECONDS, self._finish_recording, gone
+                )
+
+    def _resume_recordings(self) -> None:
+        """Ask the new streams role what is left of the recordings that ran in the old one."""
+        assert self._writer is not None
+        for sid in self._recordings:
+            self._writer.write(encode(StopRecording(sid)))
+
+    def _finish_recording(self, finished: RecordingFinished) -> None:
+        if finished.sid not in self._recordings:
+            return
+        timer = self._recordings.pop(finished.sid)
+        if timer is not None:
+            timer.cancel()
+        self._on_recording(finished)
+
+
+def _failure(reply: Reply) -> StreamsError:
+    if isinstance(reply, RequestFailed):
+        return StreamsError(reply.code, reply.detail)
+    return StreamsError(_INTERNAL_FAILURE, f"unexpected answer {type(reply).__name__}")

@@ -1,0 +1,254 @@
+"""What the interpreter asks of the outside world: frozen values, in the order they are to be carried out.
+
+Ids (`request`, `play`, `timer`, `recording`, `dial`, `message`) are integers from one counter per
+interpretation: an id never means two things in one call. An effect that starts something is answered by the
+event of the same id (see `offhook.twiml.events`); an answer to something already stopped is ignored, so the
+shell may report it or not. Stopping what has ended is harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from offhook.twiml.entry import Method
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Request a document. Answered by `Fetched` or `FetchFailed`.
+
+    `params` are only those that the verb adds (`Digits`, `RecordingUrl`, …); the shell puts the standard ones
+    before them. `error` is (ErrorCode, ErrorUrl) when this is the fallback URL. `final`: the caller is gone,
+    the request is made for the application's sake and the document that comes back is not run.
+    """
+
+    request: int
+    url: str
+    method: Method
+    params: Pairs = ()
+    error: tuple[int, str] | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer the inbound call. Not awaited: what follows is played as soon as media flows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Refuse the unanswered inbound call: `rejected` (no longer in service) or `busy`. The last effect."""
+
+    reason: Literal["rejected", "busy"]
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the answered call. The last effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The whisper document has ended: bridge the called leg with the caller. The last effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Say `text` (plain, at most 4096 characters) `loop` times; 0 is until stopped. Answered by `Played`."""
+
+    play: int
+    text: str
+    voice: str
+    language: str
+    loop: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlayUrl:
+    """Play the audio at the absolute `url` `loop` times; 0 is until stopped. Answered by `Played`."""
+
+    play: int
+    url: str
+    loop: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlayDigits:
+    """Send DTMF: `0-9 * # A-D`, `w` waits 0.5 s and `W` 1 s. Answered by `Played`."""
+
+    play: int
+    digits: str
+    loop: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beep:
+    """The tone before a recording. Answered by `Played`."""
+
+    play: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlay:
+    """Stop a Speak, PlayUrl, PlayDigits or Beep at once."""
+
+    play: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Fire `TimerFired` after `seconds`."""
+
+    timer: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    """Forget a timer."""
+
+    timer: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCallback:
+    """Whom to tell about a recording or a called leg, and of which events."""
+
+    url: str
+    method: Method
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record what the caller says. Answered by `RecordingDone`, once the file is there or found empty.
+
+    `max_length`, `silence_timeout` in seconds: the recorder enforces both.
+    """
+
+    recording: int
+    max_length: int
+    silence_timeout: int
+    trim: Literal["trim-silence", "do-not-trim"]
+    callback: StatusCallback | None = None
+    source: Literal["RecordVerb"] = "RecordVerb"
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """End a recording; `RecordingDone` still follows."""
+
+    recording: int
+
+
+@dataclass(frozen=True, slots=True)
+class DialNumber:
+    """A `<Number>`: `number` is E.164. `url` is the whisper document, absolute."""
+
+    number: str
+    send_digits: str | None = None
+    url: str | None = None
+    method: Method = "POST"
+    callback: StatusCallback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DialSip:
+    """A `<Sip>`: `uri` without its header part, which is in `headers` (name, value), each `X-` or `User-to-User`."""
+
+    uri: str
+    headers: Pairs = ()
+    username: str | None = None
+    password: str | None = None
+    url: str | None = None
+    method: Method = "POST"
+    callback: StatusCallback | None = None
+
+
+DialTarget = DialNumber | DialSip
+RecordMode = Literal[
+    "do-not-record",
+    "record-from-answer",
+    "record-from-ringing",
+    "record-from-answer-dual",
+    "record-from-ringing-dual",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Call `targets` (1 to 10) and bridge the first that answers. Answered by `DialDone`, after the bridge ended.
+
+    `timeout`: seconds to ring; `time_limit`: seconds the bridge may last. `caller_id` is what the called party
+    sees; `check_caller_id`: it is not a number of this call, so the shell must see that the account owns or has
+    verified it, and otherwise answer `DialDone(status="failed", error_code=13247)`. `answer_on_bridge`: the
+    inbound call was not answered yet and is to be when the bridge is made. `sequential`: one target after the
+    other instead of all at once. `hangup_on_star`: `*` from the caller ends the bridge.
+    """
+
+    dial: int
+    targets: tuple[DialTarget, ...]
+    caller_id: str
+    check_caller_id: bool
+    timeout: int
+    time_limit: int
+    hangup_on_star: bool
+    answer_on_bridge: bool
+    ring_tone: str
+    sequential: bool
+    record: RecordMode
+    recording_track: Literal["both", "inbound", "outbound"]
+    trim: Literal["trim-silence", "do-not-trim"]
+    recording_callback: StatusCallback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndDial:
+    """Hang up every leg of a dial; `DialDone` still follows."""
+
+    dial: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Send a text (`<Sms>` in a call, `<Message>` in a reply). `awaited`: answer with `MessageQueued`."""
+
+    message: int
+    to: str
+    from_: str
+    body: str
+    media_urls: tuple[str, ...] = ()
+    status_callback: str | None = None
+    awaited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Write a notification (`offhook.errors.NOTIFICATIONS` has the level and title of `code`).
+
+    `url` is the document that is to blame, empty for inline TwiML.
+    """
+
+    code: int
+    message: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A timeline entry: the verb at `line` of the document begins; `detail` has its attributes and text."""
+
+    verb: str
+    line: int
+    detail: Pairs = ()
+
+
+Play = Speak | PlayUrl | PlayDigits | Beep
+Started = Play | StartTimer | StartRecording | Dial | SendMessage
+Effect = (
+    Fetch | Answer | Decline | HangUp | Join | Started
+    | StopPlay | StopTimer | StopRecording | EndDial | Notify | Trace
+)

@@ -1,0 +1,59 @@
+"""Where the TwiML of a call or message comes from, and the facts about it that verbs may ask.
+
+The shell makes these values from the number, the application or the REST request; nothing here is fetched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Method = Literal["GET", "POST"]
+Direction = Literal["inbound", "outbound-api", "outbound-dial"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """A URL to ask for TwiML, and the one to ask when that or any later document fails."""
+
+    url: str
+    method: Method = "POST"
+    fallback_url: str | None = None
+    fallback_method: Method = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class InlineTwiml:
+    """TwiML given in a REST request (`Twiml=`); it has no URL, so relative URLs in it are error 15004."""
+
+    text: str
+
+
+Entry = EntryPoint | InlineTwiml
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who is talking to whom, as the webhook's `From` and `To` have it (E.164, `sip:` or `client:`)."""
+
+    from_: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts(Parties):
+    """A call at the moment its TwiML starts.
+
+    `answered`: an outbound call is, an inbound one is not until the interpreter emits `Answer`.
+    `whisper`: the document is a noun's `url`, run for the called leg before it is bridged. `<Dial>` is then
+    error 13201, and the end of the document is `Join` instead of `HangUp`.
+    """
+
+    direction: Direction = "inbound"
+    answered: bool = False
+    whisper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts(Parties):
+    """An inbound message whose reply the document is."""

@@ -1,0 +1,120 @@
+"""What the outside world tells the interpreter. Each names the effect it answers by that effect's id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from offhook.twiml.entry import Entry
+
+DialStatus = Literal["completed", "answered", "busy", "no-answer", "failed", "canceled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An HTTP response, whatever its status. `url` is the one that answered, after HTTP redirects."""
+
+    request: int
+    url: str
+    status: int
+    content_type: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """No HTTP response: `code` is of the 11xxx family."""
+
+    request: int
+    code: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A Speak, PlayUrl, PlayDigits or Beep came to its end by itself."""
+
+    play: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayFailed:
+    """It could not be played: 13420, or 11xxx when the audio could not be fetched."""
+
+    play: int
+    code: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """The caller pressed one of `0-9 * # A-D`. Digits of a bridged leg are reported too and ignored."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer ran out."""
+
+    timer: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDone:
+    """A recording ended. `duration` in seconds; `empty`: nothing but silence, there is no recording."""
+
+    recording: int
+    sid: str
+    url: str
+    duration: int
+    reason: Literal["silence", "max-length", "digit", "hangup", "stopped"]
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DialDone:
+    """A dial is over: nobody answered, or the bridge ended. The legs it made are gone.
+
+    `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up. `error_code`: why
+    it failed, if a notification is due (13224, 13225, 13227, 13247, …).
+    """
+
+    dial: int
+    status: DialStatus
+    call_sid: str | None = None
+    duration: int = 0
+    bridged: bool = False
+    recording_sid: str | None = None
+    recording_url: str | None = None
+    recording_duration: int | None = None
+    sip_call_id: str | None = None
+    sip_response_code: int | None = None
+    error_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQueued:
+    """What became of a `SendMessage` with `awaited`; `status` as in MessageStatus, `failed` when refused."""
+
+    message: int
+    sid: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """A REST update of the live call (`Url=` or `Twiml=`): whatever runs is stopped, this runs instead."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The caller is gone, or the call was ended from outside (REST `Status=completed`)."""
+
+
+Event = (
+    Fetched | FetchFailed | Played | PlayFailed | DigitPressed | TimerFired
+    | RecordingDone | DialDone | MessageQueued | Redirected | HungUp
+)

@@ -1,8 +1,9 @@
 """Frames of live audio between media and streams: how taps and feeds are laid out on their Unix socket.
 
-Both directions carry batches. A batch is a big-endian u32 with the number of bytes that follow, and then records: u32 channel, u16 byte
-count (both big-endian), and that many bytes of audio, 16-bit signed little-endian samples at 8 kHz, mono. From media a channel is a tap
-and a batch holds what one tick heard; towards media a channel is a feed. A record without audio ends its channel.
+Both directions carry batches. A batch is a big-endian u32 with the number of bytes that follow, and then
+records: u32 channel, u16 byte count (both big-endian), and that many bytes of audio, 16-bit signed
+little-endian samples at 8 kHz, mono. From media a channel is a tap and a batch holds what one tick heard;
+towards media a channel is a feed. A record without audio ends its channel.
 
 This module knows the layout only; sockets, buffers and pacing belong to the callers.
 """
@@ -31,7 +32,7 @@ class BatchError(ValueError):
 
 
 def pack_batch(records: Iterable[tuple[int, bytes | memoryview]]) -> bytes:
-    """One batch of (channel, audio) records, ready to be sent. Audio of one record is at most 65,535 bytes."""
+    """One batch of (channel, audio) records, ready to be sent. At most 65,535 bytes of audio a record."""
     parts: list[bytes | memoryview] = [b""]
     total = 0
     for channel, audio in records:

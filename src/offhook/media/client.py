@@ -1,7 +1,8 @@
 """The media worker as voice sees it: an asyncio client of one worker's control socket.
 
-Commands that need no answer are plain calls that never block: they are written in order, so a Play right after a SetRemote is heard right
-after it. Events arrive through one callback, on the loop, in the order the worker sent them.
+Commands that need no answer are plain calls that never block: they are written in order, so a Play right
+after a SetRemote is heard right after it. Events arrive through one callback, on the loop, in the order the
+worker sent them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from offhook.bus.ipc import Frames, encode
+from offhook.errors import RemoteProtocolError
 from offhook.media import protocol
 
 logger = logging.getLogger(__name__)
@@ -56,9 +58,10 @@ class MediaClient:
         """Connect to the worker that listens at `path`.
 
         on_event gets PlayStarted, PlayFinished, Digit, FirstPacket and RtpTimeout. It must not raise.
-        on_lost is called once when the worker is gone; every leg is then lost, and a new client has to be connected.
-        first_channel: taps and feeds are numbered from here; voice gives each client a range of its own, since streams sees them all.
-        Raises OSError when no worker listens.
+        on_lost is called once when the worker is gone; every leg is then lost, and a new client has to be
+        connected.
+        first_channel: taps and feeds are numbered from here; voice gives each client a range of its own,
+        since streams sees them all. Raises OSError when no worker listens.
         """
         reader, writer = await asyncio.open_unix_connection(path)
         return cls(reader, writer, on_event, on_lost, first_channel)
@@ -98,12 +101,12 @@ class MediaClient:
         receive: bool = True,
     ) -> None:
         """Tell what SDP negotiated; again whenever it changes. See `protocol.SetRemote`."""
-        self._send(
-            protocol.SetRemote(leg, host, port, codec, payload_type, dtmf_payload_type, send, receive)
-        )
+        self._send(protocol.SetRemote(leg, host, port, codec, payload_type, dtmf_payload_type, send, receive))
 
     async def close_leg(self, leg: int) -> protocol.Counters:
-        """Close a leg; what passed through it. Raises MediaError when the worker is gone or does not know the leg."""
+        """Close a leg; what passed through it. Raises MediaError when the worker is gone or does not know
+        the leg.
+        """
         return _counters(await self._ask(protocol.CloseLeg(leg), ("closed", leg)))
 
     async def stats(self, leg: int) -> protocol.Counters:
@@ -113,7 +116,9 @@ class MediaClient:
     # Playing
 
     def play(self, leg: int, items: Sequence[protocol.Item], *, loop: int = 1, more: bool = False) -> int:
-        """Play to a leg; the number by which PlayStarted and PlayFinished will name it. See `protocol.Play`."""
+        """Play to a leg; the number by which PlayStarted and PlayFinished will name it. See
+        `protocol.Play`.
+        """
         self._last_play += 1
         self._send(protocol.Play(leg, self._last_play, tuple(items), loop, more))
         return self._last_play
@@ -180,7 +185,7 @@ class MediaClient:
             while data := await reader.read(65536):
                 for event in frames.feed(data):
                     self._dispatch(event)
-        except (OSError, ValueError) as error:
+        except (OSError, RemoteProtocolError) as error:
             logger.error("media worker connection failed: %s", error)
         finally:
             self._end()

@@ -1,8 +1,9 @@
 """What voice and a media worker say to each other on the worker's private Unix socket.
 
-Messages are msgspec arrays in the frames of `offhook.bus.ipc`. Voice sends commands, the worker sends events. A leg is one RTP session with
-one peer, named by a number that voice chooses and does not reuse while the leg is open. Plays, taps and feeds are numbers chosen by voice
-too. Commands take effect in the order they are sent; a command for a leg that is not open is ignored, since the leg may have just ended.
+Messages are msgspec arrays in the frames of `offhook.bus.ipc`. Voice sends commands, the worker sends
+events. A leg is one RTP session with one peer, named by a number that voice chooses and does not reuse
+while the leg is open. Plays, taps and feeds are numbers chosen by voice too. Commands take effect in the
+order they are sent; a command for a leg that is not open is ignored, since the leg may have just ended.
 
 Closing the connection closes every leg that was opened on it.
 """
@@ -19,14 +20,18 @@ DigitSource = Literal["rfc4733", "inband"]
 
 
 class _Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
-    """A message is an array: its name, then its fields in order; fields with defaults may be missing at the end."""
+    """A message is an array: its name, then its fields in order; fields with defaults may be missing at the
+    end.
+    """
 
 
 # What can be played
 
 
 class AudioFile(_Message):
-    """A file of raw 16-bit little-endian samples, 8 kHz, mono. It must not be changed once named here; it may be unlinked."""
+    """A file of raw 16-bit little-endian samples, 8 kHz, mono. It must not be changed once named here; it
+    may be unlinked.
+    """
 
     path: str
 
@@ -43,13 +48,17 @@ class Silence(_Message):
 
 
 class Digits(_Message):
-    """DTMF: `0-9 * # A-D`, `w` waits half a second, `W` a second. RFC 4733 events when negotiated, else in-band tones."""
+    """DTMF: `0-9 * # A-D`, `w` waits half a second, `W` a second. RFC 4733 events when negotiated, else in-
+    band tones.
+    """
 
     text: str
 
 
 class Live(_Message):
-    """Audio that streams pushes on the audio socket as channel `feed`; silent while none has come; ends with the feed."""
+    """Audio that streams pushes on the audio socket as channel `feed`; silent while none has come; ends
+    with the feed.
+    """
 
     feed: int
 
@@ -73,10 +82,11 @@ class OpenLeg(_Message):
 
 
 class SetRemote(_Message):
-    """What SDP negotiated; sent again on every change. Packets are sent from now on when `send`, and heard when `receive`.
+    """What SDP negotiated; sent again on every change. Packets are sent from now on when `send`, and heard
+    when `receive`.
 
-    host, port: where the peer said that it receives. Where its packets really come from is learnt anew (symmetric RTP) whenever the
-    address changes here, and only then.
+    host, port: where the peer said that it receives. Where its packets really come from is learnt anew
+    (symmetric RTP) whenever the address changes here, and only then.
     dtmf_payload_type: of telephone-event/8000, None when not negotiated.
     """
 
@@ -93,8 +103,9 @@ class SetRemote(_Message):
 class Play(_Message):
     """Play `items` one after the other, the whole list `loop` times (0: until stopped).
 
-    Plays of one leg run in the order they were given, without a gap. With `more`, the play does not finish at the end of its items but is
-    silent until ExtendPlay brings others; a play that loops has all its items from the start.
+    Plays of one leg run in the order they were given, without a gap. With `more`, the play does not finish
+    at the end of its items but is silent until ExtendPlay brings others; a play that loops has all its
+    items from the start.
     """
 
     leg: int
@@ -121,7 +132,9 @@ class StopPlay(_Message):
 
 
 class Tap(_Message):
-    """Send what the leg receives (decoded, concealed, de-jittered) or is sent to streams as channel `tap`: a frame every tick."""
+    """Send what the leg receives (decoded, concealed, de-jittered) or is sent to streams as channel `tap`:
+    a frame every tick.
+    """
 
     leg: int
     tap: int
@@ -129,7 +142,9 @@ class Tap(_Message):
 
 
 class Untap(_Message):
-    """End a tap: its channel ends on the audio socket after the frames already heard. A leg's taps end with it."""
+    """End a tap: its channel ends on the audio socket after the frames already heard. A leg's taps end with
+    it.
+    """
 
     tap: int
 
@@ -137,8 +152,9 @@ class Untap(_Message):
 class Bridge(_Message):
     """Let two legs hear each other. Each leg has at most one partner; a former bridge of either ends.
 
-    detect_inband: digits sent as tones have to be heard too (hangupOnStar where telephone-event was not negotiated). Telephone
-    events are always heard. What is played to a bridged leg is mixed with what its partner says.
+    detect_inband: digits sent as tones have to be heard too (hangupOnStar where telephone-event was not
+    negotiated). Telephone events are always heard. What is played to a bridged leg is mixed with what its
+    partner says.
     """
 
     a: int
@@ -165,17 +181,7 @@ class GetStats(_Message):
 
 
 Command = (
-    OpenLeg
-    | SetRemote
-    | Play
-    | ExtendPlay
-    | StopPlay
-    | Tap
-    | Untap
-    | Bridge
-    | Unbridge
-    | CloseLeg
-    | GetStats
+    OpenLeg | SetRemote | Play | ExtendPlay | StopPlay | Tap | Untap | Bridge | Unbridge | CloseLeg | GetStats
 )
 
 
@@ -196,11 +202,14 @@ class LegFailed(_Message):
 
 
 class Counters(_Message):
-    """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3 and A.8.
+    """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3
+    and A.8.
 
-    lost: packets that never came. late: came after their time to be played. discarded: not played for other reasons: late, twice,
-    malformed, unknown payload, or from a strange source. concealed: frames of 20 ms made up.
-    delay_ms: the jitter buffer's depth now; 0 for a relayed leg. rtt_ms, remote_lost, remote_jitter_ms: by the peer's RTCP; None without.
+    lost: packets that never came. late: came after their time to be played. discarded: not played for other
+    reasons: late, twice, malformed, unknown payload, or from a strange source. concealed: frames of 20 ms
+    made up.
+    delay_ms: the jitter buffer's depth now; 0 for a relayed leg. rtt_ms, remote_lost, remote_jitter_ms: by
+    the peer's RTCP; None without.
     remote_host, remote_port: where packets are sent.
     """
 
@@ -234,7 +243,9 @@ class LegStats(_Message):
 
 
 class PlayStarted(_Message):
-    """The first packet of a play has left. delay_ms: since the worker read the Play, or since the play before it finished, if later."""
+    """The first packet of a play has left. delay_ms: since the worker read the Play, or since the play
+    before it finished, if later.
+    """
 
     leg: int
     play: int
@@ -242,7 +253,9 @@ class PlayStarted(_Message):
 
 
 class PlayFinished(_Message):
-    """A play is over: "finished" when its last packet has left, "stopped", "failed" (`detail`: why), or "closed" with its leg."""
+    """A play is over: "finished" when its last packet has left, "stopped", "failed" (`detail`: why), or
+    "closed" with its leg.
+    """
 
     leg: int
     play: int
@@ -253,7 +266,9 @@ class PlayFinished(_Message):
 
 
 class Digit(_Message):
-    """The peer pressed a key: reported once, when it is recognised (events: at their first packet; tones: after 40 ms)."""
+    """The peer pressed a key: reported once, when it is recognised (events: at their first packet; tones:
+    after 40 ms).
+    """
 
     leg: int
     digit: str

@@ -1,0 +1,54 @@
+"""Voice activity by energy: a frame is speech when it stands out of the noise floor, which is followed
+slowly.
+
+Enough to end a recording at silence and to shorten a jitter buffer where nobody hears it; end of speech for
+recognition is the business of the speech workers' own model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from offhook.audio.g711 import Samples
+
+MIN_SPEECH_RMS = 100.0
+"""Quieter than about -50 dBFS is never speech."""
+OVER_FLOOR = 3.0
+"""Speech is so many times (about 10 dB) louder than the floor."""
+HANG_FRAMES = 10
+"""Frames that still count as speech after the last loud one, so that words are not cut."""
+
+_FLOOR_START = 50.0
+_FLOOR_RISE = 1.02
+_FLOOR_MAX = 1500.0
+
+
+def rms(samples: Samples) -> float:
+    """The root mean square of a block; 0.0 for an empty one."""
+    if not len(samples):
+        return 0.0
+    wide = samples.astype(np.float32)
+    return float(np.sqrt(np.dot(wide, wide) / len(wide)))
+
+
+@dataclass(slots=True)
+class VoiceActivity:
+    """Follows one stream of frames of equal length."""
+
+    floor: float = _FLOOR_START
+    hang: int = 0
+
+    def feed(self, frame: Samples) -> bool:
+        """Whether this frame belongs to speech."""
+        level = rms(frame)
+        loud = level > max(MIN_SPEECH_RMS, OVER_FLOOR * self.floor)
+        self.floor = (
+            min(level, self.floor * _FLOOR_RISE, _FLOOR_MAX)
+            if level < self.floor
+            else min(self.floor * _FLOOR_RISE, _FLOOR_MAX, max(level, 1.0))
+        )
+        self.floor = max(self.floor, 1.0)
+        self.hang = HANG_FRAMES if loud else max(0, self.hang - 1)
+        return self.hang > 0

@@ -28,7 +28,7 @@ class _Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
 # What can be played
 
 
-class AudioFile(_Message):
+class AudioFile(_Message, frozen=True):
     """A file of raw 16-bit little-endian samples, 8 kHz, mono. It must not be changed once named here; it
     may be unlinked.
     """
@@ -36,18 +36,18 @@ class AudioFile(_Message):
     path: str
 
 
-class Tone(_Message):
+class Tone(_Message, frozen=True):
     """A sum of sine waves (1 to 4, in Hz), each at -13 dBm0 or so."""
 
     hz: tuple[float, ...]
     milliseconds: int
 
 
-class Silence(_Message):
+class Silence(_Message, frozen=True):
     milliseconds: int
 
 
-class Digits(_Message):
+class Digits(_Message, frozen=True):
     """DTMF: `0-9 * # A-D`, `w` waits half a second, `W` a second. RFC 4733 events when negotiated, else in-
     band tones.
     """
@@ -55,7 +55,7 @@ class Digits(_Message):
     text: str
 
 
-class Live(_Message):
+class Live(_Message, frozen=True):
     """Audio that streams pushes on the audio socket as channel `feed`; silent while none has come; ends
     with the feed.
     """
@@ -69,7 +69,7 @@ Item = AudioFile | Tone | Silence | Digits | Live
 # Commands
 
 
-class OpenLeg(_Message):
+class OpenLeg(_Message, frozen=True):
     """Bind an RTP/RTCP port pair. Answered by LegOpened or LegFailed.
 
     host: the local address to bind and to name in SDP; empty for the worker's default.
@@ -81,7 +81,7 @@ class OpenLeg(_Message):
     rtp_timeout: float = 30.0
 
 
-class SetRemote(_Message):
+class SetRemote(_Message, frozen=True):
     """What SDP negotiated; sent again on every change. Packets are sent from now on when `send`, and heard
     when `receive`.
 
@@ -100,7 +100,7 @@ class SetRemote(_Message):
     receive: bool = True
 
 
-class Play(_Message):
+class Play(_Message, frozen=True):
     """Play `items` one after the other, the whole list `loop` times (0: until stopped).
 
     Plays of one leg run in the order they were given, without a gap. With `more`, the play does not finish
@@ -115,7 +115,7 @@ class Play(_Message):
     more: bool = False
 
 
-class ExtendPlay(_Message):
+class ExtendPlay(_Message, frozen=True):
     """Append items to a play begun with `more`. The last one has `more=False`, and may have no items."""
 
     leg: int
@@ -124,14 +124,14 @@ class ExtendPlay(_Message):
     more: bool = False
 
 
-class StopPlay(_Message):
+class StopPlay(_Message, frozen=True):
     """End a play now, or drop it if its turn has not come. PlayFinished follows with reason "stopped"."""
 
     leg: int
     play: int
 
 
-class Tap(_Message):
+class Tap(_Message, frozen=True):
     """Send what the leg receives (decoded, concealed, de-jittered) or is sent to streams as channel `tap`:
     a frame every tick.
     """
@@ -141,7 +141,7 @@ class Tap(_Message):
     source: TapSource
 
 
-class Untap(_Message):
+class Untap(_Message, frozen=True):
     """End a tap: its channel ends on the audio socket after the frames already heard. A leg's taps end with
     it.
     """
@@ -149,7 +149,7 @@ class Untap(_Message):
     tap: int
 
 
-class Bridge(_Message):
+class Bridge(_Message, frozen=True):
     """Let two legs hear each other. Each leg has at most one partner; a former bridge of either ends.
 
     detect_inband: digits sent as tones have to be heard too (hangupOnStar where telephone-event was not
@@ -162,19 +162,19 @@ class Bridge(_Message):
     detect_inband: bool = False
 
 
-class Unbridge(_Message):
+class Unbridge(_Message, frozen=True):
     """End the bridge of this leg, if it has one."""
 
     leg: int
 
 
-class CloseLeg(_Message):
+class CloseLeg(_Message, frozen=True):
     """Answered by LegClosed. The ports rest a while before another leg gets them."""
 
     leg: int
 
 
-class GetStats(_Message):
+class GetStats(_Message, frozen=True):
     """Answered by LegStats."""
 
     leg: int
@@ -188,20 +188,20 @@ Command = (
 # Events
 
 
-class LegOpened(_Message):
+class LegOpened(_Message, frozen=True):
     leg: int
     host: str
     port: int
 
 
-class LegFailed(_Message):
+class LegFailed(_Message, frozen=True):
     """The leg could not be opened: no free port, or the address is not ours."""
 
     leg: int
     reason: str
 
 
-class Counters(_Message):
+class Counters(_Message, frozen=True):
     """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3
     and A.8.
 
@@ -232,17 +232,17 @@ class Counters(_Message):
     seconds: float
 
 
-class LegClosed(_Message):
+class LegClosed(_Message, frozen=True):
     leg: int
     stats: Counters
 
 
-class LegStats(_Message):
+class LegStats(_Message, frozen=True):
     leg: int
     stats: Counters
 
 
-class PlayStarted(_Message):
+class PlayStarted(_Message, frozen=True):
     """The first packet of a play has left. delay_ms: since the worker read the Play, or since the play
     before it finished, if later.
     """
@@ -252,7 +252,7 @@ class PlayStarted(_Message):
     delay_ms: float
 
 
-class PlayFinished(_Message):
+class PlayFinished(_Message, frozen=True):
     """A play is over: "finished" when its last packet has left, "stopped", "failed" (`detail`: why), or
     "closed" with its leg.
     """
@@ -265,7 +265,7 @@ class PlayFinished(_Message):
     detail: str = ""
 
 
-class Digit(_Message):
+class Digit(_Message, frozen=True):
     """The peer pressed a key: reported once, when it is recognised (events: at their first packet; tones:
     after 40 ms).
     """
@@ -275,7 +275,7 @@ class Digit(_Message):
     source: DigitSource
 
 
-class FirstPacket(_Message):
+class FirstPacket(_Message, frozen=True):
     """The first good RTP packet of the peer came, from this address."""
 
     leg: int
@@ -283,7 +283,7 @@ class FirstPacket(_Message):
     port: int
 
 
-class RtpTimeout(_Message):
+class RtpTimeout(_Message, frozen=True):
     """The peer, which should be sending, has been silent for so long. Said once for each silence."""
 
     leg: int

@@ -32,6 +32,8 @@ MAX_DELAY_FRAMES: Final = 12
 """The delay that lateness may bring about: 240 ms."""
 REVIEW_TICKS: Final = 150
 """Ticks (3 s) over which the earliest arrival is watched before the delay shrinks."""
+LATE_RUN: Final = 10
+"""So many late packets with none in time between them are a sender whose clock was set back."""
 QUIET_PEAK: Final = 300
 """A frame that stays below this can be left out unheard."""
 
@@ -65,6 +67,7 @@ class JitterBank:
         self._least_ahead = np.full(capacity, _FAR, dtype=np.int32)
         self._delay = np.zeros(capacity, dtype=np.int32)
         self._hold = np.zeros(capacity, dtype=np.int32)
+        self._late_run = np.zeros(capacity, dtype=np.int32)
         self._review = np.zeros(capacity, dtype=np.int32)
         self._reviewing = 0
 
@@ -82,7 +85,7 @@ class JitterBank:
         self._ring[slot] = _UNWRITTEN
         self._started[slot] = False
         self._least_ahead[slot] = _FAR
-        self._hold[slot] = self._delay[slot] = self._review[slot] = 0
+        self._hold[slot] = self._delay[slot] = self._review[slot] = self._late_run[slot] = 0
 
     def delay_frames(self, slot: int) -> int:
         """How many frames wait before the newest one is played, as at the last review."""
@@ -102,14 +105,15 @@ class JitterBank:
             slots, frame, ahead, payloads = slots[taken], frame[taken], ahead[taken], payloads[taken]
         self._ring[slots, frame] = self._decode(slots, payloads)
         self._least_ahead[slots] = np.minimum(self._least_ahead[slots], ahead)
+        self._late_run[slots] = 0
         return taken
 
     def _decode(self, slots: Integers, payloads: Bytes) -> Samples:
         """Samples of encoded rows. One law for all is the common case, and the fast one."""
         law = self._law[slots]
         if len(law) and (law == law[0]).all():
-            return DECODE[law[0]][payloads]
-        return DECODE[law[:, None], payloads]
+            return np.asarray(DECODE[law[0]][payloads], dtype=np.int16)
+        return np.asarray(DECODE[law[:, None], payloads], dtype=np.int16)
 
     def put(self, slot: int, timestamp: int, payload: bytes | memoryview, *, follows: bool = True) -> bool:
         """Take any packet. False when it was dropped: late, a duplicate, or of an absurd length.
@@ -122,10 +126,13 @@ class JitterBank:
         if not self._started[slot]:
             self._start(slot, timestamp)
         offset = self._offset(slot, timestamp)
-        if offset + len(payload) > MAX_AHEAD_FRAMES * FRAME_SAMPLES or offset < -MAX_BEHIND_SAMPLES:
-            if not follows:
-                self.late[slot] += 1
-                return False
+        if offset < 0:
+            self._late_run[slot] += 1
+        too_far = offset + len(payload) > MAX_AHEAD_FRAMES * FRAME_SAMPLES or offset < -MAX_BEHIND_SAMPLES
+        if too_far and not follows:
+            self.late[slot] += 1
+            return False
+        if too_far or self._late_run[slot] >= LATE_RUN:
             self._restart(slot)
             self._start(slot, timestamp)
             offset = self._offset(slot, timestamp)
@@ -196,6 +203,7 @@ class JitterBank:
             self._reviewing = 0
             least = self._least_ahead[slots]
             self._review[slots] = np.where(least < _FAR, np.maximum(0, least - 1), 0)
+            self._delay[slots] = np.where(least < _FAR, np.maximum(0, least), self._delay[slots])
             self._least_ahead[slots] = _FAR
         elif self._reviewing % 10:
             return

@@ -1,0 +1,48 @@
+"""The settings of an endpoint: RFC 3261's timers and what this user agent says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from offhook.sip.flow import Address
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointConfig:
+    """Settings of one `Endpoint`. Times are in seconds.
+
+    Attributes:
+        nonce_secret: key of the digest nonces; random, and the same for as long as the nonces shall be valid.
+        realm: the digest realm of challenges for which none is given.
+        user_agent: User-Agent and Server header.
+        contact_user: user part of Contact.
+        registrar: whether REGISTER is taken (event RegisterRequest); otherwise it is answered 405.
+        public: by transport, the address to write in Via and Contact instead of `flow.local` (behind a 1:1 NAT).
+        max_legs: live legs beyond which a new INVITE is answered 503 with Retry-After.
+        t1, t2, t4: RFC 3261 table 4.
+        digest_algorithms: in the order offered. Many phones look at the first challenge only, and know MD5 only.
+        nonce_lifetime: age at which a nonce is stale.
+        partial_timeout: a stream whose message is not complete after this is closed.
+        log_messages: whether SipMessageLog events are made.
+    """
+
+    nonce_secret: bytes
+    realm: str = "offhook"
+    user_agent: str = "Offhook"
+    contact_user: str = "offhook"
+    registrar: bool = True
+    public: Mapping[str, Address] = field(default_factory=dict)
+    max_legs: int = 5000
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+    digest_algorithms: tuple[str, ...] = ("MD5", "SHA-256")
+    nonce_lifetime: float = 300.0
+    register_min_expires: int = 60
+    register_default_expires: int = 3600
+    register_max_expires: int = 7200
+    max_bindings: int = 10
+    max_aors: int = 100_000
+    partial_timeout: float = 10.0
+    log_messages: bool = True

@@ -1,0 +1,322 @@
+"""What an instance of Offhook is configured with, and how a role receives it.
+
+`Options` is what the operator asked for (flags, then `OFFHOOK_…` variables, then defaults). The supervisor
+binds the public sockets, starts the stores and turns the options into `Settings`, which every role gets as
+JSON in the environment together with the inherited sockets. Nothing else in the program reads the
+environment.
+"""
+
+import ipaddress
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+SETTINGS_VARIABLE = "OFFHOOK_SETTINGS"
+READY_VARIABLE = "OFFHOOK_READY_FD"
+LIFELINE_VARIABLE = "OFFHOOK_LIFELINE_FD"
+
+SEED_NUMBERS = ("+15105550100", "+15105550101")
+"""The numbers a new account owns: 555-0100 to 555-0199 are kept for fiction in every American area code."""
+
+ROLES = ("media", "streams", "voice", "messaging", "api", "sandbox")
+"""The roles in the order they are started: each connects to those before it."""
+
+
+class ConfigurationError(Exception):
+    """A setting that cannot be used; one line for the operator, seen with exit status 2."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A host and port to listen on or to reach. Port 0 means any free port (listening only)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class TrunkSettings(msgspec.Struct, frozen=True):
+    """The SIP peer that gets calls to numbers the platform does not own. `transport` is "udp" or "tcp"."""
+
+    host: str
+    port: int
+    transport: str = "udp"
+
+
+class SmscSettings(msgspec.Struct, frozen=True):
+    """The SMSC that texts go to, and the credentials to bind with."""
+
+    system_id: str
+    password: str
+    host: str
+    port: int
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator asked for, parsed and checked but not yet bound to sockets.
+
+    `sandbox` is None when no address was asked for: 127.0.0.1:8081 then, or any free port if that is taken.
+    """
+
+    data_dir: Path
+    http: Address = Address("127.0.0.1", 8080)
+    sip: Address = Address("127.0.0.1", 5060)
+    smpp: Address = Address("127.0.0.1", 2775)
+    sandbox: Address | None = None
+    trunk: TrunkSettings | None = None
+    smsc: SmscSettings | None = None
+    allow_nets: tuple[str, ...] = ()
+    public_url: str | None = None
+    database_url: str | None = None
+    nats_url: str | None = None
+    rtp_ports: tuple[int, int] = (20000, 29999)
+    media_workers: int = 1
+    log_level: str = "info"
+    log_format: str = "text"
+    node: str = "node-1"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a role needs to know, decided once by the supervisor.
+
+    `sockets` maps the names of the inherited listening sockets (`http`, `sip_udp`, `sip_tcp`, `smpp`,
+    `sandbox_http`, `sandbox_sip_udp`) to their file descriptors. `sandbox_smsc` holds what the sandbox's SMSC
+    accepts binds with, whether or not `smsc` points to it.
+    """
+
+    data_dir: str
+    run_dir: str
+    database_url: str
+    nats_url: str
+    http_host: str
+    http_port: int
+    public_url: str
+    sip_host: str
+    sip_port: int
+    smpp_host: str
+    smpp_port: int
+    sandbox_url: str
+    sandbox_sip: str
+    sandbox_smsc: SmscSettings
+    trunk: TrunkSettings
+    smsc: SmscSettings
+    allow_nets: tuple[str, ...] = ()
+    loopback_only: bool = True
+    rtp_ports: tuple[int, int] = (20000, 29999)
+    media_workers: int = 1
+    sockets: dict[str, int] = {}
+    log_level: str = "info"
+    log_format: str = "text"
+    node: str = "node-1"
+    account_sid: str
+    sip_username: str
+    sip_password: str
+
+
+def settings_from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings a supervisor passed to this process; raise ConfigurationError outside of one."""
+    text = (os.environ if environ is None else environ).get(SETTINGS_VARIABLE)
+    if text is None:
+        raise ConfigurationError(f"a role is started by `offhook up`: {SETTINGS_VARIABLE} is not set")
+    try:
+        return msgspec.json.decode(text, type=Settings)
+    except msgspec.DecodeError as error:
+        raise ConfigurationError(f"{SETTINGS_VARIABLE} cannot be read: {error}") from error
+
+
+def inherited_socket(settings: Settings, name: str) -> socket.socket | None:
+    """Return the listening socket bound under `name`, made non-blocking; None when there is none."""
+    fd = settings.sockets.get(name)
+    if fd is None:
+        return None
+    inherited = socket.socket(fileno=os.dup(fd))
+    inherited.setblocking(False)
+    return inherited
+
+
+def announce_ready(settings: Settings, details: Mapping[str, object] | None = None) -> None:
+    """Tell the supervisor, once, that this role accepts traffic. Does nothing when no supervisor listens."""
+    fd = os.environ.pop(READY_VARIABLE, None)
+    if fd is None:
+        return
+    line = json.dumps({"node": settings.node, **(details or {})}) + "\n"
+    try:
+        os.write(int(fd), line.encode())
+        os.close(int(fd))
+    except BrokenPipeError:
+        return
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Return where an instance keeps its data unless told otherwise: below the user's XDG data home."""
+    home = environ.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
+    return Path(home) / "offhook"
+
+
+def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Options:
+    """Merge flags over `OFFHOOK_…` variables over defaults.
+
+    `flags` has the keys data, http, sip, smpp, sandbox, trunk, smsc, allow_net, public_url, rtp_ports,
+    log_level, log_format; a value of None (or an empty sequence) counts as not given.
+
+    Raises:
+        ConfigurationError: one line that names the flag and what is wrong with its value.
+    """
+
+    def given(name: str) -> str | None:
+        flag = flags.get(name)
+        return str(flag) if flag else environ.get(f"OFFHOOK_{name.upper()}") or None
+
+    asked = flags.get("allow_net")
+    nets: Iterable[object] = (
+        asked if isinstance(asked, list | tuple) and asked else [given("allow_net") or ""]
+    )
+    values: dict[str, object] = {
+        "data_dir": Path(given("data") or default_data_dir(environ)).expanduser().absolute(),
+        "allow_nets": parse_networks(nets),
+    }
+    for name in ("http", "sip", "smpp", "sandbox"):
+        if text := given(name):
+            values[name] = parse_address(text, f"--{name}")
+    if text := given("trunk"):
+        values["trunk"] = parse_trunk(text)
+    if text := given("smsc"):
+        values["smsc"] = parse_smsc(text)
+    if text := given("public_url"):
+        values["public_url"] = _checked_url(text, "--public-url", ("http", "https")).rstrip("/")
+    if text := given("database_url"):
+        values["database_url"] = _checked_url(text, "OFFHOOK_DATABASE_URL", ("postgresql", "postgres"))
+    if text := given("nats_url"):
+        values["nats_url"] = _checked_url(text, "OFFHOOK_NATS_URL", ("nats", "tls"))
+    if text := given("rtp_ports"):
+        values["rtp_ports"] = parse_port_range(text)
+    if text := given("media_workers"):
+        values["media_workers"] = _whole_number(text, "OFFHOOK_MEDIA_WORKERS", 1, 64)
+    for name, choices in (
+        ("log_level", ("debug", "info", "warning", "error")),
+        ("log_format", ("text", "json")),
+    ):
+        if text := given(name):
+            values[name] = _one_of(text.lower(), f"--{name.replace('_', '-')}", choices)
+    if text := given("node"):
+        values["node"] = _node_name(text)
+    return msgspec.convert(values, type=Options)
+
+
+def parse_address(text: str, what: str) -> Address:
+    """Read `HOST:PORT`, `:PORT` (loopback) or `[IPV6]:PORT`; port 0 means any free one."""
+    host, colon, port = text.strip().rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"{what} {text!r}: expected HOST:PORT, for example 127.0.0.1:8080")
+    return Address(host or "127.0.0.1", int(port))
+
+
+def parse_networks(values: Iterable[object]) -> tuple[str, ...]:
+    """Read CIDR networks, each value one or several separated by commas; host bits must be zero."""
+    texts = [part.strip() for value in values for part in str(value).split(",") if part.strip()]
+    try:
+        return tuple(str(ipaddress.ip_network(text)) for text in texts)
+    except ValueError as error:
+        raise ConfigurationError(f"--allow-net: {error}; expected a network such as 10.0.0.0/8") from None
+
+
+def parse_trunk(text: str) -> TrunkSettings:
+    """Read `sip:HOST[:PORT][;transport=udp|tcp]`."""
+    example = "expected sip:HOST:PORT;transport=udp"
+    scheme, _, rest = text.strip().partition(":")
+    target, *parameters = rest.split(";")
+    if scheme.lower() != "sip" or not target or "@" in target:
+        raise ConfigurationError(f"--trunk {text!r}: {example}")
+    transport = "udp"
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() != "transport" or value.strip().lower() not in ("udp", "tcp"):
+            raise ConfigurationError(f"--trunk {text!r}: {parameter!r} is not understood; {example}")
+        transport = value.strip().lower()
+    has_port = ":" in target.rpartition("]")[2]
+    address = parse_address(target if has_port else f"{target}:5060", "--trunk")
+    _check_reachable(address, "--trunk")
+    return TrunkSettings(address.host, address.port, transport)
+
+
+def parse_smsc(text: str) -> SmscSettings:
+    """Read `smpp://SYSTEM_ID:PASSWORD@HOST[:PORT]`, undoing escapes; SMPP 3.4 §5.2.1 limits the id."""
+    example = "expected smpp://SYSTEM_ID:PASSWORD@HOST:PORT"
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"--smsc: {error}; {example}") from None
+    if parts.scheme != "smpp" or not host or not parts.username or parts.path.strip("/"):
+        raise ConfigurationError(f"--smsc: {example}")
+    system_id, password = unquote(parts.username), unquote(parts.password or "")
+    if len(system_id) > 15 or not (system_id + password).isascii() or "\0" in system_id + password:
+        raise ConfigurationError("--smsc: SYSTEM_ID has at most 15 ASCII characters, PASSWORD is ASCII")
+    address = Address(host, port if port is not None else 2775)
+    _check_reachable(address, "--smsc")
+    return SmscSettings(system_id, password, address.host, address.port)
+
+
+def parse_port_range(text: str) -> tuple[int, int]:
+    """Read `LOW-HIGH`, the UDP ports media may use."""
+    low, dash, high = text.partition("-")
+    what = "OFFHOOK_RTP_PORTS"
+    ports = (_whole_number(low, what, 1024, 65535), _whole_number(high if dash else "", what, 1024, 65535))
+    if ports[1] - ports[0] < 3:
+        raise ConfigurationError(f"{what} {text!r}: the range is too small; expected LOW-HIGH")
+    return ports
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` (an IP address) can only be reached from this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_reachable(address: Address, what: str) -> None:
+    if address.port == 0:
+        raise ConfigurationError(f"{what}: port 0 cannot be called; name the peer's port")
+
+
+def _checked_url(text: str, what: str, schemes: tuple[str, ...]) -> str:
+    """Return `text` if it is a URL of one of `schemes` (never repeat it: it may hold a password)."""
+    try:
+        parts = urlsplit(text)
+        reachable = bool(parts.netloc or "host=" in parts.query) and (parts.port or 1) > 0
+    except ValueError:
+        reachable, parts = False, urlsplit("")
+    if not reachable or parts.scheme not in schemes:
+        raise ConfigurationError(f"{what} is not a URL that starts with {schemes[0]}://HOST")
+    return text
+
+
+def _whole_number(text: str, what: str, low: int, high: int) -> int:
+    text = text.strip()
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ConfigurationError(f"{what}: expected a whole number from {low} to {high}, not {text!r}")
+    return int(text)
+
+
+def _one_of(text: str, what: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise ConfigurationError(f"{what} {text!r}: expected one of {', '.join(choices)}")
+    return text
+
+
+def _node_name(text: str) -> str:
+    """A node's name is one token of a bus subject."""
+    if not text.isascii() or not text.replace("-", "").replace("_", "").isalnum() or len(text) > 64:
+        raise ConfigurationError(f"OFFHOOK_NODE {text!r}: letters, digits, - and _ only, at most 64")
+    return text

@@ -26,7 +26,7 @@ _SPEECH_RMS = 0.1
 _PEAK = 0.89
 _MOST_GAIN = 8.0
 _SILENCE = 0.004
-_LEAD_SAMPLES = SAMPLE_RATE * 20 // 1000
+_LEAD_SAMPLES = SAMPLE_RATE * 40 // 1000
 #: Below the media worker, whose tick must not be late.
 _NICENESS = 5
 
@@ -59,7 +59,7 @@ def finish_audio(audio: Floats, rate: float, pause: int) -> bytes:
     narrow = narrow[max(0, loud[0] - _LEAD_SAMPLES) : loud[-1] + _LEAD_SAMPLES]
     level = float(np.sqrt(np.mean(narrow**2)))
     gain = min(_SPEECH_RMS / max(level, 1e-6), _MOST_GAIN)
-    levelled = narrow * gain
+    levelled: Floats = (narrow * gain).astype(np.float32)
     peak = float(np.max(np.abs(levelled)))
     if peak > _PEAK:
         # Only the rare peaks are bent, so that the loudness of the voice does not depend on them.

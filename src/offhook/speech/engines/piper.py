@@ -17,6 +17,8 @@ from offhook.speech.engine import Floats
 
 #: Women's formants lie about a sixth above men's.
 _RAISE = 1.17
+#: Half of the usual variation: livelier voices are understood less well through a telephone.
+_NOISE = 0.35
 
 
 class PiperEngine:
@@ -37,7 +39,12 @@ class PiperEngine:
     def speak(self, text: str, language: str, female: bool) -> tuple[Floats, float]:
         """See `offhook.speech.engine.Engine`. Every accent of English is spoken as American."""
         raised = _RAISE if female else 1.0
-        how = SynthesisConfig(normalize_audio=False, length_scale=self._voice.config.length_scale * raised)
+        how = SynthesisConfig(
+            normalize_audio=False,
+            length_scale=self._voice.config.length_scale * raised,
+            noise_scale=_NOISE,
+            noise_w_scale=_NOISE,
+        )
         # Double brackets would be read as raw phonemes.
         chunks = [chunk.audio_float_array for chunk in self._voice.synthesize(text.replace("[[", "["), how)]
         return np.concatenate(chunks or [np.zeros(1, np.float32)]), self._voice.config.sample_rate * raised

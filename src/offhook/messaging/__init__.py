@@ -1,0 +1,1 @@
+"""The messaging node: the texts that go out through carriers, their receipts, and the texts that come in."""

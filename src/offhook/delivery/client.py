@@ -20,6 +20,7 @@ from aiohttp import BasicAuth, ClientTimeout, TCPConnector, TraceConfig
 from multidict import CIMultiDict
 from yarl import URL
 
+from offhook.config import Settings
 from offhook.delivery import failures
 from offhook.delivery.body import BodyTooLargeError, BodyUnreadableError, read_body
 from offhook.delivery.cookies import CookieShelf
@@ -106,20 +107,29 @@ class _Hop:
 class WebhookClient:
     """A session; made and used inside one event loop, safe for any number of concurrent fetches."""
 
-    def __init__(self, guard: Guard, public_url: str) -> None:
+    def __init__(self, guard: Guard, own_url: str) -> None:
         """Args:
         guard: decides which addresses may be connected to.
-        public_url: the platform's own URL, whose ``/twimlets`` stands in for twimlets.com.
+        own_url: where the platform's own HTTP server is reached, whose twimlets stand in for twimlets.com.
         """
         self._guard = guard
-        self._public_url = public_url.rstrip("/")
+        self._own_url = own_url.rstrip("/")
         self._cookies = CookieShelf()
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
-    def for_platform(cls, allow_nets: Sequence[str], loopback_only: bool, public_url: str) -> Self:
-        """The client of a role, from its settings."""
-        return cls(Guard.for_platform(allow_nets, loopback_only, public_url), public_url)
+    def for_platform(cls, settings: Settings) -> Self:
+        """The client of a role."""
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(
+            settings.http_host, settings.http_host
+        )
+        own_url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
+        guard = Guard(
+            allow_nets=settings.allow_nets,
+            allow_loopback=settings.loopback_only,
+            own_urls=(own_url, settings.public_url),
+        )
+        return cls(guard, own_url)
 
     async def close(self) -> None:
         """Close all connections; fetches in progress fail."""
@@ -256,7 +266,7 @@ class WebhookClient:
         parts = urlsplit(url)
         if parts.hostname not in _TWIMLETS_HOSTS:
             return url
-        own = urlsplit(self._public_url)
+        own = urlsplit(self._own_url)
         return urlunsplit((own.scheme, own.netloc, f"{own.path}/twimlets{parts.path}", parts.query, ""))
 
     def _open_session(self) -> aiohttp.ClientSession:

@@ -68,12 +68,13 @@ class Guard:
         *,
         allow_nets: Iterable[str] = (),
         allow_loopback: bool = False,
-        own_address: tuple[str, int] | None = None,
+        own_urls: Iterable[str] = (),
     ) -> None:
         """Args:
             allow_nets: CIDR blocks (or single addresses) the operator allows besides public ones.
             allow_loopback: true while all of the platform's own listeners are on loopback.
-            own_address: IP literal and port of the platform's own HTTP server, which serves twimlets.
+            own_urls: the platform's own HTTP servers. Where one names an IP literal, that address and port
+                are allowed.
 
         Raises:
             ValueError: a block is not a network.
@@ -82,23 +83,14 @@ class Guard:
             ipaddress.ip_network(net, strict=False) for net in allow_nets
         )
         self._allow_loopback = allow_loopback
-        self._own = own_address
-
-    @classmethod
-    def for_platform(cls, allow_nets: Iterable[str], loopback_only: bool, public_url: str) -> "Guard":
-        """The guard of a platform whose HTTP server is reached at `public_url`."""
-        parts = urlsplit(public_url)
-        own = None
-        if parts.hostname is not None and _literal(parts.hostname) is not None:
-            own = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-        return cls(allow_nets=allow_nets, allow_loopback=loopback_only, own_address=own)
+        self._own = frozenset(address for url in own_urls if (address := _address_of(url)) is not None)
 
     def allows(self, host: str, port: int = 0) -> bool:
         """Whether a connection to this IP literal may be made; anything but an IP literal is refused."""
         address = _literal(host)
         if address is None:
             return False
-        if self._own is not None and port == self._own[1] and address == _literal(self._own[0]):
+        if (address, port) in self._own:
             return True
         inner = _embedded(address)
         if any(candidate in net for candidate in (address, inner) for net in self._allowed):
@@ -117,6 +109,15 @@ class Guard:
         if not self.allows(str(address[0]), int(address[1])):
             raise AddressRefusedError(str(address[0]))
         return socket.socket(family=family, type=kind, proto=proto)
+
+
+def _address_of(url: str) -> tuple[IPAddress, int] | None:
+    """Address and port of a URL whose host is an IP literal."""
+    parts = urlsplit(url)
+    address = _literal(parts.hostname or "")
+    if address is None:
+        return None
+    return address, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _literal(host: str) -> IPAddress | None:

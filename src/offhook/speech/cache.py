@@ -8,6 +8,7 @@ remember of it).
 
 import os
 import tempfile
+import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -28,6 +29,7 @@ class AudioCache:
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._used: dict[str, float] = {}
         self._total = 0
+        self._lock = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._scan()
 
@@ -40,7 +42,8 @@ class AudioCache:
         try:
             os.utime(path)
         except FileNotFoundError:
-            self._forget(key)
+            with self._lock:
+                self._forget(key)
             return None
         self._sizes.move_to_end(key)
         self._used[key] = time.monotonic()
@@ -55,17 +58,20 @@ class AudioCache:
     def put(self, key: str, audio: bytes, note: bytes = b"") -> Path:
         """Store a file in place of the one of the same key, if any. Readers of the old one keep it.
 
+        Writes to the disk; may be called from another thread.
+
         Raises:
             OSError: the disk is full, or the like; nothing has changed then.
         """
         path = self._path(key)
         self._write(path, audio)
         self.annotate(key, note)
-        self._forget(key)
-        self._sizes[key] = len(audio)
-        self._used[key] = time.monotonic()
-        self._total += len(audio)
-        self._evict()
+        with self._lock:
+            self._forget(key)
+            self._sizes[key] = len(audio)
+            self._used[key] = time.monotonic()
+            self._total += len(audio)
+            self._evict()
         return path
 
     def annotate(self, key: str, note: bytes) -> None:

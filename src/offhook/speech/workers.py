@@ -189,7 +189,7 @@ class _Worker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                env=_environment(),
             )
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
@@ -230,6 +230,12 @@ class _Worker:
         except (OSError, RemoteProtocolError) as error:
             raise _WorkerLostError(str(error)) from None
         return self._replies.pop(0)
+
+
+def _environment() -> dict[str, str]:
+    """What a worker gets of this process's environment: not the platform's settings, which hold secrets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
+    return {**kept, "OMP_NUM_THREADS": "1"}
 
 
 def _fail(job: _Job, detail: str) -> None:

@@ -1,0 +1,113 @@
+"""The streams role's process: its two Unix sockets, its speech workers, and their orderly end.
+
+``streams.sock`` takes voice nodes (`offhook.streams.session`), ``streams-audio.sock`` takes media workers,
+which send what is to be recorded (`offhook.audio.frames`).
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvloop
+
+from offhook.audio.frames import BatchError, BatchReader
+from offhook.config import Settings, announce_ready
+from offhook.delivery.client import WebhookClient
+from offhook.speech.tts import Speech
+from offhook.streams.prompts import Prompts
+from offhook.streams.recordings import Recordings
+from offhook.streams.session import Session
+
+_log = logging.getLogger(__name__)
+
+_READ_SIZE = 262144
+
+
+class StreamsNode:
+    """Everything the role consists of."""
+
+    def __init__(self, settings: Settings) -> None:
+        data = Path(settings.data_dir)
+        self._settings = settings
+        self._client = WebhookClient.for_platform(settings)
+        self._speech = Speech(data / "cache" / "speech")
+        self._prompts = Prompts(data / "cache" / "prompts", self._client)
+        self._recordings = Recordings(data / "recordings")
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen. Speech workers load meanwhile: a text that comes too early waits for them."""
+        await self._speech.start()
+        run = Path(self._settings.run_dir)
+        for name, serve in (("streams.sock", self._serve_voice), ("streams-audio.sock", self._serve_media)):
+            path = run / name
+            path.unlink(missing_ok=True)
+            self._servers.append(await asyncio.start_unix_server(serve, path))
+
+    async def close(self) -> None:
+        """Finish the recordings, and end everything else."""
+        for server in self._servers:
+            server.close()
+        for task in tuple(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._recordings.close()
+        await self._prompts.close()
+        await self._speech.close()
+        await self._client.close()
+
+    async def _serve_voice(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with self._connection():
+            await Session(reader, writer, self._prompts, self._speech, self._recordings).run()
+
+    async def _serve_media(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take the taps of one media worker; they end with it."""
+        batches = BatchReader()
+        taps: set[int] = set()
+        with self._connection():
+            try:
+                while data := await reader.read(_READ_SIZE):
+                    records = batches.feed(data)
+                    taps.update(tap for tap, _ in records)
+                    taps.difference_update(tap for tap, audio in records if not audio)
+                    self._recordings.hear(records)
+            except (OSError, BatchError) as error:
+                _log.warning("connection of media failed: %s", error)
+            finally:
+                self._recordings.hear((tap, b"") for tap in tuple(taps))
+                writer.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        """Count the current task among those that end with the role."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            yield
+        finally:
+            self._connections.discard(task)
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    node = StreamsNode(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await node.start()
+    announce_ready(settings)
+    try:
+        await stop.wait()
+    finally:
+        await node.close()
+
+
+def main(settings: Settings) -> None:
+    """The role's entry point."""
+    uvloop.run(run(settings))

@@ -36,6 +36,7 @@ def _fades() -> Floats:
 
 
 _FADES: Final = _fades()
+_NONE: Final[Integers] = np.zeros(0, dtype=np.intp)
 _BLEND_IN: Final = ((np.arange(_BLEND) + 1) / (_BLEND + 1)).astype(np.float32)
 
 
@@ -80,27 +81,28 @@ class Concealer:
         self._history[slot] = 0
         self._lost[slot] = 0
 
-    def process(self, slots: Integers, frames: Samples, missing: npt.NDArray[np.bool_]) -> int:
-        """Fill the rows of `frames` that are `missing`, in place, and smooth those after a gap; how many
-        were made up.
+    def process(self, slots: Integers, frames: Samples, missing: npt.NDArray[np.bool_]) -> Integers:
+        """Fill the rows of `frames` that are `missing`, in place, and smooth those after a gap.
 
-        A row that stays missing for longer than MAX_FRAMES is silence, and not counted. Slots must be
-        different from one another.
+        Returns the rows that were made up: one that stays missing for longer than MAX_FRAMES is silence, and
+        not among them. Slots must be different from one another.
         """
         after_gap = ~missing & (self._lost[slots] > 0)
         if after_gap.any():
             where = np.flatnonzero(after_gap)
             self._blend(slots[where], frames, where)
             self._lost[slots[where]] = 0
-        made_up = self._fill(slots, frames, missing) if missing.any() else 0
-        good = slots if not made_up and not missing.any() else slots[~missing]
-        kept = frames if len(good) == len(slots) else frames[~missing]
+        if missing.any():
+            made_up = self._fill(slots, frames, missing)
+            good, kept = slots[~missing], frames[~missing]
+        else:
+            made_up, good, kept = _NONE, slots, frames
         self._history[good, :FRAME_SAMPLES] = self._history[good, FRAME_SAMPLES:]
         self._history[good, FRAME_SAMPLES:] = kept
         return made_up
 
-    def _fill(self, slots: Integers, frames: Samples, missing: npt.NDArray[np.bool_]) -> int:
-        """Make up the missing rows."""
+    def _fill(self, slots: Integers, frames: Samples, missing: npt.NDArray[np.bool_]) -> Integers:
+        """Make up the missing rows, the young ones of which are returned."""
         frames[missing] = 0
         lost = self._lost[slots]
         self._lost[slots[missing]] += 1
@@ -110,7 +112,7 @@ class Concealer:
         young = np.flatnonzero(missing & (lost < MAX_FRAMES))
         if len(young):
             frames[young] = (self._repeat(slots[young], lost[young]) * _FADES[lost[young]]).astype(np.int16)
-        return len(young)
+        return young
 
     def _blend(self, slots: Integers, frames: Samples, where: Integers) -> None:
         """Fade from what would have been made up to the good frame."""

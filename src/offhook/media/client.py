@@ -113,6 +113,13 @@ class MediaClient:
         """What passed through a leg until now. Raises MediaError."""
         return _counters(await self._ask(protocol.GetStats(leg), ("stats", leg)))
 
+    async def load(self) -> protocol.Load:
+        """How the worker does. Raises MediaError."""
+        event = await self._ask(protocol.GetLoad(), ("load", 0))
+        if isinstance(event, protocol.Load):
+            return event
+        raise MediaError("unexpected answer")
+
     # Playing
 
     def play(self, leg: int, items: Sequence[protocol.Item], *, loop: int = 1, more: bool = False) -> int:
@@ -195,7 +202,9 @@ class MediaClient:
         kind = _ANSWERS.get(type(event))
         if kind is None:
             self._on_event(event)
-        elif answer := self._answers.get((kind, event.leg)):
+            return
+        answer = self._answers.pop((kind, getattr(event, "leg", 0)), None)
+        if answer is not None and not answer.done():
             answer.set_result(event)
 
     def _end(self) -> None:
@@ -213,6 +222,7 @@ _ANSWERS: dict[type, str] = {
     protocol.LegFailed: "opened",
     protocol.LegClosed: "closed",
     protocol.LegStats: "stats",
+    protocol.Load: "load",
 }
 
 

@@ -180,8 +180,23 @@ class GetStats(_Message, frozen=True):
     leg: int
 
 
+class GetLoad(_Message, frozen=True):
+    """Answered by Load."""
+
+
 Command = (
-    OpenLeg | SetRemote | Play | ExtendPlay | StopPlay | Tap | Untap | Bridge | Unbridge | CloseLeg | GetStats
+    OpenLeg
+    | SetRemote
+    | Play
+    | ExtendPlay
+    | StopPlay
+    | Tap
+    | Untap
+    | Bridge
+    | Unbridge
+    | CloseLeg
+    | GetStats
+    | GetLoad
 )
 
 
@@ -290,6 +305,24 @@ class RtpTimeout(_Message, frozen=True):
     silent_seconds: float
 
 
+class Load(_Message, frozen=True):
+    """How the worker does, since it started. A tick is late when it begins more than 10 ms after its time.
+
+    tick_ms, tick_ms_worst: how long a tick's work takes, on average and at worst since Load was last asked.
+    cpu_seconds: of the process. taps_dropped: tick batches that streams was too slow to take.
+    """
+
+    legs: int
+    relayed: int
+    ticks: int
+    late_ticks: int
+    worst_lateness_ms: float
+    tick_ms: float
+    tick_ms_worst: float
+    cpu_seconds: float
+    taps_dropped: int
+
+
 Event = (
     LegOpened
     | LegFailed
@@ -300,4 +333,5 @@ Event = (
     | Digit
     | FirstPacket
     | RtpTimeout
+    | Load
 )

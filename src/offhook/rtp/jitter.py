@@ -21,9 +21,9 @@ import numpy.typing as npt
 from offhook.audio.frames import FRAME_SAMPLES
 from offhook.audio.g711 import DECODE, Samples
 
-RING_FRAMES: Final = 64
-MAX_AHEAD_FRAMES: Final = 40
-"""A packet further ahead than this (800 ms) is a jump of the timestamps."""
+RING_FRAMES: Final = 32
+MAX_AHEAD_FRAMES: Final = 24
+"""A packet further ahead than this (480 ms) is a jump of the timestamps."""
 MAX_BEHIND_SAMPLES: Final = 8000
 """A packet further behind than this (1 s) is a jump too."""
 MAX_PAYLOAD_SAMPLES: Final = 8 * FRAME_SAMPLES
@@ -71,11 +71,14 @@ class JitterBank:
         self._review = np.zeros(capacity, dtype=np.int32)
         self._reviewing = 0
 
-    def reset(self, slot: int, law: int) -> None:
-        """Empty a buffer, for a new leg or codec: `law` 0 is µ-law, 1 A-law (rows of g711.DECODE)."""
-        self._law[slot] = law
+    def reset(self, slot: int) -> None:
+        """Empty a buffer and its counts, for a new leg."""
         self._restart(slot)
         self.late[slot] = self.duplicate[slot] = self.skipped[slot] = 0
+
+    def set_law(self, slot: int, law: int) -> None:
+        """How packets are decoded from now on: 0 is µ-law, 1 A-law (rows of g711.DECODE)."""
+        self._law[slot] = law
 
     def flush(self, slot: int) -> None:
         """Drop what is buffered: the next packet starts anew."""
@@ -164,6 +167,7 @@ class JitterBank:
             self.duplicate[slot] += 1
             return False
         self._samples[slot, at] = DECODE[self._law[slot]][np.frombuffer(payload, dtype=np.uint8)]
+        self._late_run[slot] = 0
         return True
 
     def take(self, slots: Integers) -> tuple[Samples, Flags, Flags]:

@@ -1,0 +1,193 @@
+"""The worker's loop: packets in between, and every 20 ms a tick over all legs.
+
+Legs that the tick hears are polled a few times a tick. Relayed legs, control and audio sockets are waited
+for, and served at once. Nothing here blocks but the wait itself, and nothing awaits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from offhook.audio.frames import FRAME_MILLISECONDS
+from offhook.media import protocol
+from offhook.media.control import ControlServer
+from offhook.media.kernel import NumpyKernel, TickKernel
+from offhook.media.legs import Legs
+from offhook.media.ports import PortPool
+from offhook.media.streams_link import StreamsLink
+from offhook.media.tick import Tick
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = FRAME_MILLISECONDS / 1000
+POLLS_PER_TICK: Final = 4
+"""How often legs are polled: packets wait for 5 ms at most, and the jitter reported is that coarse."""
+LATE_SECONDS: Final = 0.010
+MAX_TICKS_BEHIND: Final = 5
+"""Ticks that are made up for after a standstill; more are left out."""
+COLLECT_TICKS: Final = 250
+"""Garbage of the youngest generation is collected just after a tick, this often, and at no other time."""
+COALESCE_PACKETS: Final = 8
+COALESCE_SECONDS: Final = 0.001
+"""When so many relayed packets come at once, the next ones are let gather for a millisecond: one wait then
+serves many of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """host: where RTP is bound by default. rtp_ports: first and last. legs: how many there may be."""
+
+    host: str
+    rtp_ports: tuple[int, int]
+    control_path: str
+    audio_path: str
+    legs: int = 2048
+
+
+class Engine:
+    """One worker."""
+
+    def __init__(self, settings: EngineSettings, kernel: TickKernel | None = None) -> None:
+        """Binds the control socket. Raises OSError."""
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._running = True
+        kernel = kernel or NumpyKernel(settings.legs)
+        self._link = StreamsLink(settings.audio_path, self._watch)
+        self._control = ControlServer(settings.control_path, self._watch, self._command, self._close_legs)
+        self._legs = Legs(
+            settings.host,
+            PortPool(*settings.rtp_ports),
+            settings.legs,
+            kernel,
+            self._link,
+            self._watch,
+            self._control.tell,
+        )
+        self._tick = Tick(self._legs, kernel, self._link)
+        self._load = LoadMeter()
+
+    def _watch(self, fileno: int, events: int, handler: Callable[[int], None] | None) -> None:
+        """Call the handler when a file descriptor is ready; no longer when it is None."""
+        if handler is None:
+            if self._handlers.pop(fileno, None):
+                with contextlib.suppress(OSError):
+                    self._epoll.unregister(fileno)
+        elif fileno in self._handlers:
+            self._handlers[fileno] = handler
+            self._epoll.modify(fileno, events)
+        else:
+            self._handlers[fileno] = handler
+            self._epoll.register(fileno, events)
+
+    def stop(self) -> None:
+        """Let `run` return; may be called from a signal handler."""
+        self._running = False
+
+    def run(self) -> None:
+        """Work until stopped."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        due = time.monotonic() + TICK_SECONDS
+        step = TICK_SECONDS / POLLS_PER_TICK
+        polls_left = POLLS_PER_TICK - 1
+        while self._running:
+            self._serve_until(due - polls_left * step)
+            self._legs.poller.poll(time.monotonic())
+            if polls_left:
+                polls_left -= 1
+            else:
+                due = self._run_tick(due)
+                polls_left = POLLS_PER_TICK - 1
+            self._control.flush()
+        self._close()
+
+    def _serve_until(self, until: float) -> None:
+        """Serve what is waited for until a moment has come; at least once."""
+        handlers = self._handlers
+        while True:
+            left = until - time.monotonic()
+            ready = self._epoll.poll(left if left > 0 else 0)
+            for fileno, events in ready:
+                handler = handlers.get(fileno)
+                if handler is not None:
+                    handler(events)
+            if ready:
+                self._control.flush()
+            if time.monotonic() >= until:
+                return
+            if len(ready) >= COALESCE_PACKETS:
+                time.sleep(COALESCE_SECONDS)
+
+    def _run_tick(self, due: float) -> float:
+        """Run the tick that was due then; when the next one is."""
+        began = time.monotonic()
+        self._tick.run(began)
+        ended = time.monotonic()
+        self._load.count(began - due, ended - began)
+        if self._load.ticks % COLLECT_TICKS == 0:
+            gc.collect(0)
+        if ended - due > MAX_TICKS_BEHIND * TICK_SECONDS:
+            logger.warning("the tick stood still for %d ms", (ended - due) * 1000)
+            return ended + TICK_SECONDS
+        return due + TICK_SECONDS
+
+    def _command(self, command: protocol.Command) -> None:
+        if isinstance(command, protocol.GetLoad):
+            self._control.tell(self._load.load(len(self._legs.open), self._legs.relayed, self._link.dropped))
+        else:
+            self._legs.command(command)
+
+    def _close_legs(self) -> None:
+        self._legs.close_all()
+
+    def _close(self) -> None:
+        self._legs.close_all()
+        self._control.close()
+        self._link.close()
+        self._epoll.close()
+
+
+class LoadMeter:
+    """Counts ticks and how well they keep their time."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+        self._late = 0
+        self._worst_lateness = 0.0
+        self._seconds = 0.0
+        self._worst_seconds = 0.0
+
+    def count(self, lateness: float, seconds: float) -> None:
+        """One tick, which began so late and took so long."""
+        self.ticks += 1
+        self._seconds += seconds
+        self._late += lateness > LATE_SECONDS
+        if lateness > self._worst_lateness:
+            self._worst_lateness = lateness
+        if seconds > self._worst_seconds:
+            self._worst_seconds = seconds
+
+    def load(self, legs: int, relayed: int, dropped: int) -> protocol.Load:
+        """What was counted; the worst values start anew."""
+        load = protocol.Load(
+            legs=legs,
+            relayed=relayed,
+            ticks=self.ticks,
+            late_ticks=self._late,
+            worst_lateness_ms=round(self._worst_lateness * 1000, 3),
+            tick_ms=round(self._seconds * 1000 / max(1, self.ticks), 3),
+            tick_ms_worst=round(self._worst_seconds * 1000, 3),
+            cpu_seconds=round(time.process_time(), 3),
+            taps_dropped=dropped,
+        )
+        self._worst_lateness = self._worst_seconds = 0.0
+        return load

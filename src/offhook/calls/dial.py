@@ -1,6 +1,6 @@
 """``<Dial>`` in progress: the calls it places, who answers first, and how it ends.
 
-A part of `offhook.calls.call`. All targets ring at once, or one after the other with ``sequential``; the first
+A part of `offhook.calls.call`. All targets ring at once, or in turn with ``sequential``; the first
 to answer is bridged and the others are cancelled. The status that the dial ends with is Twilio's
 ``DialCallStatus``.
 """

@@ -1,0 +1,189 @@
+"""Admitting an inbound INVITE: who calls, which number of whose account, and the call that comes of it.
+
+An INVITE from the trunk (or our own) is a call to a number; one from anywhere else is a phone's, which has to
+prove who it is. What is admitted becomes a row before its TwiML is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from offhook.calls import events
+from offhook.calls.call import Call
+from offhook.calls.status import CallStatus, Direction
+from offhook.clock import monotonic, new_sid, utcnow
+from offhook.errors import RemoteProtocolError
+from offhook.media.client import MediaError
+from offhook.sdp.negotiate import NotAcceptable
+from offhook.sip.digest import Password
+from offhook.sip.events import IncomingInvite
+from offhook.sip.message import Request
+from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
+from offhook.twiml.entry import CallFacts, Entry, EntryPoint
+from offhook.voice.exchange import Exchange
+from offhook.voice.leg import Leg
+from offhook.voice.numbering import as_e164
+
+logger = logging.getLogger(__name__)
+
+#: SIP headers of the caller's that its TwiML may see (``SipHeader_X-…``), and how many.
+_HEADER_PREFIX = "x-"
+_MAX_HEADERS = 20
+
+
+class Inbound:
+    """Turns INVITEs into calls."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._endpoint = exchange.transports.endpoint
+        self._admitting: set[int] = set()
+
+    def given_up(self, leg: int) -> None:
+        """The caller has gone before its INVITE was admitted."""
+        self._admitting.discard(leg)
+
+    async def admit(self, invite: IncomingInvite) -> None:
+        """Refuse an INVITE, or make it a call."""
+        self._admitting.add(invite.leg)
+        try:
+            await self._admit(invite)
+        except (RemoteProtocolError, ValueError) as error:
+            logger.info("INVITE from %s refused: %s", invite.flow.remote.host, error)
+            self._refuse(invite.leg, 400, "Bad Request")
+        except Exception:
+            logger.exception("INVITE could not be admitted")
+            self._refuse(invite.leg, 500, "Server Internal Error")
+        finally:
+            self._admitting.discard(invite.leg)
+
+    async def _admit(self, invite: IncomingInvite) -> None:
+        request = invite.request
+        phone: SipCredentialRecord | None = None
+        if not self._exchange.routing.is_trunk(invite.flow) and not self._exchange.routing.is_our_own(
+            request
+        ):
+            phone = await self.authenticate(request)
+            if phone is None:
+                self._endpoint.challenge(invite.leg, monotonic())
+                self._exchange.transports.flush()
+                return
+        called = as_e164(request.uri.user_text)
+        number = await self._exchange.store.numbers.cached.get(called)
+        if number is None or (phone is not None and number.account_sid != phone.account_sid):
+            self._refuse(invite.leg, 404, "Not Found")
+            return
+        await self._connect(invite, number, phone)
+
+    async def authenticate(self, request: Request) -> SipCredentialRecord | None:
+        """The phone that a request proves to come from, None when it does not."""
+        username = self._endpoint.authorization_username(request)
+        if username is None:
+            return None
+        record = await self._exchange.store.sip_credentials.find(username)
+        password = Password(record.password) if record is not None else None
+        proven = self._endpoint.verify(request, lambda _: password, monotonic())
+        return record if proven is not None else None
+
+    async def _connect(
+        self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None
+    ) -> None:
+        """Make the call: its leg, its row, then its TwiML."""
+        exchange = self._exchange
+        account = await exchange.store.accounts.cached.get(number.account_sid)
+        if account is None or account.status != "active":
+            self._refuse(invite.leg, 403, "Forbidden")
+            return
+        try:
+            leg = await exchange.open_leg(invite.flow.local.host)
+        except MediaError as error:
+            logger.warning("INVITE refused: %s", error)
+            self._refuse(invite.leg, 503, "Service Unavailable")
+            return
+        try:
+            leg.take(invite.leg, invite.sdp)
+        except NotAcceptable as error:
+            logger.info("INVITE refused: %s", error)
+            self._refuse(invite.leg, 488, "Not Acceptable Here")
+            await leg.close()
+            return
+        record = self._record(invite, number, phone)
+        await exchange.store.calls.insert(record)
+        if invite.leg not in self._admitting:
+            await self._abandoned(leg, record)
+            return
+        session = exchange.new_session(_call(record, number), record, account, leg)
+        session.feed(events.Began())
+        if session.call.entry is None:
+            session.notify(11100, "The number has no voice URL.", "")
+            session.feed(events.HangUpRequested())
+
+    async def _abandoned(self, leg: Leg, record: CallRecord) -> None:
+        """The caller gave up while its call was made."""
+        await leg.close()
+        await self._exchange.store.calls.transition(
+            record.sid, CallStatus.CANCELED, from_statuses=(CallStatus.QUEUED,), end_time=utcnow(), duration=0
+        )
+
+    def _record(
+        self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None
+    ) -> CallRecord:
+        request = invite.request
+        caller = request.from_.uri
+        shown = as_e164(caller.user_text) if phone is None else f"sip:{phone.username}@{caller.host}"
+        now = utcnow()
+        return CallRecord(
+            sid=new_sid("CA"),
+            account_sid=number.account_sid,
+            to=number.phone_number,
+            from_=shown,
+            status=CallStatus.QUEUED,
+            direction=Direction.INBOUND,
+            date_created=now,
+            date_updated=now,
+            phone_number_sid=number.sid,
+            node=self._exchange.lease.node,
+            lease=self._exchange.lease.id,
+            request={
+                "status_callback": number.status_callback,
+                "status_callback_method": number.status_callback_method,
+                "webhook_params": _sip_params(invite) if phone is not None else [],
+            },
+        )
+
+    def _refuse(self, leg: int, status: int, reason: str) -> None:
+        self._endpoint.reject(leg, status, monotonic(), reason=reason)
+        self._exchange.transports.flush()
+
+
+def _call(record: CallRecord, number: NumberRecord) -> Call:
+    facts = CallFacts(record.from_, record.to, "inbound")
+    return Call(record.sid, Direction.INBOUND, facts, _entry(number))
+
+
+def _entry(number: NumberRecord) -> Entry | None:
+    """The TwiML that answers a number."""
+    if not number.voice_url:
+        return None
+    entry = EntryPoint(number.voice_url, "GET" if number.voice_method == "GET" else "POST")
+    if number.voice_fallback_url:
+        method = "GET" if number.voice_fallback_method == "GET" else "POST"
+        entry = replace(entry, fallback_url=number.voice_fallback_url, fallback_method=method)
+    return entry
+
+
+def _sip_params(invite: IncomingInvite) -> list[tuple[str, str]]:
+    """What a webhook is told of a SIP phone's call."""
+    request = invite.request
+    headers = [
+        (f"SipHeader_{name}", value)
+        for name, value in request.fields
+        if name.lower().startswith(_HEADER_PREFIX)
+    ]
+    return [
+        ("SipDomain", request.uri.host),
+        ("SipCallId", request.call_id),
+        ("SipSourceIp", invite.flow.remote.host),
+        *headers[:_MAX_HEADERS],
+    ]

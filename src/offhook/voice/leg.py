@@ -1,0 +1,166 @@
+"""The leg of a call: its SIP dialog and its RTP session, kept in step by offer/answer (RFC 3264).
+
+Knows nothing of what the call is for. An outbound leg is opened, placed, and told the answer that came; an inbound
+one is opened with the offer that came, and answered when its call says so. Either may be re-negotiated by the
+peer's re-INVITE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from offhook.clock import monotonic
+from offhook.media.client import MediaClient
+from offhook.media.protocol import Codec, Counters
+from offhook.sdp import negotiate
+from offhook.sip.digest import Credentials
+from offhook.sip.flow import Flow
+from offhook.sip.headers import NameAddr
+from offhook.sip.message import Field
+from offhook.voice.transports import SipTransports
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an INVITE goes and what it says about the parties."""
+
+    flow: Flow
+    request_uri: str
+    from_: NameAddr
+    to: NameAddr
+    headers: tuple[Field, ...] = ()
+    credentials: Credentials | None = None
+
+
+class Leg:
+    """One leg. `sip` and `rtp` are its numbers towards the endpoint and the media worker."""
+
+    def __init__(self, transports: SipTransports, media: MediaClient, session_id: int) -> None:
+        self._transports = transports
+        self._endpoint = transports.endpoint
+        self._media = media
+        self._session_id = session_id
+        self._version = 1
+        self._offer = b""
+        self._answer = b""
+        self._host = ""
+        self._port = 0
+        self._closed = False
+        self.sip: int | None = None
+        self.rtp = 0
+        self.call_id: str | None = None
+
+    async def open(self, host: str) -> None:
+        """Bind the RTP session's ports on the local address `host`. Raises MediaError."""
+        opened = await self._media.open_leg(host)
+        self.rtp, self._host, self._port = opened.leg, opened.host, opened.port
+
+    # Calling
+
+    def place(self, destination: Destination) -> int:
+        """Send the INVITE; the SIP leg's number."""
+        self._offer = negotiate.offer(self._host, self._port, session_id=self._session_id)
+        self.sip = self._endpoint.invite(
+            monotonic(),
+            request_uri=destination.request_uri,
+            from_=destination.from_,
+            to=destination.to,
+            destination=destination.flow,
+            body=self._offer,
+            headers=destination.headers,
+            credentials=destination.credentials,
+        )
+        self.call_id = self._endpoint.call_id(self.sip)
+        return self.sip
+
+    def answered(self, sdp: bytes | None) -> None:
+        """The peer answered, or sent early media. Raises NotAcceptable when its answer cannot be used."""
+        if sdp is not None:
+            self._agree(negotiate.read_answer(self._offer, sdp))
+
+    def cancel(self) -> None:
+        """Give up the INVITE."""
+        if self.sip is not None and self._endpoint.cancel(self.sip, monotonic()):
+            self._transports.flush()
+
+    # Being called
+
+    def take(self, sip: int, offer: bytes | None) -> None:
+        """Prepare the answer to an inbound INVITE. Raises NotAcceptable."""
+        self.sip = sip
+        self.call_id = self._endpoint.call_id(sip)
+        if offer is None:
+            self._offer = self._answer = negotiate.offer(self._host, self._port, session_id=self._session_id)
+        else:
+            agreed = negotiate.answer(offer, self._host, self._port, session_id=self._session_id)
+            self._answer = agreed.body
+            self._agree(agreed)
+
+    def ring(self) -> None:
+        """Send 180."""
+        if self.sip is not None:
+            self._endpoint.provisional(self.sip, 180, monotonic())
+            self._transports.flush()
+
+    def accept(self) -> None:
+        """Send 200 with our answer (or, where the caller left it to us, our offer)."""
+        if self.sip is not None:
+            self._endpoint.answer(self.sip, self._answer, monotonic())
+            self._transports.flush()
+
+    def confirmed(self, sdp: bytes | None) -> None:
+        """The ACK came; it has the answer when ours was the offer. Raises NotAcceptable."""
+        if sdp is not None:
+            self.answered(sdp)
+
+    def refuse(self, status: int, reason: str, headers: Iterable[Field] = ()) -> None:
+        """Answer with a final failure."""
+        if self.sip is not None:
+            self._endpoint.reject(self.sip, status, monotonic(), reason=reason, headers=headers)
+            self._transports.flush()
+
+    # In a call
+
+    def reinvited(self, offer: bytes | None) -> None:
+        """Answer the peer's re-INVITE: hold, resume or a new address. Raises NotAcceptable."""
+        assert self.sip is not None
+        self._version += 1
+        if offer is None:
+            self._offer = body = negotiate.offer(
+                self._host, self._port, session_id=self._session_id, version=self._version
+            )
+        else:
+            agreed = negotiate.answer(
+                offer, self._host, self._port, session_id=self._session_id, version=self._version
+            )
+            body = agreed.body
+            self._agree(agreed)
+        self._endpoint.answer_reinvite(self.sip, body, monotonic())
+        self._transports.flush()
+
+    def hang_up(self) -> None:
+        """Send BYE."""
+        if self.sip is not None and self._endpoint.bye(self.sip, monotonic()):
+            self._transports.flush()
+
+    async def close(self) -> Counters | None:
+        """Free the RTP session; what passed through it, None when it was closed before. Raises MediaError."""
+        if self._closed or not self.rtp:
+            return None
+        self._closed = True
+        return await self._media.close_leg(self.rtp)
+
+    def _agree(self, agreed: negotiate.Negotiated) -> None:
+        """Tell media what the two ends agreed on."""
+        codec: Codec = "PCMA" if agreed.codec.name == "PCMA" else "PCMU"
+        self._media.set_remote(
+            self.rtp,
+            agreed.remote_host,
+            agreed.remote_port,
+            codec,
+            agreed.payload_type,
+            agreed.dtmf_payload_type,
+            send=agreed.send,
+            receive=agreed.receive,
+        )

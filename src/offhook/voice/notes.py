@@ -1,0 +1,41 @@
+"""What voice writes into the timeline of a call, and how: one vocabulary of entry names and details.
+
+A timeline is for the tenant whose call it is. Headers that carry credentials are left out of SIP messages.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from offhook.media.protocol import Counters
+from offhook.sip.events import SipMessageLog
+
+#: A timeline shows the beginning of what is long; the rest helps nobody.
+_SHOWN_BYTES = 4096
+
+_SECRET_HEADER = re.compile(r"^((?:Proxy-)?Authorization:).*$", re.IGNORECASE | re.MULTILINE)
+
+
+def sip_message(log: SipMessageLog) -> dict[str, Any]:
+    """A SIP message without its body, as sent or received."""
+    head, _, body = log.data.partition(b"\r\n\r\n")
+    text = head[:_SHOWN_BYTES].decode(errors="replace")
+    detail: dict[str, Any] = {
+        "direction": log.direction,
+        "peer": f"{log.flow.transport} {log.flow.remote.host}:{log.flow.remote.port}",
+        "message": _SECRET_HEADER.sub(r"\1 (not shown)", text),
+    }
+    if body:
+        detail["body"] = body[:_SHOWN_BYTES].decode(errors="replace")
+    return detail
+
+
+def rtp_counters(counters: Counters) -> dict[str, Any]:
+    """What passed through a leg."""
+    return {name: getattr(counters, name) for name in counters.__struct_fields__}
+
+
+def shown_body(body: bytes) -> str:
+    """The beginning of a response's body, as text."""
+    return body[:_SHOWN_BYTES].decode(errors="replace")

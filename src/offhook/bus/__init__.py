@@ -1,2 +1,5 @@
-"""How processes talk: work queues, request/reply and live events over NATS (`nats`, `subjects`), and the framing
-of the private Unix sockets between roles of one machine (`ipc`)."""
+"""How processes talk.
+
+Work queues, request/reply and live events go over NATS (`nats`, `subjects`); roles of one machine also have
+private Unix sockets, whose framing is `ipc`.
+"""

@@ -1,8 +1,9 @@
 """The framing of private Unix sockets: u32 big-endian length, then one MessagePack value of that many bytes.
 
-Messages are `msgspec.Struct(tag=True, array_like=True, frozen=True)` classes; a socket's protocol is the union of
-them. There is no I/O here, so that blocking, asyncio and epoll code use the same two things: `encode` and
-`Frames.feed`. The peer is another process of ours, but a length past the limit still ends the connection.
+Messages are `msgspec.Struct(tag=True, array_like=True, frozen=True)` classes; a socket's protocol is the
+union of them. There is no I/O here, so that blocking, asyncio and epoll code use the same two things:
+`encode` and `Frames.feed`. The peer is another process of ours, but a length past the limit still ends
+the connection.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class Frames(Generic[Message]):
         """Take received bytes and return the messages that are now complete, oldest first.
 
         Raises:
-            RemoteProtocolError: a frame is too long, or is no message of this protocol. The connection must be
-                closed: where the next frame begins is not known.
+            RemoteProtocolError: a frame is too long, or is no message of this protocol. The connection must
+                be closed: where the next frame begins is not known.
         """
         buffer = self._buffer
         buffer += data

@@ -1,4 +1,4 @@
-"""Codes of messages that did not arrive: `error_code` of a Message, `ErrorCode` of its status callback. Pure."""
+"""Codes of messages that did not arrive: `error_code` of a Message, `ErrorCode` of its callback. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Codes of the debugger: what went wrong with a webhook, a document, a verb or a call. Pure.
 
-The level is that of a Notification (`log`: 0 error, 1 warning). A warning means that the platform went on with
-a default; an error means that it gave the document or the request up.
+The level is that of a Notification (`log`: 0 error, 1 warning). A warning means that the platform went on
+with a default; an error means that it gave the document or the request up.
 """
 
 from __future__ import annotations
@@ -272,8 +272,9 @@ _CONFERENCE_ERRORS: Final[dict[int, str]] = {
 
 
 def _table(*groups: tuple[Level, dict[int, str]]) -> dict[int, NotificationEntry]:
-    entries = (NotificationEntry(code, level, text) for level, group in groups for code, text in group.items())
-    return {entry.code: entry for entry in sorted(entries, key=lambda entry: entry.code)}
+    return {
+        code: NotificationEntry(code, level, text) for level, group in groups for code, text in group.items()
+    }
 
 
 NOTIFICATIONS: Final[dict[int, NotificationEntry]] = _table(

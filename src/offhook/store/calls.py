@@ -1,0 +1,356 @@
+"""Calls. The api makes them, one voice node at a time owns each live one, the janitor ends the orphaned ones.
+
+A status moves only from a status that the mover names, and never out of a terminal one; the callbacks and the
+money of a move are committed with it. So a terminal status is written exactly once, whoever tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from offhook.store import ledger, outbox, schema
+from offhook.store.batcher import Batcher
+from offhook.store.database import POISON, Connection, Database, GroupCommit
+from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
+from offhook.store.records import (
+    CALL_TERMINAL,
+    CallbackDraft,
+    CallRecord,
+    DeleteOutcome,
+    Topic,
+    WorkNotice,
+)
+from offhook.store.sql import column_names, columns, load, loads, transpose, unnest, values
+
+_NAMES = column_names(CallRecord)
+_ALL = columns(CallRecord)
+_TERMINAL: Final = sorted(CALL_TERMINAL)
+
+_INSERT = f"""
+    INSERT INTO calls ({_ALL})
+    SELECT {_ALL} FROM {unnest(schema.calls, _NAMES)} ON CONFLICT (sid) DO NOTHING
+"""
+
+_CREATE = f"""
+    WITH made AS ({_INSERT} RETURNING sid)
+    INSERT INTO outbox (resource_sid, topic, payload)
+    SELECT sid, '{Topic.CALLS.value}', '{{}}' FROM made RETURNING topic, id, resource_sid
+"""
+
+_CLAIM = f"""
+    WITH job AS (
+        DELETE FROM outbox WHERE id IN (
+            SELECT id FROM outbox WHERE resource_sid = ANY($1) AND topic = '{Topic.CALLS.value}'
+            FOR UPDATE SKIP LOCKED)
+        RETURNING resource_sid)
+    UPDATE calls AS c SET node = $2, lease = $3, date_updated = now(),
+        queue_time = least(extract(epoch FROM now() - c.date_created) * 1000, 2147483647)::integer
+    FROM job
+    WHERE c.sid = job.resource_sid AND c.status = 'queued' AND c.node IS NULL
+    RETURNING {columns(CallRecord, "c")}
+"""
+
+_MOVE_COLUMNS: Final = (
+    ("sid", "text"),
+    ("status", "text"),
+    ("from_statuses", "text"),
+    ("unclaimed", "boolean"),
+    ("start_time", "timestamptz"),
+    ("end_time", "timestamptz"),
+    ("duration", "integer"),
+    ("price", "numeric"),
+    ("sip_response_code", "integer"),
+    ("answered_by", "text"),
+    ("numbered", "integer"),
+)
+
+_MOVE = f"""
+    WITH input AS (
+        SELECT * FROM unnest({", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(_MOVE_COLUMNS, 1))})
+            AS input({", ".join(name for name, _ in _MOVE_COLUMNS)})),
+    locked AS (SELECT sid FROM calls WHERE sid = ANY($1) ORDER BY sid FOR UPDATE)
+    UPDATE calls AS c SET
+        status = i.status,
+        start_time = coalesce(i.start_time, c.start_time),
+        end_time = coalesce(i.end_time, c.end_time),
+        duration = coalesce(i.duration, c.duration),
+        price = coalesce(i.price, c.price),
+        sip_response_code = coalesce(i.sip_response_code, c.sip_response_code),
+        answered_by = coalesce(i.answered_by, c.answered_by),
+        sequence = c.sequence + i.numbered,
+        date_updated = now()
+    FROM input AS i JOIN locked USING (sid)
+    WHERE c.sid = i.sid AND c.status = ANY(string_to_array(i.from_statuses, ','))
+      AND NOT c.status = ANY($12) AND NOT (i.unclaimed AND c.node IS NOT NULL)
+    RETURNING {columns(CallRecord, "c")}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilters:
+    """Filters of a list of calls; None filters nothing. Times: see `paging.TimeRange`."""
+
+    to: str | None = None
+    from_: str | None = None
+    parent_call_sid: str | None = None
+    status: str | None = None
+    start_time: TimeRange = ANY_TIME
+    end_time: TimeRange = ANY_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class CallTransition:
+    """A move of a call to another status, and what is committed with it.
+
+    Attributes:
+        from_statuses: the statuses it may move from; terminal ones are never left.
+        duration: seconds from answer to end.
+        price: what the call costs, zero or negative; booked when `status` is terminal.
+        unclaimed: only if no voice node has claimed it yet.
+    """
+
+    sid: str
+    status: str
+    from_statuses: Collection[str]
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    duration: int | None = None
+    price: Decimal | None = None
+    sip_response_code: int | None = None
+    answered_by: str | None = None
+    callbacks: Sequence[CallbackDraft] = ()
+    unclaimed: bool = False
+
+
+class Calls:
+    """The repository of calls."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._create = GroupCommit(database, _CREATE, len(_NAMES))
+        self._insert = GroupCommit(database, _INSERT, len(_NAMES))
+        self._move: Batcher[CallTransition, CallRecord | None] = Batcher(
+            self.transition_batch, size=200, key=lambda move: move.sid, poison=POISON
+        )
+
+    async def create_call(self, call: CallRecord) -> None:
+        """Commit a queued outbound call together with the outbox row that has a voice node dial it.
+
+        Calls made at the same time share a transaction.
+        """
+        await self._create.add(values(call))
+
+    async def insert(self, call: CallRecord) -> None:
+        """Commit a call that its voice node has already (inbound, or dialled by TwiML): `node` and
+        `lease` set."""
+        await self._insert.add(values(call))
+
+    async def fetch(self, account_sid: str, sid: str) -> CallRecord | None:
+        """A call of an account, or None."""
+        row = await self._database.fetchrow(
+            f"SELECT {_ALL} FROM calls WHERE sid = $1 AND account_sid = $2", sid, account_sid
+        )
+        return None if row is None else load(CallRecord, row)
+
+    async def fetch_any(self, sid: str) -> CallRecord | None:
+        """A call, whosever it is, or None."""
+        row = await self._database.fetchrow(f"SELECT {_ALL} FROM calls WHERE sid = $1", sid)
+        return None if row is None else load(CallRecord, row)
+
+    async def list_page(self, account_sid: str, filters: CallFilters, page: Page) -> PageResult[CallRecord]:
+        """Calls of an account, newest first.
+
+        Raises:
+            InvalidPageTokenError: the page's token is malformed.
+        """
+        conditions = Conditions()
+        conditions.equal("account_sid", account_sid)
+        conditions.equal("to", filters.to)
+        conditions.equal("from", filters.from_)
+        conditions.equal("parent_call_sid", filters.parent_call_sid)
+        conditions.equal("status", filters.status)
+        conditions.within("start_time", filters.start_time)
+        conditions.within("end_time", filters.end_time)
+        return await list_page(self._database, "calls", CallRecord, conditions, page)
+
+    async def children(self, parent_call_sid: str) -> list[CallRecord]:
+        """The calls that a call dialled, oldest first."""
+        rows = await self._database.fetch(
+            f"SELECT {_ALL} FROM calls WHERE parent_call_sid = $1 ORDER BY date_created, sid", parent_call_sid
+        )
+        return loads(CallRecord, rows)
+
+    async def claim(self, sid: str, node: str, lease: int) -> CallRecord | None:
+        """Take a queued call for a voice node; None if it is taken, canceled or unknown. See
+        `claim_batch`."""
+        claimed = await self.claim_batch([sid], node, lease)
+        return claimed[0] if claimed else None
+
+    async def claim_batch(self, sids: Sequence[str], node: str, lease: int) -> list[CallRecord]:
+        """Take those of `sids` that are queued and unclaimed for a voice node, in one statement.
+
+        The job leaves the outbox: from here on the node's lease answers for the call. Should the
+        connection be lost after the commit, the repeat finds nothing to claim, and the janitor ends
+        these calls when the lease ends.
+        """
+        return loads(CallRecord, await self._database.fetch(_CLAIM, list(sids), node, lease))
+
+    async def transition(
+        self,
+        sid: str,
+        status: str,
+        *,
+        from_statuses: Collection[str],
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+        duration: int | None = None,
+        price: Decimal | None = None,
+        sip_response_code: int | None = None,
+        answered_by: str | None = None,
+        callbacks: Sequence[CallbackDraft] = (),
+    ) -> CallRecord | None:
+        """Move a call to `status`, with its callbacks and (when terminal) its money, in one transaction.
+
+        Moves made at the same time share a transaction; those of one call are made in the order of the calls
+        of this method. Returns the new row; None when the row is not in one of `from_statuses`, or is
+        terminal already: then nothing is written.
+        """
+        return await self._move.add(
+            CallTransition(
+                sid,
+                status,
+                from_statuses,
+                start_time,
+                end_time,
+                duration,
+                price,
+                sip_response_code,
+                answered_by,
+                callbacks,
+            )
+        )
+
+    async def transition_batch(self, moves: Sequence[CallTransition]) -> list[CallRecord | None]:
+        """Make moves of different calls in one transaction; the results are in the order of `moves`."""
+        rows, notices = await self._database.transact(lambda connection: _transition(connection, moves))
+        if notices:
+            self._database.announce(notices)
+        return [rows.get(move.sid) for move in moves]
+
+    async def cancel_queued(
+        self, sid: str, end_time: datetime, callbacks: Sequence[CallbackDraft] = ()
+    ) -> CallRecord | None:
+        """Cancel a call that no voice node has claimed; None if one has (ask that node) or it is over."""
+        return await self._move.add(
+            CallTransition(
+                sid,
+                "canceled",
+                ("queued",),
+                end_time=end_time,
+                duration=0,
+                callbacks=callbacks,
+                unclaimed=True,
+            )
+        )
+
+    async def annotate(
+        self, sid: str, *, answered_by: str | None = None, caller_name: str | None = None
+    ) -> None:
+        """Note what was learned about a call; None changes nothing."""
+        await self._database.execute(
+            "UPDATE calls SET answered_by = coalesce($2, answered_by), "
+            "caller_name = coalesce($3, caller_name), date_updated = now() WHERE sid = $1",
+            sid,
+            answered_by,
+            caller_name,
+        )
+
+    async def delete(self, account_sid: str, sid: str) -> DeleteOutcome:
+        """Delete a call that is over, with its timeline."""
+
+        async def delete(connection: Connection) -> DeleteOutcome:
+            status = await connection.fetchval(
+                "SELECT status FROM calls WHERE sid = $1 AND account_sid = $2 FOR UPDATE", sid, account_sid
+            )
+            if status is None:
+                return DeleteOutcome.NOT_FOUND
+            if status not in CALL_TERMINAL:
+                return DeleteOutcome.LIVE
+            await connection.execute("DELETE FROM calls WHERE sid = $1", sid)
+            await connection.execute("DELETE FROM timeline WHERE resource_sid = $1", sid)
+            return DeleteOutcome.DELETED
+
+        return await self._database.transact(delete)
+
+    async def live_of_lease(self, lease: int) -> list[CallRecord]:
+        """The live calls that a lease answers for."""
+        rows = await self._database.fetch(
+            f"SELECT {_ALL} FROM calls WHERE lease = $1 AND {schema.LIVE_CALL}", lease
+        )
+        return loads(CallRecord, rows)
+
+    async def orphans(self, limit: int = 200) -> list[CallRecord]:
+        """Live calls whose lease has ended by the store's own clock (see `leases`)."""
+        rows = await self._database.fetch(
+            f"""SELECT {columns(CallRecord, "c")} FROM calls AS c
+                WHERE c.{schema.LIVE_CALL} AND c.lease IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM leases, lease_clock
+                    WHERE leases.id = c.lease AND leases.deadline > lease_clock.reading)
+                LIMIT $1""",
+            limit,
+        )
+        return loads(CallRecord, rows)
+
+
+async def _transition(
+    connection: Connection, moves: Sequence[CallTransition]
+) -> tuple[dict[str, CallRecord], list[WorkNotice]]:
+    rows = [
+        (
+            move.sid,
+            str(move.status),
+            ",".join(sorted(move.from_statuses)),
+            move.unclaimed,
+            move.start_time,
+            move.end_time,
+            move.duration,
+            move.price,
+            move.sip_response_code,
+            move.answered_by,
+            sum(draft.numbered for draft in move.callbacks),
+        )
+        for move in moves
+    ]
+    fetched = await connection.fetch(_MOVE, *transpose(rows, len(_MOVE_COLUMNS)), _TERMINAL)
+    moved = {row[0]: load(CallRecord, row) for row in fetched}
+    made = [(move, moved[move.sid]) for move in moves if move.sid in moved]
+    notices = await outbox.insert_callbacks(connection, _callbacks(made))
+    ended = [record for _, record in made if record.status in CALL_TERMINAL]
+    if ended:
+        await connection.execute(
+            "DELETE FROM outbox WHERE resource_sid = ANY($1) AND topic = $2",
+            [record.sid for record in ended],
+            Topic.CALLS,
+        )
+    await ledger.post(connection, [_posting(record) for record in ended if record.price is not None])
+    return moved, notices
+
+
+def _callbacks(
+    made: Sequence[tuple[CallTransition, CallRecord]],
+) -> list[tuple[str, CallbackDraft, int | None]]:
+    rows: list[tuple[str, CallbackDraft, int | None]] = []
+    for move, record in made:
+        number = record.sequence - sum(draft.numbered for draft in move.callbacks)
+        for draft in move.callbacks:
+            rows.append((record.sid, draft, number if draft.numbered else None))
+            number += draft.numbered
+    return rows
+
+
+def _posting(record: CallRecord) -> ledger.Posting:
+    return ledger.Posting(record.account_sid, record.sid, "call", record.price or Decimal(0))

@@ -1,0 +1,377 @@
+"""Text messages. The api (or a TwiML document) makes outbound ones, the messaging node sends them and
+makes the inbound ones.
+
+As with calls, a status moves only from one that the mover names and never out of a terminal one, and what the
+move means (callbacks, money, the end of the job in the outbox) is committed with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from offhook.store import ledger, outbox, schema
+from offhook.store.batcher import Batcher
+from offhook.store.database import POISON, Connection, Database, GroupCommit
+from offhook.store.outbox import CLAIM
+from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
+from offhook.store.records import (
+    MESSAGE_TERMINAL,
+    CallbackDraft,
+    DeleteOutcome,
+    MessageRecord,
+    Topic,
+    WorkNotice,
+)
+from offhook.store.sql import column_names, columns, load, loads, transpose, unnest, values
+
+_NAMES = column_names(MessageRecord)
+_ALL = columns(MessageRecord)
+_TERMINAL: Final = sorted(MESSAGE_TERMINAL)
+_WAITING: Final = frozenset({"accepted", "scheduled", "queued", "sending"})
+_LONGEST_WAIT = timedelta(days=36)
+"""A scheduled message is sent at most 35 days after it is made."""
+
+_CREATE = f"""
+    WITH made AS (
+        INSERT INTO messages ({_ALL})
+        SELECT {_ALL} FROM {unnest(schema.messages, _NAMES)} ON CONFLICT (sid) DO NOTHING
+        RETURNING sid, date_created)
+    INSERT INTO outbox (resource_sid, topic, payload)
+    SELECT sid, '{Topic.MESSAGES.value}', '{{}}' FROM made ORDER BY sid RETURNING topic, id, resource_sid
+"""
+
+_CLAIM = f"""
+    WITH held AS (
+        SELECT id FROM outbox
+        WHERE resource_sid = ANY($1) AND topic = '{Topic.MESSAGES.value}' AND due_at <= now()
+        FOR UPDATE SKIP LOCKED),
+    claimed AS (
+        UPDATE outbox SET due_at = now() + $2, announce_at = now() + $2, attempts = attempts + 1
+        FROM held WHERE outbox.id = held.id
+        RETURNING outbox.id, outbox.resource_sid)
+    UPDATE messages AS m SET
+        status = CASE WHEN m.direction = 'inbound' THEN m.status ELSE 'sending' END,
+        date_updated = now()
+    FROM claimed
+    WHERE m.sid = claimed.resource_sid AND (m.direction = 'inbound' OR m.status = ANY($3))
+    RETURNING {columns(MessageRecord, "m")}
+"""
+
+_MOVE_COLUMNS: Final = (
+    ("sid", "text"),
+    ("status", "text"),
+    ("from_statuses", "text"),
+    ("error_code", "integer"),
+    ("error_message", "text"),
+    ("date_sent", "timestamptz"),
+    ("price", "numeric"),
+    ("num_segments", "integer"),
+)
+
+_MOVE = f"""
+    WITH input AS (
+        SELECT * FROM unnest({", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(_MOVE_COLUMNS, 1))})
+            AS input({", ".join(name for name, _ in _MOVE_COLUMNS)})),
+    locked AS (SELECT sid FROM messages WHERE sid = ANY($1) ORDER BY sid FOR UPDATE)
+    UPDATE messages AS m SET
+        status = i.status,
+        error_code = coalesce(i.error_code, m.error_code),
+        error_message = coalesce(i.error_message, m.error_message),
+        date_sent = coalesce(m.date_sent, i.date_sent),
+        price = coalesce(m.price, i.price),
+        num_segments = coalesce(i.num_segments, m.num_segments),
+        date_updated = now()
+    FROM input AS i JOIN locked USING (sid)
+    WHERE m.sid = i.sid AND m.status = ANY(string_to_array(i.from_statuses, ',')) AND NOT m.status = ANY($9)
+    RETURNING {columns(MessageRecord, "m")}
+"""
+
+_SEGMENTS = """
+    INSERT INTO message_segments (message_sid, segment, smsc, smsc_id)
+    SELECT * FROM unnest($1::text[], $2::smallint[], $3::text[], $4::text[])
+    ON CONFLICT (message_sid, segment) DO UPDATE SET smsc = excluded.smsc, smsc_id = excluded.smsc_id
+"""
+
+_RECEIPTS = """
+    WITH input AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS input(smsc, smsc_id, receipt)),
+    marked AS (
+        UPDATE message_segments AS s SET receipt = i.receipt FROM input AS i
+        WHERE s.smsc_id = i.smsc_id AND s.smsc = i.smsc
+        RETURNING s.message_sid, s.segment, s.smsc, s.smsc_id, s.receipt)
+    SELECT smsc, smsc_id, message_sid, segment, receipt FROM marked
+    UNION ALL
+    SELECT s.smsc, s.smsc_id, s.message_sid, s.segment, s.receipt FROM message_segments AS s
+    WHERE s.message_sid IN (SELECT message_sid FROM marked)
+      AND (s.message_sid, s.segment) NOT IN (SELECT message_sid, segment FROM marked)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilters:
+    """Filters of a list of messages; None filters nothing."""
+
+    to: str | None = None
+    from_: str | None = None
+    date_sent: TimeRange = ANY_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTransition:
+    """A move of a message to another status, and what is committed with it.
+
+    Attributes:
+        from_statuses: the statuses it may move from; terminal ones are never left.
+        date_sent, price: kept from the first move that gives them; the price is booked then.
+        smsc, smsc_ids: the centre that took the message and the id it gave each segment, in order.
+    """
+
+    sid: str
+    status: str
+    from_statuses: Collection[str]
+    error_code: int | None = None
+    error_message: str | None = None
+    date_sent: datetime | None = None
+    price: Decimal | None = None
+    num_segments: int | None = None
+    callbacks: Sequence[CallbackDraft] = ()
+    smsc: str = ""
+    smsc_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A delivery receipt of one segment. `state` is the centre's word (DELIVRD, UNDELIV…), or any of our
+    own."""
+
+    smsc: str
+    smsc_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """A segment that a centre took, and the state of its last receipt, if one came."""
+
+    smsc: str
+    smsc_id: str
+    message_sid: str
+    segment: int
+    receipt: str | None
+
+
+class Messages:
+    """The repository of messages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._create = GroupCommit(database, _CREATE, len(_NAMES))
+        self._move: Batcher[MessageTransition, MessageRecord | None] = Batcher(
+            self.transition_batch, size=500, key=lambda move: move.sid, poison=POISON
+        )
+
+    async def create_message(self, message: MessageRecord) -> None:
+        """Commit an outbound message together with the outbox row that has it sent.
+
+        Messages made at the same time share a transaction.
+        """
+        await self._create.add(values(message))
+
+    async def insert_inbound(self, message: MessageRecord) -> None:
+        """Commit a received message together with the outbox row that has its webhook asked.
+
+        `claim_batch` gives the job out; its end is told by `Outbox.done_for(Topic.MESSAGES, [sid])`. The same
+        path as `create_message`, whose batches it shares; the direction tells the two apart.
+        """
+        await self._create.add(values(message))
+
+    async def fetch(self, account_sid: str, sid: str) -> MessageRecord | None:
+        """A message of an account, or None."""
+        row = await self._database.fetchrow(
+            f"SELECT {_ALL} FROM messages WHERE sid = $1 AND account_sid = $2", sid, account_sid
+        )
+        return None if row is None else load(MessageRecord, row)
+
+    async def fetch_batch(self, sids: Sequence[str]) -> dict[str, MessageRecord]:
+        """Messages by SID, whosever they are."""
+        rows = await self._database.fetch(f"SELECT {_ALL} FROM messages WHERE sid = ANY($1)", list(sids))
+        return {record.sid: record for record in loads(MessageRecord, rows)}
+
+    async def list_page(
+        self, account_sid: str, filters: MessageFilters, page: Page
+    ) -> PageResult[MessageRecord]:
+        """Messages of an account, newest first.
+
+        `date_sent` has no index of its own (a status change would have to write it): it is close enough to
+        `date_created` for that to bound the search.
+
+        Raises:
+            InvalidPageTokenError: the page's token is malformed.
+        """
+        conditions = Conditions()
+        conditions.equal("account_sid", account_sid)
+        conditions.equal("to", filters.to)
+        conditions.equal("from", filters.from_)
+        sent = filters.date_sent
+        conditions.within("date_sent", sent)
+        since = None if sent.since is None else sent.since - _LONGEST_WAIT
+        until = None if sent.until is None else sent.until + timedelta(hours=1)
+        conditions.within("date_created", TimeRange(since, until))
+        return await list_page(self._database, "messages", MessageRecord, conditions, page)
+
+    async def claim_batch(self, sids: Sequence[str], hold: timedelta = CLAIM) -> list[MessageRecord]:
+        """Claim the jobs of those of `sids` that nobody holds: outbound ones become `sending`.
+
+        Outbound messages are to be sent, inbound ones (`direction`) are webhook jobs. A claim ends with a
+        transition out of `sending` (or `Outbox.done_for`), or after `hold`, when the job may be claimed
+        again: a consumer that dies between the centre's answer and its transition sends such a message twice.
+        What it had recorded (`segments_of`) says which segments the centre has.
+
+        A repeat after a lost connection finds the jobs held; they are claimed again when the hold is over.
+        """
+        waiting = sorted(_WAITING)
+        return loads(MessageRecord, await self._database.fetch(_CLAIM, list(sids), hold, waiting))
+
+    async def transition(self, move: MessageTransition) -> MessageRecord | None:
+        """Make a move; moves made at the same time share a transaction. See `transition_batch`."""
+        return await self._move.add(move)
+
+    async def transition_batch(self, moves: Sequence[MessageTransition]) -> list[MessageRecord | None]:
+        """Make moves of different messages in one transaction.
+
+        Returns the new rows in the order of `moves`; None where the row was not in one of `from_statuses`, or
+        terminal already: nothing is written for it.
+        """
+        rows, notices = await self._database.transact(lambda connection: _transition(connection, moves))
+        if notices:
+            self._database.announce(notices)
+        return [rows.get(move.sid) for move in moves]
+
+    async def record_segments(self, sid: str, smsc: str, smsc_ids: Sequence[str]) -> None:
+        """Note the ids a centre gave a message's segments, when that is not part of a transition."""
+        await self._database.transact(lambda c: _insert_segments(c, [(sid, smsc, smsc_ids)]))
+
+    async def segments_of(self, sid: str) -> list[SegmentRecord]:
+        """The segments of a message that a centre took, in order."""
+        rows = await self._database.fetch(
+            f"SELECT {columns(SegmentRecord)} FROM message_segments WHERE message_sid = $1 ORDER BY segment",
+            sid,
+        )
+        return loads(SegmentRecord, rows)
+
+    async def find_by_smsc_id(self, smsc: str, smsc_id: str) -> SegmentRecord | None:
+        """The segment that a centre knows by an id, the newest if it used the id again; None if unknown."""
+        row = await self._database.fetchrow(
+            f"SELECT {columns(SegmentRecord)} FROM message_segments WHERE smsc_id = $2 AND smsc = $1 "
+            "ORDER BY message_sid DESC LIMIT 1",
+            smsc,
+            smsc_id,
+        )
+        return None if row is None else load(SegmentRecord, row)
+
+    async def record_receipts(self, receipts: Sequence[Receipt]) -> dict[str, list[SegmentRecord]]:
+        """Note delivery receipts, in one statement.
+
+        Returns every segment of each message that a receipt is about, by message SID and in order, so that
+        the caller can tell whether a message is delivered as a whole. A receipt that matches no segment is
+        not among them: it may have overtaken the commit of the ids, so try it again shortly.
+        """
+        unique = {(receipt.smsc, receipt.smsc_id): receipt.state for receipt in receipts}
+        rows = [(smsc, smsc_id, state) for (smsc, smsc_id), state in unique.items()]
+        messages: dict[str, list[SegmentRecord]] = {}
+        for segment in loads(SegmentRecord, await self._database.fetch(_RECEIPTS, *transpose(rows, 3))):
+            messages.setdefault(segment.message_sid, []).append(segment)
+        for segments in messages.values():
+            segments.sort(key=lambda segment: segment.segment)
+        return messages
+
+    async def redact(self, account_sid: str, sid: str) -> MessageRecord | None:
+        """Empty the body of a message, and what its timeline quotes of it; None if there is none."""
+
+        async def redact(connection: Connection) -> MessageRecord | None:
+            row = await connection.fetchrow(
+                "UPDATE messages SET body = '', date_updated = now() "
+                f"WHERE sid = $1 AND account_sid = $2 RETURNING {_ALL}",
+                sid,
+                account_sid,
+            )
+            if row is None:
+                return None
+            await connection.execute("UPDATE timeline SET detail = '{}' WHERE resource_sid = $1", sid)
+            return load(MessageRecord, row)
+
+        return await self._database.transact(redact)
+
+    async def delete(self, account_sid: str, sid: str) -> DeleteOutcome:
+        """Delete a message that has left, arrived or failed, with its segments and timeline."""
+
+        async def delete(connection: Connection) -> DeleteOutcome:
+            status = await connection.fetchval(
+                "SELECT status FROM messages WHERE sid = $1 AND account_sid = $2 FOR UPDATE",
+                sid,
+                account_sid,
+            )
+            if status is None:
+                return DeleteOutcome.NOT_FOUND
+            if status in _WAITING:
+                return DeleteOutcome.LIVE
+            await connection.execute("DELETE FROM messages WHERE sid = $1", sid)
+            await connection.execute("DELETE FROM message_segments WHERE message_sid = $1", sid)
+            await connection.execute("DELETE FROM timeline WHERE resource_sid = $1", sid)
+            return DeleteOutcome.DELETED
+
+        return await self._database.transact(delete)
+
+
+async def _transition(
+    connection: Connection, moves: Sequence[MessageTransition]
+) -> tuple[dict[str, MessageRecord], list[WorkNotice]]:
+    rows = [
+        (
+            move.sid,
+            str(move.status),
+            ",".join(sorted(move.from_statuses)),
+            move.error_code,
+            move.error_message,
+            move.date_sent,
+            move.price,
+            move.num_segments,
+        )
+        for move in moves
+    ]
+    fetched = await connection.fetch(_MOVE, *transpose(rows, len(_MOVE_COLUMNS)), _TERMINAL)
+    moved = {row[0]: load(MessageRecord, row) for row in fetched}
+    made = [(move, moved[move.sid]) for move in moves if move.sid in moved]
+    await _insert_segments(connection, [(move.sid, move.smsc, move.smsc_ids) for move, _ in made])
+    settled = [record.sid for _, record in made if record.status not in _WAITING]
+    if settled:
+        await connection.execute(
+            "DELETE FROM outbox WHERE resource_sid = ANY($1) AND topic = $2", settled, Topic.MESSAGES
+        )
+    notices = await outbox.insert_callbacks(
+        connection, [(record.sid, draft, None) for move, record in made for draft in move.callbacks]
+    )
+    await ledger.post(
+        connection,
+        [
+            ledger.Posting(record.account_sid, record.sid, "message", record.price or Decimal(0))
+            for move, record in made
+            if move.price is not None
+        ],
+    )
+    return moved, notices
+
+
+async def _insert_segments(
+    connection: Connection, messages: Sequence[tuple[str, str, Sequence[str]]]
+) -> None:
+    rows = [
+        (sid, number, smsc, smsc_id)
+        for sid, smsc, smsc_ids in messages
+        for number, smsc_id in enumerate(smsc_ids)
+    ]
+    if rows:
+        await connection.execute(_SEGMENTS, *transpose(rows, 4))

@@ -1,0 +1,73 @@
+"""The little SQL that is the same for every aggregate: lists of columns, `unnest` of columns, rows to
+records."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+Record = TypeVar("Record")
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_GETTERS: dict[type[Any], attrgetter[Any]] = {}
+
+
+def column_names(record: Any) -> tuple[str, ...]:
+    """The columns behind a record's fields, in order."""
+    return tuple(field.name.rstrip("_") for field in dataclasses.fields(record))
+
+
+def columns(record: Any, alias: str = "") -> str:
+    """The columns of a record as a select list, such as `c."sid", c."from"`."""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(f'{prefix}"{name}"' for name in column_names(record))
+
+
+def load(record: type[Record], row: Sequence[Any]) -> Record:
+    """A record from a row that was selected by `columns`."""
+    return record(*row)
+
+
+def loads(record: type[Record], rows: Iterable[Sequence[Any]]) -> list[Record]:
+    """Records from rows that were selected by `columns`."""
+    return [record(*row) for row in rows]
+
+
+def values(record: Any) -> tuple[Any, ...]:
+    """A record's fields as the row to insert, in the order of `columns`."""
+    kind = type(record)
+    getter = _GETTERS.get(kind)
+    if getter is None:
+        getter = _GETTERS[kind] = attrgetter(*(field.name for field in dataclasses.fields(record)))
+    row: tuple[Any, ...] = getter(record)
+    return row
+
+
+def unnest(table: Table, names: Sequence[str], first: int = 1, alias: str = "input") -> str:
+    """A FROM item that turns one array argument for each column into rows: `unnest($1::text[], …) AS
+    input(…)`.
+
+    Args:
+        table: gives the types.
+        names: the columns, in the order of the arguments.
+        first: the number of the first argument.
+    """
+    arrays = ", ".join(f"${first + at}::{_type(table, name)}[]" for at, name in enumerate(names))
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f"unnest({arrays}) AS {alias}({quoted})"
+
+
+def transpose(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows as the array arguments that `unnest` wants: one list for each column."""
+    if not rows:
+        return [[] for _ in range(width)]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _type(table: Table, name: str) -> str:
+    return table.c[name].type.compile(dialect=_DIALECT)

@@ -1,0 +1,160 @@
+"""Timelines: what happened to each call and message, in order, and why.
+
+Writing one must never slow a call down: `TimelineWriter.add` only puts the entry into a list, which is
+written in one statement every 50 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
+the oldest are dropped, which is logged. Each entry is also heard live on the bus.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from offhook.store import schema
+from offhook.store.database import POISON, Database, DatabaseUnavailableError
+from offhook.store.records import TimelineEntry, TimelineKind
+from offhook.store.sql import columns, transpose, unnest, values
+
+_log = logging.getLogger(__name__)
+
+FLUSH_SECONDS: Final = 0.05
+MAX_WAITING: Final = 50_000
+MAX_BATCH: Final = 2_000
+
+_NAMES = ("resource_sid", "account_sid", "at", "kind", "name", "detail")
+_ALL = columns(TimelineEntry)
+_INSERT = f"INSERT INTO timeline ({_ALL}) SELECT {_ALL} FROM {unnest(schema.timeline, _NAMES)}"
+
+Emit = Callable[[TimelineEntry], None]
+
+
+def to_json(entry: TimelineEntry) -> bytes:
+    """An entry as it is told live and by the API: {sid, account_sid, at, kind, name, detail}."""
+    return msgspec.json.encode(to_dict(entry))
+
+
+def to_dict(entry: TimelineEntry) -> dict[str, Any]:
+    """An entry as JSON's objects; `at` is ISO 8601 with microseconds, in UTC."""
+    return {
+        "sid": entry.resource_sid,
+        "account_sid": entry.account_sid,
+        "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "kind": entry.kind.value,
+        "name": entry.name,
+        "detail": dict(entry.detail),
+    }
+
+
+class Timeline:
+    """Reads timelines."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, sid: str, limit: int = 5000) -> list[TimelineEntry]:
+        """What happened to a call or message, oldest first."""
+        rows = await self._database.fetch(
+            f"SELECT {_ALL} FROM timeline WHERE resource_sid = $1 ORDER BY at, id LIMIT $2", sid, limit
+        )
+        return [_load(row) for row in rows]
+
+    async def webhooks(self, sid: str) -> Sequence[TimelineEntry]:
+        """The webhook requests made for a call (`Calls/{Sid}/Events`), oldest first."""
+        rows = await self._database.fetch(
+            f"SELECT {_ALL} FROM timeline WHERE resource_sid = $1 AND kind = 'webhook' ORDER BY at, id", sid
+        )
+        return [_load(row) for row in rows]
+
+
+class TimelineWriter:
+    """Writes timelines without anybody waiting. Use as an async context manager, or `start` and `close`.
+
+    Args:
+        emit: tells an entry live; must not block. `bus.nats.Bus.emit_entry` does.
+    """
+
+    def __init__(self, database: Database, emit: Emit | None = None) -> None:
+        self._database = database
+        self._emit = emit
+        self._waiting: deque[TimelineEntry] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._dropped = 0
+
+    def start(self) -> None:
+        """Begin to write, in a task of its own."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Write what waits, then stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self.flush()
+
+    async def __aenter__(self) -> TimelineWriter:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def add(self, entry: TimelineEntry) -> None:
+        """Have `entry` written soon, and tell it live now. Never blocks, never raises."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            self._dropped += 1
+        self._waiting.append(entry)
+        self._wake.set()
+        if self._emit is not None:
+            self._emit(entry)
+
+    async def flush(self) -> None:
+        """Write everything that was added up to now."""
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            try:
+                await self._write(batch)
+            except DatabaseUnavailableError:
+                self._waiting.extendleft(reversed(batch))
+                raise
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self.flush()
+            except DatabaseUnavailableError:
+                _log.error("timelines wait for PostgreSQL: %d entries", len(self._waiting))
+                self._wake.set()
+            except Exception:
+                _log.exception("timeline entries could not be written")
+            if self._dropped:
+                _log.error("timeline entries dropped while PostgreSQL was away: %d", self._dropped)
+                self._dropped = 0
+
+    async def _write(self, batch: Sequence[TimelineEntry]) -> None:
+        rows = [values(entry) for entry in batch]
+        try:
+            await self._database.execute(_INSERT, *transpose(rows, len(_NAMES)))
+        except POISON:
+            if len(batch) == 1:
+                _log.error("a timeline entry cannot be written: %s %s", batch[0].kind, batch[0].name)
+                return
+            middle = len(batch) // 2
+            await self._write(batch[:middle])
+            await self._write(batch[middle:])
+
+
+def _load(row: Sequence[Any]) -> TimelineEntry:
+    resource_sid, account_sid, at, kind, name, detail = row
+    return TimelineEntry(resource_sid, account_sid, at, TimelineKind(kind), name, detail)

@@ -50,7 +50,7 @@ class Tick:
         if self._legs.changed:
             self._arrange()
         heard = self._kernel.listen(self._heard_slots)
-        self._kernel.frames_out[self._speaking_slots] = 0
+        self._kernel.frames_out[self._heard_slots] = 0
         for leg in list(self._legs.playing.values()):
             if leg.remote is not None:
                 leg.queue.fill(leg.frame_out)

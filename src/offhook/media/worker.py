@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
 from offhook.config import Settings, announce_ready
-
-if TYPE_CHECKING:
-    from offhook.media.engine import Engine
 
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """numpy's matrix products are small here, and a pool of threads for them would fight the tick for its core.
@@ -20,29 +16,35 @@ SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 def main(settings: Settings) -> None:
     """Run worker 0 until SIGTERM or SIGINT."""
+    run_dir = Path(settings.run_dir)
+    run(
+        str(run_dir / "media-0.sock"),
+        str(run_dir / "streams-audio.sock"),
+        settings.sip_host,
+        settings.rtp_ports,
+        lambda: announce_ready(settings, {"role": "media"}),
+    )
+
+
+def run(
+    control_path: str,
+    audio_path: str,
+    host: str,
+    rtp_ports: tuple[int, int],
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a worker that voice steers at `control_path` and that sends audio to streams at `audio_path`."""
     for variable in SINGLE_THREADED:
         os.environ[variable] = "1"
-    _raise_file_limit()
-    engine = _engine(settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: engine.stop())
-    announce_ready(settings, {"role": "media"})
-    engine.run()
-
-
-def _engine(settings: Settings) -> Engine:
-    """The engine; imported here, since numpy reads the environment when it is imported."""
+    # numpy reads the environment when it is imported, which must not be before now.
     from offhook.media.engine import Engine, EngineSettings
 
-    run_dir = Path(settings.run_dir)
-    return Engine(
-        EngineSettings(
-            host=settings.sip_host,
-            rtp_ports=settings.rtp_ports,
-            control_path=str(run_dir / "media-0.sock"),
-            audio_path=str(run_dir / "streams-audio.sock"),
-        )
-    )
+    _raise_file_limit()
+    engine = Engine(EngineSettings(host, rtp_ports, control_path, audio_path))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: engine.stop())
+    on_ready()
+    engine.run()
 
 
 def _raise_file_limit() -> None:

@@ -1,0 +1,222 @@
+"""A real media worker in its own process, and the peers of its legs: plain UDP sockets that speak RTP."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import struct
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+import numpy as np
+
+from offhook.audio import g711
+from offhook.audio.g711 import Samples
+from offhook.media import protocol
+from offhook.media.client import MediaClient
+from offhook.rtp import packet as rtp
+
+_WORKER = """
+import sys
+from offhook.media.worker import run
+run(sys.argv[1], sys.argv[2], sys.argv[3], (int(sys.argv[4]), int(sys.argv[5])))
+"""
+
+SomeEvent = TypeVar("SomeEvent", bound=protocol.Event)
+
+
+@dataclass
+class Worker:
+    """A running worker, a client connected to it, and every event that has come."""
+
+    process: asyncio.subprocess.Process
+    directory: Path
+    client: MediaClient
+    events: list[protocol.Event] = field(default_factory=list)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def event(
+        self, kind: type[SomeEvent], matches: Callable[[SomeEvent], bool] = lambda _: True, timeout: float = 5.0
+    ) -> SomeEvent:
+        """The first event of a kind that matches, when it has come."""
+        async with asyncio.timeout(timeout):
+            while True:
+                for event in self.events:
+                    if isinstance(event, kind) and matches(event):
+                        return event
+                self.changed.clear()
+                await self.changed.wait()
+
+    def of(self, kind: type[SomeEvent]) -> list[SomeEvent]:
+        """All events of a kind that have come."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def audio_path(self) -> str:
+        return str(self.directory / "streams-audio.sock")
+
+    @property
+    def control_path(self) -> str:
+        return str(self.directory / "media-0.sock")
+
+
+def free_ports(count: int) -> tuple[int, int]:
+    """A range of so many ports that are free now, beginning with an even one."""
+    for low in range(40000 + (os.getpid() * 64) % 16000, 60000, count + (count & 1)):
+        if all(_is_free(port) for port in range(low, low + count)):
+            return low, low + count - 1
+    raise RuntimeError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@asynccontextmanager
+async def media_worker(ports: int = 40) -> AsyncIterator[Worker]:
+    """Start a worker on loopback with so many ports, and end it."""
+    with tempfile.TemporaryDirectory(prefix="oh") as name:
+        directory = Path(name)
+        low, high = free_ports(ports)
+        arguments = (str(directory / "media-0.sock"), str(directory / "streams-audio.sock"), "127.0.0.1", str(low))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _WORKER, *arguments, str(high)
+        )
+        try:
+            yield await _connect(process, directory)
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(process.wait(), 10)
+
+
+async def _connect(process: asyncio.subprocess.Process, directory: Path) -> Worker:
+    """A client, as soon as the worker listens."""
+    worker: Worker
+
+    def on_event(event: protocol.Event) -> None:
+        worker.events.append(event)
+        worker.changed.set()
+
+    async with asyncio.timeout(20):
+        while not (directory / "media-0.sock").exists():
+            if process.returncode is not None:
+                raise RuntimeError("the worker ended")
+            await asyncio.sleep(0.02)
+    lost = asyncio.Event()
+    client = await MediaClient.connect(str(directory / "media-0.sock"), on_event, lost.set)
+    worker = Worker(process, directory, client, lost=lost)
+    return worker
+
+
+class Phone(asyncio.DatagramProtocol):
+    """The peer of a leg: sends what it is told to, and keeps every packet that it receives."""
+
+    def __init__(self, ssrc: int = 0x1234) -> None:
+        self.packets: list[rtp.Packet] = []
+        self.arrivals: list[float] = []
+        self.changed = asyncio.Event()
+        self.ssrc = ssrc
+        self.sequence = 65530
+        self.timestamp = 0xFFFFF000
+        self.leg_address: tuple[str, int] = ("", 0)
+
+    @classmethod
+    async def open(cls, ssrc: int = 0x1234) -> Phone:
+        _, phone = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: cls(ssrc), local_addr=("127.0.0.1", 0)
+        )
+        return phone
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+        self.host, self.port = transport.get_extra_info("sockname")
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.packets.append(rtp.unpack(data))
+        self.arrivals.append(asyncio.get_running_loop().time())
+        self.changed.set()
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def raw(self, data: bytes) -> None:
+        """Send any bytes."""
+        self.transport.sendto(data, self.leg_address)
+
+    def frame(self, payload: bytes, payload_type: int = 0, *, marker: bool = False) -> None:
+        """Send a packet, and let its time pass."""
+        self.raw(rtp.pack(rtp.Packet(payload_type, marker, self.sequence, self.timestamp, self.ssrc, payload)))
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self.timestamp = (self.timestamp + len(payload)) & 0xFFFFFFFF
+
+    async def talk(self, samples: Samples, payload_type: int = 0, frame: int = 160) -> None:
+        """Send audio at the pace of a telephone."""
+        encode = g711.alaw_encode if payload_type == 8 else g711.ulaw_encode
+        payload = encode(samples).tobytes()
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        for start in range(0, len(payload), frame):
+            self.frame(payload[start : start + frame], payload_type)
+            due += frame / 8000
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def press(self, key_code: int, payload_type: int = 101) -> None:
+        """Press a key as a telephone event: 5 updates and 3 ends."""
+        for number in range(1, 8):
+            end = number >= 5
+            payload = struct.pack("!BBH", key_code, (0x80 if end else 0) | 10, min(number, 5) * 160)
+            self.raw(
+                rtp.pack(
+                    rtp.Packet(payload_type, number == 1, self.sequence, self.timestamp, self.ssrc, payload)
+                )
+            )
+            self.sequence = (self.sequence + 1) & 0xFFFF
+            await asyncio.sleep(0.02)
+        self.timestamp = (self.timestamp + 800) & 0xFFFFFFFF
+
+    async def received(self, count: int, timeout: float = 5.0) -> None:
+        """Wait until so many packets have come."""
+        async with asyncio.timeout(timeout):
+            while len(self.packets) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+    def heard(self, payload_type: int = 0) -> Samples:
+        """The audio of all packets so far, in order."""
+        decode = g711.alaw_decode if payload_type == 8 else g711.ulaw_decode
+        payload = b"".join(packet.payload for packet in self.packets if packet.payload_type == payload_type)
+        return decode(np.frombuffer(payload, dtype=np.uint8))
+
+
+def find(audio: Samples, piece: Samples) -> int:
+    """Where a piece is in the audio, sample by sample; -1 when it is nowhere."""
+    starts = np.flatnonzero(audio[: len(audio) - len(piece) + 1] == piece[0])
+    for start in starts:
+        if np.array_equal(audio[start : start + len(piece)], piece):
+            return int(start)
+    return -1
+
+
+async def connect_leg(
+    worker: Worker, phone: Phone, *, codec: protocol.Codec = "PCMU", dtmf: int | None = 101, rtp_timeout: float = 30.0
+) -> int:
+    """Open a leg to a phone."""
+    leg = await worker.client.open_leg(rtp_timeout=rtp_timeout)
+    phone.leg_address = (leg.host, leg.port)
+    payload_type = 0 if codec == "PCMU" else 8
+    worker.client.set_remote(leg.leg, phone.host, phone.port, codec, payload_type, dtmf)
+    return leg.leg

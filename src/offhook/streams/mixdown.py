@@ -40,7 +40,7 @@ class Mixdown:
         self._buffers = {tap: bytearray() for tap in taps}
         self._live = set(taps)
         self._channels = channels
-        self._max_samples = max(1, int(max_seconds * SAMPLE_RATE))
+        self._max_samples = max(1, round(max_seconds * SAMPLE_RATE))
         self._silence_samples = None if silence_seconds is None else int(silence_seconds * SAMPLE_RATE)
         self._trim = trim
         self._activity = VoiceActivity()

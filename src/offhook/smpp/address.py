@@ -1,4 +1,6 @@
-"""Source and destination addresses: numbers as the platform writes them, and TON, NPI and digits (5.2.5-5.2.9)."""
+"""Source and destination addresses: numbers as the platform writes them, and TON, NPI and digits
+(5.2.5-5.2.9).
+"""
 
 from msgspec import Struct
 
@@ -14,7 +16,9 @@ class Address(Struct, frozen=True, gc=False):
 
 
 def to_address(number: str) -> Address:
-    """`+15551230000` as international ISDN, a short code as network specific, anything else as alphanumeric."""
+    """`+15551230000` as international ISDN, a short code as network specific, anything else as
+    alphanumeric.
+    """
     if number.startswith("+"):
         return Address(TypeOfNumber.INTERNATIONAL, NumberingPlan.ISDN, number[1:])
     if number.isascii() and number.isdigit():
@@ -25,8 +29,9 @@ def to_address(number: str) -> Address:
 def from_address(address: Address) -> str:
     """The number as the platform writes it.
 
-    SMSCs differ in whether an international address keeps its plus and in whether its TON is filled in: one with TON
-    international gets the plus it lacks, and so does one of unknown TON that is too long for a short code.
+    SMSCs differ in whether an international address keeps its plus and in whether its TON is filled in: one
+    with TON international gets the plus it lacks, and so does one of unknown TON that is too long for a
+    short code.
     """
     digits = address.digits
     if digits.startswith("+") or not (digits.isascii() and digits.isdigit()):

@@ -1,4 +1,5 @@
-"""When to connect again after a bind was lost or refused: twice as late each time, never at once, and spread out.
+"""When to connect again after a bind was lost or refused: twice as late each time, never at once, and
+spread out.
 
 Pure policy: randomness comes in as an argument.
 """
@@ -23,5 +24,5 @@ class Backoff:
 
     def wait(self, fraction: float) -> float:
         """Seconds to wait now; `fraction`, 0 to 1, picks a moment in the upper half of the interval."""
-        longest = min(self.first * 2 ** min(self.failures - 1, 16), self.longest)
+        longest = min(self.first * 2.0 ** min(max(self.failures - 1, 0), 16), self.longest)
         return longest * (0.5 + fraction / 2)

@@ -1,7 +1,7 @@
 """The bodies of SMPP 3.4's operations as values, under the field names of chapter 4.
 
-command_status and sequence_number are not part of a body: they travel beside it. Strings hold no NUL; addresses and
-ids are Latin-1 text, messages are octets.
+command_status and sequence_number are not part of a body: they travel beside it. Strings hold no NUL;
+addresses and ids are Latin-1 text, messages are octets.
 """
 
 from typing import ClassVar

@@ -1,7 +1,7 @@
 """The bodies of SMPP 3.4 described field by field, and the codec that walks the description (chapter 4).
 
-It serves every operation; `pdu` has faster codecs of its own for the few that carry the traffic. A string's limit
-counts its closing NUL, as the tables of chapter 4 do.
+It serves every operation; `pdu` has faster codecs of its own for the few that carry the traffic. A string's
+limit counts its closing NUL, as the tables of chapter 4 do.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,9 @@ STRING_STATUS: Final[dict[str, Status]] = {
     "validity_period": Status.RINVEXPIRY,
     "message_id": Status.RINVMSGID,
 }
-"""What a request is refused with when this string has no end within its limit; any other string: RINVCMDLEN."""
+"""What a request is refused with when this string has no end within its limit; any other string:
+RINVCMDLEN.
+"""
 
 
 def _layout(*fields: str) -> Layout:
@@ -85,7 +87,14 @@ _BIND_RESP = _layout("system_id/16", "tlvs:tlvs")
 _FLAGS = ("esm_class", "protocol_id", "priority_flag")
 _DELIVERY = ("registered_delivery", "replace_if_present_flag", "data_coding", "sm_default_msg_id")
 _SHORT_MESSAGE = _layout(
-    "service_type/6", *_SOURCE, *_DESTINATION, *_FLAGS, *_TIMES, *_DELIVERY, "short_message:message", "tlvs:tlvs"
+    "service_type/6",
+    *_SOURCE,
+    *_DESTINATION,
+    *_FLAGS,
+    *_TIMES,
+    *_DELIVERY,
+    "short_message:message",
+    "tlvs:tlvs",
 )
 _MESSAGE_ID_RESP = _layout("message_id/65", "tlvs:tlvs")
 

@@ -1,8 +1,8 @@
 """How fast requests may follow one another: a fixed rate, and backing off from a peer that says it is busy.
 
-A refusal with ESME_RTHROTTLED or ESME_RMSGQFUL stops sending for a moment, twice as long each time in a row, and halves
-the rate measured until then; every second without a refusal raises the rate again, until it is unlimited as before.
-Pure policy: time comes in as an argument, in seconds.
+A refusal with ESME_RTHROTTLED or ESME_RMSGQFUL stops sending for a moment, twice as long each time in a
+row, and halves the rate measured until then; every second without a refusal raises the rate again, until it
+is unlimited as before. Pure policy: time comes in as an argument, in seconds.
 """
 
 from typing import Final
@@ -20,7 +20,17 @@ class Pace:
         rate: the most requests a second, or None for no limit of our own.
     """
 
-    __slots__ = ("_limit", "_pause", "_rate", "_resume_at", "_second", "_sent", "_tokens", "_updated", "rate_before")
+    __slots__ = (
+        "_limit",
+        "_pause",
+        "_rate",
+        "_resume_at",
+        "_second",
+        "_sent",
+        "_tokens",
+        "_updated",
+        "rate_before",
+    )
 
     def __init__(self, rate: float | None = None) -> None:
         self._limit = rate
@@ -52,7 +62,7 @@ class Pace:
             self._tokens -= count
 
     def refused(self, now: float) -> None:
-        """The peer was too busy at `now`. Refusals of what was already under way during a pause count once."""
+        """The peer was too busy at `now`. Refusals during a pause count once."""
         if now < self._resume_at:
             return
         self._resume_at = now + self._pause

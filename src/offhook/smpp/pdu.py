@@ -1,7 +1,9 @@
-"""The PDU codec of SMPP 3.4 (3.2, chapters 4 and 5.1): `encode`, `decode_body`, and the framing of a byte stream.
+"""The PDU codec of SMPP 3.4 (3.2, chapters 4 and 5.1): `encode`, `decode_body`, and the framing of a byte
+stream.
 
-`layouts` describes every operation; the messages and their responses, of which a bind carries tens of thousands a
-second, have codecs written out here that write and accept the same octets (a test holds the two against each other).
+`layouts` describes every operation; the messages and their responses, of which a bind carries tens of
+thousands a second, have codecs written out here that write and accept the same octets (a test holds the two
+against each other).
 """
 
 from collections.abc import Callable, Iterator
@@ -51,7 +53,8 @@ def decode_body(command: int, pdu: bytes) -> b.Body:
     """The body of a whole PDU whose command_id is `command`.
 
     Raises:
-        RemoteProtocolError: with the command_status to refuse it with; RINVCMDID when the command is unknown.
+        RemoteProtocolError: with the command_status to refuse it with; RINVCMDID when the command is
+            unknown.
     """
     unpacker = _UNPACKERS.get(command)
     if unpacker is not None:
@@ -101,7 +104,9 @@ def _pack_short_message(body: b.Body) -> bytes:
     m = cast(b.ShortMessage, body)
     service, source, destination = m.service_type, m.source_addr, m.destination_addr
     schedule, validity, message = m.schedule_delivery_time, m.validity_period, m.short_message
-    fits = len(service) < 6 and len(source) < 21 and len(destination) < 21 and len(message) <= MAX_SHORT_MESSAGE
+    fits = (
+        len(service) < 6 and len(source) < 21 and len(destination) < 21 and len(message) <= MAX_SHORT_MESSAGE
+    )
     strings = service + source + destination + schedule + validity
     if not fits or len(schedule) > 16 or len(validity) > 16 or "\0" in strings:
         # The slow codec finds out which field it is and says so.

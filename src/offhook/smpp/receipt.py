@@ -1,7 +1,8 @@
-"""Delivery receipts: the text of appendix B and the optional parameters that say the same (5.3.2.12, .35, .31).
+"""Delivery receipts: the text of appendix B and the optional parameters that say the same (5.3.2.12, .35,
+.31).
 
-The parameters win where both are there. The text is vendor specific by the specification's own word, so it is read
-leniently: any order and case of the fields, any that are missing.
+The parameters win where both are there. The text is vendor specific by the specification's own word, so it
+is read leniently: any order and case of the fields, any that are missing.
 """
 
 import re
@@ -72,7 +73,9 @@ def read(message: DeliverSm) -> Receipt | None:
 
 
 def write(receipt: Receipt, text: str = "") -> tuple[bytes, Tlvs]:
-    """The short_message and the optional parameters of a receipt; `text` is the start of the message it is about."""
+    """The short_message and the optional parameters of a receipt; `text` is the start of the message it is
+    about.
+    """
     delivered = "001" if receipt.state is MessageState.DELIVERED else "000"
     body = (
         f"id:{receipt.message_id} sub:001 dlvrd:{delivered} submit date:{receipt.submit_date} "
@@ -87,7 +90,7 @@ def write(receipt: Receipt, text: str = "") -> tuple[bytes, Tlvs]:
 
 def _state(tlvs: Tlvs) -> MessageState | None:
     value = find_integer(tlvs, Tag.MESSAGE_STATE)
-    return MessageState(value) if value in MessageState else None
+    return MessageState(value) if value is not None and 1 <= value <= 8 else None
 
 
 def _network_error(tlvs: Tlvs) -> str | None:

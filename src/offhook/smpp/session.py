@@ -1,12 +1,14 @@
 """An SMPP 3.4 session of either role, without I/O (chapter 2, and the timers of 7.2).
 
-Its owner feeds it with `receive`, `tick` and `connection_lost`, and after each call sends `data_to_send()`, reads
-`events()`, arms one timer for `next_timer()`, and closes the connection once `state` is CLOSED and all is sent.
+Its owner feeds it with `receive`, `tick` and `connection_lost`, and after each call sends `data_to_send()`,
+reads `events()`, arms one timer for `next_timer()`, and closes the connection once `state` is CLOSED and
+all is sent.
 
-What the session does by itself: it answers enquire_link and unbind, sends enquire_link on an idle link, ends a session
-whose peer is silent, answers what is malformed, unknown or out of place with the right command_status, keeps the
-window of requests that wait for their response, and slows down for a peer that says it is busy. What it leaves to
-its owner: who may bind, what a message means, sending again, connecting again.
+What the session does by itself: it answers enquire_link and unbind, sends enquire_link on an idle link,
+ends a session whose peer is silent, answers what is malformed, unknown or out of place with the right
+command_status, keeps the window of requests that wait for their response, and slows down for a peer that
+says it is busy. What it leaves to its owner: who may bind, what a message means, sending again, connecting
+again.
 """
 
 from collections.abc import Sequence
@@ -180,7 +182,9 @@ class Session:
         if self.state is not State.BINDING:
             raise LocalProtocolError(f"no bind to accept: the session is {self.state.name}")
         self.peer_version = request.bind.interface_version
-        version: Tlvs = ((Tag.SC_INTERFACE_VERSION, bytes((VERSION_3_4,))),) if self.peer_version >= VERSION_3_4 else ()
+        version: Tlvs = (
+            ((Tag.SC_INTERFACE_VERSION, bytes((VERSION_3_4,))),) if self.peer_version >= VERSION_3_4 else ()
+        )
         self._out.append(encode(_RESPONSE_BODIES[command](system_id, version), request.sequence))
         self._heard = now
         self._become_bound(command, request.bind.system_id)
@@ -197,19 +201,24 @@ class Session:
         self._out.append(encode(b.Outbind(system_id, password), self._next_sequence()))
 
     def request(self, body: b.Body, token: object, now: float) -> int:
-        """Send a request of the application; `token` comes back in its `Answered`, `Throttled` or `Unanswered`.
+        """Send a request of the application; `token` comes back in its `Answered`, `Throttled` or
+        `Unanswered`.
 
-        Returns its sequence_number. Optional parameters are left out for a peer of an older version (1.7 of 3.4).
+        Returns its sequence_number. Optional parameters are left out for a peer of an older version (1.7 of
+        3.4).
 
         Raises:
-            LocalProtocolError: the state does not allow it, the window is full, or the body cannot be encoded. The
+            LocalProtocolError: the state does not allow it, the window is full, or the body cannot be
+                encoded. The
                 session is unharmed.
         """
         if self.state not in ALLOWED.get((self.role, body.command), ()):
-            raise LocalProtocolError(f"{type(body).__name__} is not allowed: the session is {self.state.name}")
+            raise LocalProtocolError(
+                f"{type(body).__name__} is not allowed: the session is {self.state.name}"
+            )
         if len(self._window) >= self.config.window:
             raise LocalProtocolError("the window is full")
-        if self.peer_version < VERSION_3_4 and getattr(body, "tlvs", ()):
+        if self.peer_version < VERSION_3_4 and isinstance(body, b.ShortMessage | b.DataSm) and body.tlvs:
             body = msgspec.structs.replace(body, tlvs=())
         sequence = self._sequence = self._sequence % MAX_SEQUENCE + 1
         self._out.append(encode(body, sequence))
@@ -320,8 +329,9 @@ class Session:
             self._events.append(e.BindRefused(status or Status.RBINDFAIL))
             self._close(f"the bind was refused with {status_name(status or Status.RBINDFAIL)}")
             return
-        # An SMSC that does not tell its version should be taken for an older one (4.1.2), but many that leave it out
-        # are 3.4 and take optional parameters; only one that names an older version goes without.
+        # An SMSC that does not tell its version should be taken for an older one (4.1.2), but many that
+        # leave it out are 3.4 and take optional parameters; only one that names an older version goes
+        # without.
         self.peer_version = find_integer(body.tlvs, Tag.SC_INTERFACE_VERSION) or VERSION_3_4
         self._become_bound(Command(bind.command), body.system_id)
 
@@ -352,9 +362,14 @@ class Session:
         self._refuse(bind.command, sequence, RemoteProtocolError("the bind is out of place", status))
 
     def _refuse(self, command: int, sequence: int, error: RemoteProtocolError) -> None:
-        """Answer a request that is malformed or out of place; an unknown one has no response but generic_nack."""
+        """Answer a request that is malformed or out of place; an unknown one has no response but
+        generic_nack.
+        """
         status = error.status or Status.RSYSERR
-        answerable = status != Status.RINVCMDID and command not in (Command.OUTBIND, Command.ALERT_NOTIFICATION)
+        answerable = status != Status.RINVCMDID and command not in (
+            Command.OUTBIND,
+            Command.ALERT_NOTIFICATION,
+        )
         answer = RESPONSE | command if answerable else Command.GENERIC_NACK
         self._out.append(encode_bare(answer, sequence, status))
         self._violation(error)
@@ -378,11 +393,17 @@ class Session:
     def _link_deadline(self) -> float:
         """When the link has been silent for too long for the state it is in."""
         if self.state not in BOUND:
-            return self._started + self.config.session_init if self.state is not State.UNBINDING else float("inf")
+            return (
+                self._started + self.config.session_init
+                if self.state is not State.UNBINDING
+                else float("inf")
+            )
         if self._control:
             return float("inf") if self.config.inactivity is None else self._heard + self.config.inactivity
         silence = self.config.enquire_link
-        return self._heard + (silence if self.config.inactivity is None else min(silence, self.config.inactivity))
+        return self._heard + (
+            silence if self.config.inactivity is None else min(silence, self.config.inactivity)
+        )
 
     def _idle(self, now: float) -> None:
         if self.state not in BOUND:

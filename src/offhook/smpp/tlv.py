@@ -26,7 +26,9 @@ def pack_tlvs(tlvs: Tlvs) -> bytes:
     parts: list[bytes] = []
     for tag, value in tlvs:
         if not 0 <= tag <= 0xFFFF or len(value) > 0xFFFF:
-            raise LocalProtocolError(f"optional parameter 0x{tag:04X} of {len(value)} octets cannot be encoded")
+            raise LocalProtocolError(
+                f"optional parameter 0x{tag:04X} of {len(value)} octets cannot be encoded"
+            )
         parts.append(_HEAD.pack(tag, len(value)))
         parts.append(value)
     return b"".join(parts)
@@ -41,11 +43,15 @@ def unpack_tlvs(data: bytes, position: int, end: int) -> Tlvs:
     found: list[tuple[int, bytes]] = []
     while position < end:
         if position + 4 > end or len(found) == MAX_TLVS:
-            raise RemoteProtocolError("optional parameters are truncated or too many", Status.RINVOPTPARSTREAM)
+            raise RemoteProtocolError(
+                "optional parameters are truncated or too many", Status.RINVOPTPARSTREAM
+            )
         tag, length = _HEAD.unpack_from(data, position)
         position += 4
         if position + length > end:
-            raise RemoteProtocolError(f"optional parameter 0x{tag:04X} overruns its PDU", Status.RINVOPTPARSTREAM)
+            raise RemoteProtocolError(
+                f"optional parameter 0x{tag:04X} overruns its PDU", Status.RINVOPTPARSTREAM
+            )
         found.append((tag, data[position : position + length]))
         position += length
     return tuple(found)

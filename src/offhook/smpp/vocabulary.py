@@ -1,4 +1,4 @@
-"""The numbers of SMPP 3.4: command ids (5.1.2.1), statuses (5.1.3), address and message field values (5.2)."""
+"""The numbers of SMPP 3.4: command ids (5.1.2.1), statuses (5.1.3), address and message values (5.2)."""
 
 from enum import IntEnum, IntFlag
 from typing import Final

@@ -55,8 +55,9 @@ def encode(text: str) -> bytes:
 def decode(octets: bytes) -> str:
     """The text of septets, one an octet.
 
-    As the specification asks of a receiver, an escape before an unknown code shows the basic character of that code,
-    and an escape at the very end, or followed by another, shows a space; an octet above 127 becomes U+FFFD.
+    As the specification asks of a receiver, an escape before an unknown code shows the basic character of
+    that code, and an escape at the very end, or followed by another, shows a space; an octet above 127
+    becomes U+FFFD.
     """
     if _ESCAPE not in octets:
         return "".join([_BASIC[octet] if octet < 128 else "�" for octet in octets])

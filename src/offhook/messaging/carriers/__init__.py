@@ -1,18 +1,19 @@
 """Ways out: what a carrier is, and the table of those there are, in the order in which they are asked.
 
-A carrier is a file here with a class that satisfies `Carrier`, and a row in `CARRIERS`. It moves texts and reports what
-became of them to `Reports`; it knows nothing of rows, prices or webhooks.
+A carrier is a file here with a class that satisfies `Carrier`, and a row in `CARRIERS`. It moves texts and
+reports what became of them to `Reports`; it knows nothing of rows, prices or webhooks.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 
 class OutgoingText(Struct, frozen=True, gc=False):
-    """A text to send. `attempt` counts from 1; the message ref of its segments follows from `sid`, the same each time."""
+    """A text to send. `attempt` counts from 1; the message ref of its segments follows from `sid`, the same
+    each time.
+    """
 
     sid: str
     account_sid: str
@@ -70,11 +71,11 @@ class Reports(Protocol):
         """A text came in. Returns when it is committed: only then may the carrier acknowledge it.
 
         Raises:
-            UnknownRecipient: no account owns the number it was sent to.
+            UnknownRecipientError: no account owns the number it was sent to.
         """
 
 
-class UnknownRecipient(Exception):
+class UnknownRecipientError(Exception):
     """No account of the platform owns the number that a text came in for."""
 
 
@@ -97,7 +98,3 @@ class Carrier(Protocol):
 
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Take texts, at most `room()` of them; each ends in one of `Reports`' first three."""
-
-
-Settled = Callable[[], Awaitable[None]]
-Clock = Callable[[], datetime]

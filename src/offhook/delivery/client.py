@@ -8,6 +8,7 @@ twimlets, and turns whatever goes wrong into a notification code. It does not ju
 content.
 """
 
+import base64
 import time
 import uuid
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import Any, Self
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 import aiohttp
-from aiohttp import BasicAuth, ClientTimeout, TCPConnector, TraceConfig
+from aiohttp import ClientTimeout, TCPConnector, TraceConfig
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -219,7 +220,6 @@ class WebhookClient:
             url,
             data=form,
             headers=self._headers(request, hop, url),
-            auth=_basic_auth(hop.userinfo),
             allow_redirects=False,
             timeout=timeout,
             trace_request_ctx=connection,
@@ -250,6 +250,8 @@ class WebhookClient:
         )
         if hop.method == "POST":
             headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
+        if hop.userinfo:
+            headers["Authorization"] = _basic_auth(hop.userinfo)
         if request.auth_token is not None:
             headers["X-Twilio-Signature"] = sign(
                 request.auth_token, hop.url, hop.params if hop.method == "POST" else ()
@@ -335,6 +337,9 @@ def _hop(method: str, url: str, params: Sequence[tuple[str, str]], userinfo: str
     Raises:
         FetchError: 11100, the URL is not an absolute http or https URL.
     """
+    if any(character < " " or character in "\\\x7f" for character in url):
+        # Browsers and libraries disagree about what such a URL names.
+        raise FetchError(failures.INVALID_URL, "the URL holds characters that no URL has")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -372,11 +377,11 @@ def _with_userinfo(url: str, userinfo: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
 
 
-def _basic_auth(userinfo: str) -> BasicAuth | None:
-    if not userinfo:
-        return None
+def _basic_auth(userinfo: str) -> str:
+    """The Authorization header for a URL's userinfo (RFC 7617 §2, in UTF-8)."""
     login, _, password = userinfo.partition(":")
-    return BasicAuth(unquote(login).replace(":", ""), unquote(password), encoding="utf-8")
+    credentials = f"{unquote(login).replace(':', '')}:{unquote(password)}"
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
 
 
 def _joined(headers: Any) -> dict[str, str]:

@@ -22,18 +22,21 @@ PCMA = Codec("PCMA", 8)
 G711 = (PCMU, PCMA)
 
 
-class NotAcceptable(Exception):
-    """The description offers nothing that can be accepted, or is malformed: answer 488. The text is for people."""
+class NotAcceptable(Exception):  # noqa: N818
+    """The description offers nothing that can be accepted, or is malformed: answer 488.
+
+    The text is for people.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """What both ends agreed on, seen from this side.
 
-    `send` and `receive` say whether audio flows each way now: both false on hold with inactive, `send` false also
-    when the peer gave 0.0.0.0 as its address. `payload_type` is the number to send `codec` with, and to expect it with
-    unless `receive_payload_type` says another. `ptime` is in milliseconds. `body` is the answer to send (empty when
-    this was read from an answer).
+    `send` and `receive` say whether audio flows each way now: both false on hold with inactive, `send` false
+    also when the peer gave 0.0.0.0 as its address. `payload_type` is the number to send `codec` with, and to
+    expect it with unless `receive_payload_type` says another. `ptime` is in milliseconds. `body` is the
+    answer to send (empty when this was read from an answer).
     """
 
     remote_host: str
@@ -81,7 +84,8 @@ def answer(
     codecs: tuple[Codec, ...] = G711,
     direction: Direction = "sendrecv",
 ) -> Negotiated:
-    """Answer an offer: the first audio stream that shares a codec is taken, every other stream refused (port 0).
+    """Answer an offer: the first audio stream that shares a codec is taken, every other stream refused (port
+    0).
 
     Raises:
         NotAcceptable: no stream can be taken, or the offer is malformed.

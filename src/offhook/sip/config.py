@@ -18,10 +18,12 @@ class EndpointConfig:
         user_agent: User-Agent and Server header.
         contact_user: user part of Contact.
         registrar: whether REGISTER is taken (event RegisterRequest); otherwise it is answered 405.
-        public: by transport, the address to write in Via and Contact instead of `flow.local` (behind a 1:1 NAT).
+        public: by transport, the address to write in Via and Contact instead of `flow.local` (behind a 1:1
+            NAT).
         max_legs: live legs beyond which a new INVITE is answered 503 with Retry-After.
         t1, t2, t4: RFC 3261 table 4.
-        digest_algorithms: in the order offered. Many phones look at the first challenge only, and know MD5 only.
+        digest_algorithms: in the order offered. Many phones look at the first challenge only, and know MD5
+            only.
         nonce_lifetime: age at which a nonce is stale.
         partial_timeout: a stream whose message is not complete after this is closed.
         log_messages: whether SipMessageLog events are made.

@@ -1,8 +1,8 @@
 """What an endpoint tells the application: one frozen value a fact.
 
-A `leg` is one INVITE session seen from this side: it is named by a number from the moment the INVITE is sent or
-comes in until exactly one of `Failed`, `Cancelled`, `AckTimeout` or `Ended` ends it. A `request` number names a
-request outside any leg that waits for an answer.
+A `leg` is one INVITE session seen from this side: it is named by a number from the moment the INVITE is sent
+or comes in until exactly one of `Failed`, `Cancelled`, `AckTimeout` or `Ended` ends it. A `request` number
+names a request outside any leg that waits for an answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ Source = Literal["remote", "timeout", "transport", "local"]
 class IncomingInvite:
     """A new INVITE, already answered with 100. Answer with provisional, answer, reject or challenge.
 
-    `sdp` is the offer, None when the caller leaves the offer to this side. `flow.remote` is the peer's real address.
+    `sdp` is the offer, None when the caller leaves the offer to this side. `flow.remote` is the peer's real
+    address.
     """
 
     leg: int
@@ -54,8 +55,9 @@ class Answered:
 class Failed:
     """Our INVITE ended without a call. The last event of a leg.
 
-    `status` is the peer's final status, 408 when none came in time, 503 when the transport failed, 487 when this
-    side cancelled. `response` is the peer's final response, if there was one (Contact of a 3xx, Warning, Reason…).
+    `status` is the peer's final status, 408 when none came in time, 503 when the transport failed, 487 when
+    this side cancelled. `response` is the peer's final response, if there was one (Contact of a 3xx, Warning,
+    Reason…).
     """
 
     leg: int
@@ -133,8 +135,9 @@ class ReinviteFailed:
 class Ended:
     """The dialog is over. The last event of a leg.
 
-    `source` says who ended it: "remote" a BYE came (`reason` is its Reason header), "local" our BYE was answered,
-    "timeout" or "transport" the peer is gone (a request in the dialog had no answer, or answered 408 or 481).
+    `source` says who ended it: "remote" a BYE came (`reason` is its Reason header), "local" our BYE was
+    answered, "timeout" or "transport" the peer is gone (a request in the dialog had no answer, or answered
+    408 or 481).
     """
 
     leg: int

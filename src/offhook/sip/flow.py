@@ -1,7 +1,8 @@
 """Where a message came from or goes to, and what an endpoint asks its transports to do.
 
 A flow is RFC 5626's word for "the pair of ends a message travels between". For UDP it is an address pair; for
-stream transports it names one connection, which the transports open when a message has to go there and none is up.
+stream transports it names one connection, which the transports open when a message has to go there and none
+is up.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class Address(NamedTuple):
 class Flow(NamedTuple):
     """One way to reach a peer.
 
-    `local` is the address this side writes in Via and Contact: a real local address that the peer can reach (for an
-    outbound TCP connection the listener's, not the ephemeral port). `remote` is the peer's address as seen here.
+    `local` is the address this side writes in Via and Contact: a real local address that the peer can reach
+    (for an outbound TCP connection the listener's, not the ephemeral port). `remote` is the peer's address as
+    seen here.
     """
 
     transport: str

@@ -1,7 +1,8 @@
 """The lexical rules of RFC 3261 section 25.1 that more than one header needs.
 
-Each expression is preceded by the ABNF it implements. The rules are liberal about white space and strict about
-everything that could be read in two ways. What a header means is `headers.py`'s and `uri.py`'s business.
+Each expression is preceded by the ABNF it implements. The rules are liberal about white space and strict
+about everything that could be read in two ways. What a header means is `headers.py`'s and `uri.py`'s
+business.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ QUOTED = r'"(?:[^"\\]|\\.)*"'
 # host = hostname / IPv4address / IPv6reference; underscores are tolerated, since private names carry them
 HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9\-_.]*[A-Za-z0-9_])?\.?)"
 
-# generic-param = token [ EQUAL gen-value ]; gen-value = token / host / quoted-string, plus the wider octets that
-# tag, branch and received carry in the field (":" of an unbracketed IPv6 address, "@", "/", and any UTF-8)
+# generic-param = token [ EQUAL gen-value ]; gen-value = token / host / quoted-string, plus the wider octets
+# that tag, branch and received carry in the field (":" of an unbracketed IPv6 address, "@", "/", and any
+# UTF-8)
 _PARAMETER = re.compile(
     rf"\s*;\s*({TOKEN})(?:\s*=\s*({QUOTED}|[^\s;,\"<>]+))?",
     re.DOTALL,
@@ -61,7 +63,8 @@ def parse_parameters(text: str, position: int = 0) -> Parameters:
     Returns (lower-cased name, value as written or None) in order.
 
     Raises:
-        RemoteProtocolError: something else than parameters is there, one is named twice, or there are too many.
+        RemoteProtocolError: something else than parameters is there, one is named twice, or there are too
+        many.
     """
     found: list[tuple[str, str | None]] = []
     end = len(text)

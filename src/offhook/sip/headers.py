@@ -1,7 +1,9 @@
-"""Values of the headers that carry a call: Via, From, To, Contact, Route, CSeq (RFC 3261 sections 20 and 25.1).
+"""Values of the headers that carry a call: Via, From, To, Contact, Route, CSeq (RFC 3261 sections 20 and
+25.1).
 
-Every value type parses from and prints to the text of one header value. Parsing is memoised, because the values of a
-call come back in each of its messages; the memo is small, so that hostile values cannot make it big.
+Every value type parses from and prints to the text of one header value. Parsing is memoised, because the
+values of a call come back in each of its messages; the memo is small, so that hostile values cannot make it
+big.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ _VIA = re.compile(
 )
 
 # name-addr = [ display-name ] LAQUOT addr-spec RAQUOT; display-name = *(token LWS) / quoted-string
-# An unquoted name may hold any octet but those that delimit, since phones write names in UTF-8 without quotes.
+# An unquoted name may hold any octet but those that delimit, since phones write names in UTF-8 without
+# quotes.
 _NAME_ADDR = re.compile(rf'\s*(?:({QUOTED})|([^"<>,;\\]*?))\s*<([^<>\s]*)>', re.DOTALL)
 
 # addr-spec outside brackets must not contain comma, semicolon or question mark (section 20)
@@ -171,7 +174,9 @@ def parse_cseq(text: str) -> CSeq:
 
 
 def parse_delta_seconds(text: str) -> int | None:
-    """Read seconds as Expires and Retry-After give them; what is too large is capped, what is no number is None."""
+    """Read seconds as Expires and Retry-After give them; what is too large is capped, what is no number is
+    None.
+    """
     digits = text.split(";", 1)[0].split("(", 1)[0].strip()
     if not (digits.isascii() and digits.isdigit()):
         return None

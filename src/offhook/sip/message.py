@@ -1,17 +1,18 @@
 """SIP requests and responses as values, and their octets (RFC 3261 section 7).
 
-Header rows are kept in order, as (name, value) with names in their usual long spelling and values unfolded; what has
-a structure is read from them on demand. `parser.py` makes messages from octets.
+Header rows are kept in order, as (name, value) with names in their usual long spelling and values unfolded;
+what has a structure is read from them on demand. `parser.py` makes messages from octets.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
 
-from offhook.errors import RemoteProtocolError
-from offhook.sip.grammar import split_list
+from offhook.errors import LocalProtocolError, RemoteProtocolError
+from offhook.sip.grammar import is_token, split_list
 from offhook.sip.headers import CSeq, NameAddr, Via, parse_cseq, parse_name_addr, parse_via
 from offhook.sip.uri import Uri, parse_uri
 
@@ -26,14 +27,15 @@ COMPACT = {
 }  # fmt: skip
 
 _LONG = (
-    "Accept", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Authorization", "Call-ID", "Call-Info",
-    "Contact", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Type", "CSeq",
-    "Date", "Diversion", "Expires", "From", "History-Info", "In-Reply-To", "Max-Forwards", "Min-Expires", "Min-SE",
-    "MIME-Version", "Organization", "P-Asserted-Identity", "P-Preferred-Identity", "Path", "Priority", "Privacy",
-    "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Record-Route", "Refer-To",
-    "Remote-Party-ID", "Replaces", "Reply-To", "Require", "Retry-After", "Route", "RSeq", "Server", "Service-Route",
-    "Session-Expires", "SIP-ETag", "Subject", "Supported", "Timestamp", "To", "Unsupported", "User-Agent", "Via",
-    "Warning", "WWW-Authenticate",
+    "Accept", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Authorization", "Call-ID",
+    "Call-Info", "Contact", "Content-Disposition", "Content-Encoding", "Content-Language",
+    "Content-Length", "Content-Type", "CSeq", "Date", "Diversion", "Expires", "From", "History-Info",
+    "In-Reply-To", "Max-Forwards", "Min-Expires", "Min-SE", "MIME-Version", "Organization",
+    "P-Asserted-Identity", "P-Preferred-Identity", "Path", "Priority", "Privacy", "Proxy-Authenticate",
+    "Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Record-Route", "Refer-To",
+    "Remote-Party-ID", "Replaces", "Reply-To", "Require", "Retry-After", "Route", "RSeq", "Server",
+    "Service-Route", "Session-Expires", "SIP-ETag", "Subject", "Supported", "Timestamp", "To",
+    "Unsupported", "User-Agent", "Via", "Warning", "WWW-Authenticate",
 )  # fmt: skip
 
 #: Every known spelling, in lower case, and the one used here.
@@ -42,24 +44,61 @@ NAMES = {**COMPACT, **{name.lower(): name for name in _LONG}}
 #: RFC 3261 section 21 and the later ones in use; sent when no reason is given.
 REASONS = {
     100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
-    200: "OK", 202: "Accepted", 300: "Multiple Choices", 301: "Moved Permanently", 302: "Moved Temporarily",
-    305: "Use Proxy", 380: "Alternative Service", 400: "Bad Request", 401: "Unauthorized", 402: "Payment Required",
-    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
-    407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone", 413: "Request Entity Too Large",
-    414: "Request-URI Too Long", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
-    421: "Extension Required", 422: "Session Interval Too Small", 423: "Interval Too Brief", 430: "Flow Failed",
-    433: "Anonymity Disallowed", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete", 485: "Ambiguous", 486: "Busy Here",
-    487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending", 493: "Undecipherable",
+    200: "OK", 202: "Accepted", 300: "Multiple Choices", 301: "Moved Permanently",
+    302: "Moved Temporarily", 305: "Use Proxy", 380: "Alternative Service", 400: "Bad Request",
+    401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 406: "Not Acceptable", 407: "Proxy Authentication Required",
+    408: "Request Timeout", 410: "Gone", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
+    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    421: "Extension Required", 422: "Session Interval Too Small", 423: "Interval Too Brief",
+    430: "Flow Failed", 433: "Anonymity Disallowed", 480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops",
+    484: "Address Incomplete", 485: "Ambiguous", 486: "Busy Here", 487: "Request Terminated",
+    488: "Not Acceptable Here", 491: "Request Pending", 493: "Undecipherable",
     500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
-    504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere",
-    603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
+    504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large",
+    600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
 }  # fmt: skip
 
 
 def canonical_name(name: str) -> str:
-    """The spelling under which a header's rows are kept: the usual long one, or `name` when it is not known."""
+    """The spelling under which a header's rows are kept: the usual long one, or `name` when it is not known.
+    """
     return NAMES.get(name.lower(), name)
+
+
+#: Rows that this side writes itself; an application that adds one would break the transaction or the dialog.
+_OWN = frozenset(
+    {"Via", "From", "To", "Call-ID", "CSeq", "Contact", "Content-Length", "Content-Type", "Route",
+     "Record-Route", "Max-Forwards", "Require", "Proxy-Require"}
+)  # fmt: skip
+
+_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+def checked_text(text: str) -> str:
+    """`text`, which somebody else chose, when it can stand in a header row.
+
+    Raises:
+        LocalProtocolError: it has a line end or another control character, which would begin a row of its
+        own.
+    """
+    if _TEXT.fullmatch(text) is None:
+        raise LocalProtocolError("control character in a header value")
+    return text
+
+
+def checked_fields(fields: Iterable[Field]) -> tuple[Field, ...]:
+    """Rows that an application adds.
+
+    Raises:
+        LocalProtocolError: one is not well formed, or is not for an application to write.
+    """
+    rows = tuple((canonical_name(name), checked_text(value)) for name, value in fields)
+    for name, _ in rows:
+        if not is_token(name) or name in _OWN:
+            raise LocalProtocolError(f"header {name!r} cannot be added")
+    return rows
 
 
 class Message(msgspec.Struct, frozen=True):

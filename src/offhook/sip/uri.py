@@ -1,7 +1,7 @@
 """SIP, SIPS and tel URIs: RFC 3261 section 19.1, RFC 3966.
 
-Escapes are kept as written, so that a URI is sent on exactly as it came; `user_text` decodes once, never twice.
-URIs of other schemes are carried as opaque text, to be refused with 416 where it matters.
+Escapes are kept as written, so that a URI is sent on exactly as it came; `user_text` decodes once, never
+twice. URIs of other schemes are carried as opaque text, to be refused with 416 where it matters.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MAX_URI_LENGTH = 2048
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
 # userinfo = ( user / telephone-subscriber ) [ ":" password ] "@"
-# user = 1*( unreserved / escaped / user-unreserved ), user-unreserved = "&" / "=" / "+" / "$" / "," / ";" / "?" / "/"
-# "#" and "[" "]" are tolerated in the user part: dial strings carry them unescaped.
+# user = 1*( unreserved / escaped / user-unreserved ), user-unreserved = "&" / "=" / "+" / "$" / "," / ";" /
+# "?" / "/" "#" and "[" "]" are tolerated in the user part: dial strings carry them unescaped.
 _SIP_URI = re.compile(
     r"(?i:(?P<scheme>sips?)):"
     r"(?:(?P<user>[^\s:@<>\"]+)(?::(?P<password>[^\s@<>\"]*))?@)?"
@@ -42,8 +42,8 @@ _UNESCAPED_IN_USER = "-_.!~*'()&=+$,;?/"
 class Uri(msgspec.Struct, frozen=True, kw_only=True):
     """A URI as a request line, To, From or Contact carries it.
 
-    For schemes other than sip and sips, `opaque` holds what follows the colon, and `host` is empty; a tel URI's
-    number is in `user`.
+    For schemes other than sip and sips, `opaque` holds what follows the colon, and `host` is empty; a tel
+    URI's number is in `user`.
     """
 
     scheme: str = "sip"

@@ -1,0 +1,93 @@
+"""What every request is checked for before anybody works on it (RFC 3261 sections 8.2.1 to 8.2.3, 16.3)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from offhook.sip import dtmf_relay
+from offhook.sip.grammar import parameter, parse_parameters
+from offhook.sip.message import Field, Request
+
+#: Methods of other RFCs: known, and not allowed. What is in no list is not implemented.
+KNOWN_METHODS = frozenset(
+    {
+        "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER",
+        "REGISTER", "SUBSCRIBE", "UPDATE",
+    }
+)  # fmt: skip
+
+SDP = "application/sdp"
+
+
+class Refusal(NamedTuple):
+    """A status to refuse a request with, and the rows that explain it."""
+
+    status: int
+    fields: tuple[Field, ...] = ()
+
+
+def admit(request: Request, methods: tuple[str, ...]) -> Refusal | None:
+    """Why a request is refused, None when it is not. ACK is never refused, CANCEL only by method.
+
+    Raises:
+        RemoteProtocolError: 400, a header that is looked at is malformed.
+    """
+    if request.method not in methods:
+        status = 405 if request.method in KNOWN_METHODS else 501
+        return Refusal(status, (("Allow", ", ".join(methods)),))
+    if request.method in ("ACK", "CANCEL"):
+        return None
+    if request.request_uri.scheme.lower() not in ("sip", "sips", "tel"):
+        return Refusal(416)
+    required = request.values("Require")
+    if required:
+        return Refusal(420, (("Unsupported", ", ".join(required)),))
+    return _check_body(request) or _check_hops(request)
+
+
+def _check_body(request: Request) -> Refusal | None:
+    """Section 8.2.3. A body that may be ignored is; INVITE takes and gives SDP, INFO takes digits."""
+    if request.method == "INVITE" and not _accepts_sdp(request):
+        return Refusal(406, (("Accept", SDP),))
+    if not request.body or request.method not in ("INVITE", "INFO") or _optional(request):
+        return None
+    encoding = request.get("Content-Encoding")
+    if encoding is not None and encoding.strip().lower() != "identity":
+        return Refusal(415, (("Accept-Encoding", "identity"),))
+    if request.content_type is None:
+        return Refusal(400)
+    taken = (SDP,) if request.method == "INVITE" else dtmf_relay.MEDIA_TYPES
+    return None if request.content_type in taken else Refusal(415, (("Accept", ", ".join(taken)),))
+
+
+def _accepts_sdp(request: Request) -> bool:
+    """An Accept that leaves SDP out cannot be answered with one; an absent one means SDP (section 20.1)."""
+    if request.get("Accept") is None:
+        return True
+    types = [value.split(";", 1)[0].strip().lower() for value in request.values("Accept")]
+    return any(item in (SDP, "application/*", "*/*") for item in types)
+
+
+def _optional(request: Request) -> bool:
+    value = request.get("Content-Disposition") or ""
+    start = value.find(";")
+    if start < 0:
+        return False
+    return (parameter(parse_parameters(value, start), "handling") or "").lower() == "optional"
+
+
+def _check_hops(request: Request) -> Refusal | None:
+    """A call that may go no further is refused: this side calls on, as a back-to-back user agent (RFC 7332).
+    """
+    if (
+        request.method == "INVITE"
+        and request.to.tag is None
+        and request.get("Max-Forwards") in ("0", "00", "000")
+    ):
+        return Refusal(483)
+    return None
+
+
+def offered_sdp(request: Request) -> bytes | None:
+    """The session description in an admitted request, None when it has none."""
+    return request.body if request.body and request.content_type == SDP else None

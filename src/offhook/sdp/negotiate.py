@@ -1,16 +1,36 @@
-"""Offer/answer for one audio stream with DTMF: RFC 3264, 3551, 4733."""
+"""Offer/answer for one audio stream with DTMF: RFC 3264, with payload types of RFC 3551 and 4733.
+
+An answer names one codec, so that both sides send the same; every other stream of the offer is refused with
+port 0.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from offhook.errors import RemoteProtocolError
+from offhook.sdp.description import Connection, Description, Media, parse, serialize
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+#: The payload type under which we offer telephone-event; any dynamic one would do, 101 is what everybody
+#: uses.
+DTMF_PAYLOAD_TYPE = 101
+#: Profiles that carry plain RTP. The feedback profile is the same on the wire when no feedback is sent.
+_PROFILES = ("RTP/AVP", "RTP/AVPF")
+_MAX_PTIME = 200
+
+
+class NotAcceptable(Exception):  # noqa: N818
+    """The description offers nothing that can be accepted, or is malformed: 488. The text is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """An audio codec as rtpmap names it."""
+    """An audio codec as rtpmap names it. `payload_type` is the one we offer it under."""
 
     name: str
     payload_type: int
@@ -21,22 +41,22 @@ PCMU = Codec("PCMU", 0)
 PCMA = Codec("PCMA", 8)
 G711 = (PCMU, PCMA)
 
-
-class NotAcceptable(Exception):  # noqa: N818
-    """The description offers nothing that can be accepted, or is malformed: answer 488.
-
-    The text is for people.
-    """
+#: Static payload types, which need no rtpmap (RFC 3551 section 6).
+_STATIC = {"0": ("PCMU", 8000), "8": ("PCMA", 8000), "9": ("G722", 8000)}
 
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """What both ends agreed on, seen from this side.
 
-    `send` and `receive` say whether audio flows each way now: both false on hold with inactive, `send` false
-    also when the peer gave 0.0.0.0 as its address. `payload_type` is the number to send `codec` with, and to
-    expect it with unless `receive_payload_type` says another. `ptime` is in milliseconds. `body` is the
-    answer to send (empty when this was read from an answer).
+    Attributes:
+        remote_host, remote_port: where to send RTP; 0.0.0.0 (or ::) when the peer is on hold the old way.
+        payload_type: the number to send `codec` with.
+        receive_payload_type: the number the peer sends it with.
+        dtmf_payload_type: the number of telephone-event, None when the peer has none: digits go in-band then.
+        direction: what flows, as this side would write it; `send` and `receive` say it apart.
+        ptime: milliseconds of audio in a packet that the peer asks for.
+        body: the answer to send; empty when this was read from an answer.
     """
 
     remote_host: str
@@ -70,8 +90,10 @@ def offer(
     direction: Direction = "sendrecv",
     ptime: int = 20,
 ) -> bytes:
-    """The offer of one audio stream received at `host`:`port`, with telephone-event 101 (events 0 to 16)."""
-    return b""
+    """The offer of one audio stream received at `host`:`port`, with telephone-event (events 0 to 16)."""
+    types = [(str(codec.payload_type), codec) for codec in codecs]
+    media = _audio(port, "RTP/AVP", types, str(DTMF_PAYLOAD_TYPE), direction, ptime)
+    return serialize(_session(host, session_id, version, (media,)))
 
 
 def answer(
@@ -84,13 +106,34 @@ def answer(
     codecs: tuple[Codec, ...] = G711,
     direction: Direction = "sendrecv",
 ) -> Negotiated:
-    """Answer an offer: the first audio stream that shares a codec is taken, every other stream refused (port
-    0).
+    """Answer an offer: the first audio stream that shares a codec is taken, in the offer's order of codecs.
+
+    `direction` is what this side wants; the answer has what both want.
 
     Raises:
         NotAcceptable: no stream can be taken, or the offer is malformed.
     """
-    raise NotImplementedError
+    description = _parse(offer)
+    for chosen, media in enumerate(description.media):
+        found = _first_match(media, codecs) if _usable(media) else None
+        if found is not None:
+            break
+    else:
+        raise NotAcceptable("the offer has no RTP audio in a codec that is spoken here")
+    number, codec = found
+    remote_host, offered = _where(description, media)
+    agreed = _meet(_reverse(offered), direction)
+    dtmf, ptime = _dtmf(media), _ptime(media)
+    taken = _audio(port, media.protocol, [(number, codec)], dtmf, agreed, ptime)
+    streams = tuple(
+        taken if index == chosen else Media(other.kind, 0, other.protocol, other.formats)
+        for index, other in enumerate(description.media)
+    )
+    body = serialize(_session(host, session_id, version, streams))
+    dtmf_type = None if dtmf is None else int(dtmf)
+    return Negotiated(
+        remote_host, media.port, codec, int(number), int(number), dtmf_type, agreed, ptime, body
+    )
 
 
 def read_answer(offer: bytes, answer: bytes) -> Negotiated:
@@ -99,4 +142,147 @@ def read_answer(offer: bytes, answer: bytes) -> Negotiated:
     Raises:
         NotAcceptable: it refuses the stream, shares no codec, or is malformed.
     """
-    raise NotImplementedError
+    ours, theirs = _parse(offer), _parse(answer)
+    if not ours.media or not theirs.media or not _usable(theirs.media[0]):
+        raise NotAcceptable("the answer refuses the audio stream")
+    asked, given = ours.media[0], theirs.media[0]
+    codecs = tuple(
+        Codec(name, int(number), clock)
+        for number, name, clock in _formats(asked)
+        if name != "TELEPHONE-EVENT"
+    )
+    found = _first_match(given, codecs)
+    if found is None:
+        raise NotAcceptable("the answer has no codec of the offer")
+    number, codec = found
+    remote_host, direction = _where(theirs, given)
+    agreed = _meet(_reverse(direction), _direction(ours, asked))
+    dtmf = _dtmf(given) if _dtmf(asked) is not None else None
+    return Negotiated(
+        remote_host,
+        given.port,
+        codec,
+        int(number),
+        codec.payload_type,
+        None if dtmf is None else int(dtmf),
+        agreed,
+        _ptime(given),
+        b"",
+    )
+
+
+def _parse(data: bytes) -> Description:
+    try:
+        return parse(data)
+    except RemoteProtocolError as error:
+        raise NotAcceptable(str(error)) from None
+
+
+def _session(host: str, session_id: int, version: int, media: tuple[Media, ...]) -> Description:
+    return Description(str(session_id), str(version), host, Connection(host), (), media)
+
+
+def _audio(
+    port: int,
+    protocol: str,
+    types: list[tuple[str, Codec]],
+    dtmf: str | None,
+    direction: Direction,
+    ptime: int,
+) -> Media:
+    attributes: list[tuple[str, str | None]] = [
+        ("rtpmap", f"{number} {codec.name}/{codec.clock}") for number, codec in types
+    ]
+    formats = [number for number, _ in types]
+    if dtmf is not None:
+        formats.append(dtmf)
+        attributes += [("rtpmap", f"{dtmf} telephone-event/8000"), ("fmtp", f"{dtmf} 0-16")]
+    attributes += [("ptime", str(ptime)), (direction, None)]
+    return Media("audio", port, protocol, tuple(formats), None, tuple(attributes))
+
+
+def _usable(media: Media) -> bool:
+    return media.kind == "audio" and media.port != 0 and media.protocol in _PROFILES
+
+
+def _formats(media: Media) -> Iterator[tuple[str, str, int]]:
+    """The payload types of a stream in its order of preference, with upper-case name and clock."""
+    named = dict(_STATIC)
+    for key, value in media.attributes:
+        if key == "rtpmap" and value is not None:
+            number, _, encoding = value.strip().partition(" ")
+            name, _, rest = encoding.strip().partition("/")
+            clock = rest.partition("/")[0]
+            if clock.isascii() and clock.isdigit() and len(clock) <= 6:
+                named[number] = (name.upper(), int(clock))
+    for number in media.formats:
+        if number in named and number.isascii() and number.isdigit() and int(number) < 128:
+            yield number, *named[number]
+
+
+def _first_match(media: Media, codecs: tuple[Codec, ...]) -> tuple[str, Codec] | None:
+    for number, name, clock in _formats(media):
+        for codec in codecs:
+            if (codec.name.upper(), codec.clock) == (name, clock):
+                return number, codec
+    return None
+
+
+def _dtmf(media: Media) -> str | None:
+    return next(
+        (number for number, name, clock in _formats(media) if (name, clock) == ("TELEPHONE-EVENT", 8000)),
+        None,
+    )
+
+
+def _ptime(media: Media) -> int:
+    """The packet length the peer asks for, 20 ms where it asks for none or for nonsense."""
+    text = media.attribute("ptime") or ""
+    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
+    return value if 10 <= value <= _MAX_PTIME else 20
+
+
+def _where(description: Description, media: Media) -> tuple[str, Direction]:
+    """The address to send to, and the direction as the peer means it.
+
+    0.0.0.0 is RFC 2543's hold (RFC 3264 section 8.4): the peer sends, if anything, and wants nothing.
+    """
+    connection = media.connection or description.connection
+    if connection is None:
+        raise NotAcceptable("the stream has no address")
+    try:
+        address = ipaddress.ip_address(connection.host)
+    except ValueError:
+        raise NotAcceptable("the stream's address is a name, not an IP address") from None
+    direction = _direction(description, media)
+    if address.is_unspecified:
+        direction = _meet(direction, "sendonly")
+    return connection.host, direction
+
+
+def _direction(description: Description, media: Media) -> Direction:
+    for attributes in (media.attributes, description.attributes):
+        for name, _ in attributes:
+            for direction in get_args(Direction):
+                if name == direction:
+                    return _compose(
+                        direction in ("sendrecv", "sendonly"), direction in ("sendrecv", "recvonly")
+                    )
+    return "sendrecv"
+
+
+def _compose(send: bool, receive: bool) -> Direction:
+    if send:
+        return "sendrecv" if receive else "sendonly"
+    return "recvonly" if receive else "inactive"
+
+
+def _reverse(direction: Direction) -> Direction:
+    """The same seen from the other side."""
+    return _compose(direction in ("sendrecv", "recvonly"), direction in ("sendrecv", "sendonly"))
+
+
+def _meet(one: Direction, other: Direction) -> Direction:
+    """What both allow."""
+    send, receive = ("sendrecv", "sendonly"), ("sendrecv", "recvonly")
+    return _compose(one in send and other in send, one in receive and other in receive)

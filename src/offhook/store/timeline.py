@@ -31,7 +31,8 @@ _NAMES = ("resource_sid", "account_sid", "at", "kind", "name", "detail")
 _ALL = columns(TimelineEntry)
 _INSERT = f"INSERT INTO timeline ({_ALL}) SELECT {_ALL} FROM {unnest(schema.timeline, _NAMES)}"
 
-Emit = Callable[[TimelineEntry], None]
+Emit = Callable[[str, str, bytes], None]
+"""Takes the account, the resource and the JSON of an entry."""
 
 
 def to_json(entry: TimelineEntry) -> bytes:
@@ -114,7 +115,7 @@ class TimelineWriter:
         self._waiting.append(entry)
         self._wake.set()
         if self._emit is not None:
-            self._emit(entry)
+            self._emit(entry.account_sid, entry.resource_sid, to_json(entry))
 
     async def flush(self) -> None:
         """Write everything that was added up to now."""

@@ -1,0 +1,395 @@
+"""NATS: work queues (JetStream), request/reply and live events.
+
+What goes over the bus is never the truth, only the news of it, so this client may lose things and says
+so where it can: PostgreSQL's outbox keeps what must be done, and a sweeper announces it again. The
+connection is kept for ever; when the server comes back without its store, the stream and the consumers
+are made anew.
+
+A work queue is read by keeping one pull request open with the server (what nats-py's `fetch` does, which
+however waits for a full batch until its timeout): messages come the moment they are published, and what came
+while the handler was busy is its next batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import msgspec
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import BadRequestError, NotFoundError
+
+from offhook.bus import subjects
+from offhook.clock import monotonic
+
+_log = logging.getLogger(__name__)
+
+DEDUPLICATION_SECONDS: Final = 30.0
+MAX_WORK_MESSAGES: Final = 1_000_000
+MAX_OUTGOING: Final = 100_000
+"""Messages that may wait to be written to the socket; more are dropped."""
+
+ACK_SECONDS: Final = 60.0
+REDELIVERY_SECONDS: Final = 1.0
+
+_PULL_SECONDS = 5.0
+_PAUSE_SECONDS = 0.2
+_PENDING_BYTES = 8 * 1024 * 1024
+
+Handler = Callable[[Sequence["Work"]], Awaitable[None]]
+Server = Callable[[bytes], Awaitable[bytes]]
+
+
+class RequestError(Exception):
+    """Nobody answered a request, or not in time."""
+
+
+class Notice(Protocol):
+    """A committed row of the outbox, as `store.records.WorkNotice` has it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def sid(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A message of a work queue: the outbox row `id` asks for work on the resource `sid`."""
+
+    id: int
+    sid: str
+
+
+class Bus:
+    """A connection to NATS. Make one with `connect`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._outgoing: deque[tuple[str, bytes, dict[str, str] | None]] = deque()
+        self._posting: asyncio.Task[None] | None = None
+        self._pulls: set[_Pull] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stream_ready = asyncio.Lock()
+
+    @classmethod
+    async def connect(cls, url: str, name: str) -> Bus:
+        """Connect, trying for as long as it takes, and make the work stream if it is not there.
+
+        Args:
+            url: `nats://[TOKEN@]HOST:PORT`, several separated by commas.
+            name: shown by the server for this connection.
+        """
+        client = Client()
+        bus = cls(client)
+        await client.connect(
+            servers=url.split(","),
+            name=name,
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # any number of seconds
+            connect_timeout=2,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            pending_size=_PENDING_BYTES,
+            error_cb=_log_error,
+            disconnected_cb=_log_disconnected,
+            reconnected_cb=bus._reconnected,
+        )
+        await bus._ensure_stream()
+        return bus
+
+    async def close(self) -> None:
+        """Send what waits to be sent, and disconnect."""
+        if self._posting is not None:
+            await asyncio.wait([self._posting], timeout=1)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(NatsError, OSError, TimeoutError):
+            await asyncio.wait_for(self._client.flush(1), 2)
+        with contextlib.suppress(NatsError, OSError):
+            await self._client.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server can be reached now."""
+        return self._client.is_connected
+
+    def announce(self, notices: Sequence[Notice]) -> None:
+        """Tell of committed outbox rows, without waiting: what gets lost is told again by the sweeper.
+
+        Callbacks are told as one wake-up, as the dispatcher asks the outbox what comes next.
+        """
+        awake = False
+        for notice in notices:
+            if notice.topic not in (subjects.WORK_CALLS, subjects.WORK_MESSAGES):
+                awake = True
+                continue
+            # Announced again, a row needs another id: the server may have forgotten neither the message nor
+            # that it was acknowledged.
+            message_id = f"{notice.id}-{notice.attempt}" if notice.attempt else f"{notice.id}"
+            payload = subjects.encode_work(notice.id, notice.sid)
+            self._post(notice.topic, payload, {"Nats-Msg-Id": message_id})
+        if awake:
+            self._post(subjects.WAKE_CALLBACKS, b"")
+
+    def emit_entry(self, account_sid: str, sid: str, payload: bytes) -> None:
+        """Tell a timeline entry (its JSON) live, without waiting; lost when NATS is away."""
+        self._post(subjects.events(account_sid, sid), payload)
+
+    def emit(self, subject: str, payload: bytes) -> None:
+        """Publish a plain message, without waiting; lost when nobody listens or NATS is away."""
+        self._post(subject, payload)
+
+    async def publish_work(self, subject: str, payload: bytes, message_id: str) -> None:
+        """Put a message into a work queue and return when the server has stored it.
+
+        The server drops a message whose `message_id` it saw within `DEDUPLICATION_SECONDS`.
+
+        Raises:
+            RequestError: the server did not confirm.
+        """
+        try:
+            await self._client.jetstream().publish(
+                subject, payload, timeout=5, headers={"Nats-Msg-Id": message_id}
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            self._start(self._ensure_stream())
+            raise RequestError(f"{subject}: {type(error).__name__}") from error
+
+    async def consume(self, subject: str, durable: str, batch: int, handler: Handler) -> None:
+        """Hand the messages of a work queue to `handler`, up to `batch` at a time, until cancelled.
+
+        Consumers of one `durable` name share the queue. Messages are acknowledged when the handler
+        returns, so it must have claimed the rows by then; when it raises, they come again a second later.
+        """
+        pull = _Pull(self._client, subject, durable, batch)
+        self._pulls.add(pull)
+        try:
+            while True:
+                try:
+                    await self._ensure_stream()
+                    await self._ensure_consumer(subject, durable)
+                    await pull.run(handler)
+                except (NatsError, OSError, TimeoutError) as error:
+                    _log.warning("work queue %s: %s, trying again", subject, type(error).__name__)
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            self._pulls.discard(pull)
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes,
+        timeout: float = 2.0,  # noqa: ASYNC109 (it is NATS that waits)
+    ) -> bytes:
+        """Ask whoever serves `subject` and return the answer.
+
+        Raises:
+            RequestError: nobody serves it, or no answer came within `timeout` seconds.
+        """
+        try:
+            answer = await self._client.request(subject, payload, timeout=timeout)
+        except (NoRespondersError, NatsError, OSError, TimeoutError) as error:
+            raise RequestError(f"{subject}: {type(error).__name__}") from error
+        return answer.data
+
+    async def serve(self, subject: str, answer: Server) -> None:
+        """Answer requests on `subject` from now on. Each is answered in a task of its own.
+
+        An exception in `answer` is logged and nobody is answered.
+        """
+
+        async def received(message: Msg) -> None:
+            self._start(self._answer(message, answer))
+
+        await self._client.subscribe(subject, cb=received)
+
+    async def subscribe(
+        self, subject: str, received: Callable[[str, bytes], Awaitable[None]], queue: str = ""
+    ) -> Callable[[], Awaitable[None]]:
+        """Hear plain messages on `subject` (wildcards allowed) until the function returned is awaited.
+
+        Of several that name one `queue`, one hears each message.
+        """
+
+        async def heard(message: Msg) -> None:
+            await received(message.subject, message.data)
+
+        subscription = await self._client.subscribe(subject, queue=queue, cb=heard)
+        return subscription.unsubscribe
+
+    def _post(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
+        if not self._client.is_connected or len(self._outgoing) >= MAX_OUTGOING:
+            return
+        self._outgoing.append((subject, payload, headers))
+        if self._posting is None or self._posting.done():
+            self._posting = self._start(self._post_all())
+
+    async def _post_all(self) -> None:
+        while self._outgoing:
+            subject, payload, headers = self._outgoing.popleft()
+            await self._client.publish(subject, payload, headers=headers)
+
+    async def _answer(self, message: Msg, answer: Server) -> None:
+        await message.respond(await answer(message.data))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, NatsError | OSError | TimeoutError):
+                _log.warning("not published: %s", type(error).__name__)
+            else:
+                _log.error("a task of the bus failed", exc_info=error)
+
+    async def _reconnected(self) -> None:
+        _log.info("NATS is back")
+        for pull in self._pulls:
+            pull.interrupt()
+
+    async def _ensure_stream(self) -> None:
+        """Make the work stream unless it is there; safe in several processes at once."""
+        async with self._stream_ready:
+            manager = self._client.jsm()
+            try:
+                await manager.stream_info(subjects.STREAM)
+                return
+            except NotFoundError:
+                pass
+            config = StreamConfig(
+                name=subjects.STREAM,
+                subjects=list(subjects.STREAM_SUBJECTS),
+                retention=RetentionPolicy.WORK_QUEUE,
+                storage=StorageType.FILE,
+                max_msgs=MAX_WORK_MESSAGES,
+                duplicate_window=DEDUPLICATION_SECONDS,
+            )
+            with contextlib.suppress(BadRequestError):
+                await manager.add_stream(config)
+
+    async def _ensure_consumer(self, subject: str, durable: str) -> None:
+        await self._client.jsm().add_consumer(
+            subjects.STREAM,
+            ConsumerConfig(
+                durable_name=durable,
+                filter_subject=subject,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=ACK_SECONDS,
+                max_ack_pending=10_000,
+            ),
+        )
+
+
+class _Pull:
+    """One pull request after the other on a durable consumer.
+
+    Server's side: the subject `$JS.API.CONSUMER.MSG.NEXT.STREAM.DURABLE`, answered by up to `batch`
+    messages and, when it ends early, by a message without a body and with a `Status` header.
+    """
+
+    def __init__(self, client: Client, subject: str, durable: str, batch: int) -> None:
+        self._client = client
+        self._subject = subject
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.STREAM}.{durable}"
+        self._batch = batch
+        self._arrived: list[Msg] = []
+        self._wake = asyncio.Event()
+        self._outstanding = 0
+        self._until = 0.0
+        self._broken = False
+
+    def interrupt(self) -> None:
+        """Ask anew: the connection was lost, and with it the request."""
+        self._broken = True
+        self._wake.set()
+
+    async def run(self, handler: Handler) -> None:
+        """Pull and hand out until the consumer or the connection has to be made again, which is returned."""
+        self._broken, self._outstanding, self._arrived = False, 0, []
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox, cb=self._received)
+        try:
+            while not self._broken:
+                await self._ask(inbox)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), max(0.01, self._until - monotonic()))
+                self._wake.clear()
+                while self._arrived:
+                    batch, self._arrived = self._arrived[: self._batch], self._arrived[self._batch :]
+                    await self._handle(batch, handler)
+        finally:
+            with contextlib.suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+
+    async def _ask(self, inbox: str) -> None:
+        now = monotonic()
+        if self._outstanding > 0 and now < self._until:
+            return
+        self._outstanding = self._batch
+        self._until = now + _PULL_SECONDS
+        expires = int((_PULL_SECONDS - 0.5) * 1e9)
+        request = msgspec.json.encode({"batch": self._batch, "expires": expires})
+        await self._client.publish(self._next, request, reply=inbox)
+
+    async def _received(self, message: Msg) -> None:
+        status = message.headers.get("Status") if message.headers else None
+        if status is None:
+            self._outstanding -= 1
+            self._arrived.append(message)
+        elif status == "408":
+            self._outstanding = 0
+        elif status != "100":
+            self._broken = True
+        self._wake.set()
+
+    async def _handle(self, messages: list[Msg], handler: Handler) -> None:
+        work, readable = [], []
+        for message in messages:
+            try:
+                item = subjects.decode_work(message.data)
+            except msgspec.MsgspecError:
+                _log.error("a message of %s cannot be read and is dropped", self._subject)
+                await message.term()
+                continue
+            work.append(Work(item.id, item.sid))
+            readable.append(message)
+        try:
+            if work:
+                await handler(work)
+        except Exception:
+            _log.exception("work of %s failed, it comes again", self._subject)
+            for message in readable:
+                await message.nak(REDELIVERY_SECONDS)
+        else:
+            for message in readable:
+                await message.ack()
+
+
+async def _log_error(error: Exception) -> None:
+    if not isinstance(error, nats.errors.UnexpectedEOF | OSError | TimeoutError):
+        _log.warning("NATS: %s", type(error).__name__)
+
+
+async def _log_disconnected() -> None:
+    _log.warning("NATS is away, connecting again")

@@ -33,8 +33,6 @@ _log = logging.getLogger(__name__)
 
 _READ_SIZE = 65536
 _RECONNECT_SECONDS = 0.1
-#: How long a request waits for the role to come back before it fails.
-_PATIENCE_SECONDS = 5.0
 #: How long after a lost connection a recording's end is waited for before it is given up as failed.
 _RECORDING_PATIENCE_SECONDS = 20.0
 _INTERNAL_FAILURE = 12400
@@ -59,22 +57,29 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a spoken text: an audio file like `Prompt`, or silence when `path` is None."""
+    """A piece of a spoken text: an audio file like `Prompt`, its pause included."""
 
-    path: str | None
+    path: str
     milliseconds: int
 
 
 class StreamsClient:
     """One connection to the streams role, shared by all calls of a voice node."""
 
-    def __init__(self, socket_path: str, on_recording: Callable[[RecordingFinished], None]) -> None:
+    def __init__(
+        self,
+        socket_path: str,
+        on_recording: Callable[[RecordingFinished], None],
+        *,
+        patience: float = 5.0,
+    ) -> None:
         """Args:
         socket_path: ``{run_dir}/streams.sock``.
         on_recording: called in the event loop exactly once for each recording started.
         """
         self._path = socket_path
         self._on_recording = on_recording
+        self._patience = patience
         self._requests = itertools.count(1)
         self._pending: dict[int, asyncio.Queue[Reply]] = {}
         self._recordings: dict[str, asyncio.TimerHandle | None] = {}
@@ -118,13 +123,13 @@ class StreamsClient:
     async def synthesize(
         self, text: str, voice: str | None = None, language: str | None = None
     ) -> AsyncIterator[Segment]:
-        """Speak `text` (plain, or SSML in a ``<speak>`` element) with a Twilio voice name and a language tag.
+        """Speak plain `text` with a Twilio voice name and a language tag.
 
         Yields the pieces in order, the first as soon as it is there. Closing the iterator early cancels the
         rest.
 
         Raises:
-            StreamsError: 13520 when there is nothing to say or the SSML is malformed, 12400 when streams is
+            StreamsError: 13520 when there is nothing to say, 12400 when streams is
                 down or no engine could speak.
         """
         request, replies = self._open()
@@ -162,12 +167,9 @@ class StreamsClient:
         Raises:
             StreamsError: 12400 when streams is down.
         """
+        await self._send(StartRecording(sid, tuple(taps), channels, max_seconds, silence_seconds, trim))
+        # Without an await in between: a connection that is lost from here on has taken the command.
         self._recordings[sid] = None
-        try:
-            await self._send(StartRecording(sid, tuple(taps), channels, max_seconds, silence_seconds, trim))
-        except StreamsError:
-            self._recordings.pop(sid, None)
-            raise
 
     async def stop_recording(self, sid: str) -> None:
         """End a recording now; its `RecordingFinished` follows. Unknown or ended recordings are ignored."""
@@ -188,7 +190,7 @@ class StreamsClient:
 
     async def _send(self, command: Command) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._connected.wait()
         except TimeoutError:
             raise StreamsError(_INTERNAL_FAILURE, "the streams role is not available") from None

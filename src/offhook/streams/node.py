@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvloop
@@ -83,12 +83,13 @@ class StreamsNode:
 
     @contextmanager
     def _connection(self) -> Iterator[None]:
-        """Count the current task among those that end with the role."""
+        """Count the current task among those that end with the role, which is what cancels them."""
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
         try:
-            yield
+            with suppress(asyncio.CancelledError):
+                yield
         finally:
             self._connections.discard(task)
 

@@ -68,10 +68,10 @@ class Prepared(msgspec.Struct, tag=True, array_like=True, frozen=True):
 
 
 class SegmentReady(msgspec.Struct, tag=True, array_like=True, frozen=True):
-    """The next piece of a `Synthesize`: an audio file, or silence when `path` is None."""
+    """The next piece of a `Synthesize`: an audio file, its pause included."""
 
     request: int
-    path: str | None
+    path: str
     milliseconds: int
 
 

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from offhook.config import ConfigurationError
 from offhook.supervisor.logs import last_line, open_log
@@ -88,7 +89,7 @@ class Nats:
     async def stop(self) -> None:
         """End the server, by force if it takes long."""
         if self.child is not None:
-            await self.child.stop(signal.SIGTERM, _STOP_SECONDS)
+            await self.child.stop((signal.SIGTERM, _STOP_SECONDS))
 
     def _write_configuration(self) -> None:
         """Write the configuration; JSON strings are strings of NATS's own format as well."""
@@ -117,6 +118,20 @@ class Nats:
             ) from None
 
 
+async def check_reachable(url: str) -> None:
+    """Check that one of the servers of an operator's NATS URL (separated by commas) greets clients.
+
+    Raises:
+        ConfigurationError: none does.
+    """
+    servers = [urlsplit(part if "://" in part else f"nats://{part}") for part in url.split(",")]
+    for server in servers:
+        if await _greets(server.port or 4222, server.hostname or "127.0.0.1"):
+            return
+    names = ", ".join(f"{server.hostname}:{server.port or 4222}" for server in servers)
+    raise ConfigurationError(f"OFFHOOK_NATS_URL: no NATS server answers at {names}")
+
+
 def nats_program() -> Path:
     """Return the path of `nats-server` as the wheel installed it."""
     try:
@@ -139,10 +154,10 @@ def _usable_port(wanted: int) -> int:
     raise StartError("no free port on 127.0.0.1 for NATS")
 
 
-async def _greets(port: int) -> bool:
+async def _greets(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 5)
+    except (OSError, TimeoutError):
         return False
     try:
         return (await asyncio.wait_for(reader.readline(), 5)).startswith(b"INFO ")

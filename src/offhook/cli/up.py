@@ -1,0 +1,111 @@
+"""`offhook up`: run the platform in the foreground and say how to reach it."""
+
+import asyncio
+import os
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from offhook.config import read_options
+from offhook.supervisor.datadir import InstanceFacts, Secrets
+from offhook.supervisor.instance import run
+
+
+def up(
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="Where to keep all data.")] = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="REST API, default 127.0.0.1:8080.")
+    ] = None,
+    sip: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="SIP over UDP and TCP, default 127.0.0.1:5060.")
+    ] = None,
+    smpp: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The sandbox's SMSC, default 127.0.0.1:2775.")
+    ] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The sandbox's HTTP API, default 127.0.0.1:8081.")
+    ] = None,
+    trunk: Annotated[
+        str | None,
+        typer.Option(
+            metavar="sip:HOST:PORT;transport=udp",
+            help="A SIP peer for calls to numbers that are not yours, instead of the sandbox's phones.",
+        ),
+    ] = None,
+    smsc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="smpp://SYSTEM_ID:PASSWORD@HOST:PORT", help="An SMSC for texts, instead of the sandbox's."
+        ),
+    ] = None,
+    allow_net: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="A network that customers' URLs may point to. Repeatable."),
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The URL under which others reach the REST API.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning (default) or error.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON on stdout once all accepts traffic.")
+    ] = False,
+) -> None:
+    """Start the platform and keep it running until Ctrl-C or SIGTERM.
+
+    Each option has an environment variable: OFFHOOK_DATA, OFFHOOK_HTTP and so on. OFFHOOK_DATABASE_URL and
+    OFFHOOK_NATS_URL use servers of yours instead of the embedded ones. Port 0 means any free port.
+    """
+    flags = {
+        "data": data,
+        "http": http,
+        "sip": sip,
+        "smpp": smpp,
+        "sandbox": sandbox,
+        "trunk": trunk,
+        "smsc": smsc,
+        "allow_net": allow_net,
+        "public_url": public_url,
+        "log_level": log_level,
+    }
+    asyncio.run(run(read_options(flags, os.environ), print_json if json else print_welcome))
+
+
+def print_json(facts: InstanceFacts, made: Secrets) -> None:
+    """Print the facts as one line of JSON."""
+    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_welcome(facts: InstanceFacts, made: Secrets) -> None:
+    """Print how to reach the platform, and what to try next."""
+    data = "" if "OFFHOOK_DATA" not in os.environ and _is_default(facts) else f" --data {facts.data_dir}"
+    print(
+        f"""
+Offhook is up. Data is kept in {facts.data_dir}
+
+  API URL        {facts.api_url}
+  Account SID    {facts.account_sid}
+  Auth token     {facts.auth_token}
+  Your numbers   {", ".join(facts.phone_numbers)}
+  SIP            {facts.sip} (UDP and TCP)
+  Softphone      user {made.sip_username}, password {made.sip_password}, registrar {facts.sip}
+  SMPP           {facts.smpp} (the sandbox's SMSC: system id {made.smsc_system_id}, \
+password {made.smsc_password})
+  Sandbox        {facts.sandbox_url} (every number that is not yours is a virtual phone)
+
+Try next, in another terminal:
+  offhook call +15551230000 --say "Hello" --follow{data}
+  offhook text +15551230000 "Hello" --follow{data}
+  offhook timeline SID{data}
+
+Ctrl-C ends everything.""",
+        flush=True,
+    )
+
+
+def _is_default(facts: InstanceFacts) -> bool:
+    return str(read_options({}, os.environ).data_dir) == facts.data_dir

@@ -10,8 +10,8 @@ annotation                   on the wire
 ``str``, ``int``, ``bool``   text, decimal digits, ``true``/``false`` (any case; ``1`` and ``0`` too)
 an enumeration               one of its values, any case
 ``Url``, ``Method``          absolute http(s) URL (or empty), ``GET``/``POST`` (any case)
-``list[...]``                a repeated key
-``Period``                   ``Name``, ``Name<`` and ``Name>``: dates
+``tuple[..., ...]``          a repeated key
+``TimeRange``                ``Name``, ``Name<`` and ``Name>``: dates
 ``Annotated[int, Between]``  a number within limits
 ===========================  ==========================================================================
 
@@ -48,6 +48,7 @@ import msgspec
 
 from offhook.api.schema import pascal
 from offhook.errors import RestError, rest
+from offhook.store.paging import TimeRange
 
 MAX_BODY: Final = 256 * 1024
 """Bytes of a form: 1,600 characters of text and 4,000 of TwiML take 60 kB when every byte is escaped."""
@@ -61,7 +62,7 @@ Reader = Callable[[str], Any]
 Values = Mapping[str, list[str]]
 
 
-class Form(msgspec.Struct, frozen=True, kw_only=True):
+class Form(msgspec.Struct, kw_only=True):
     """Base of every resource's parameters.
 
     `codes` gives the error code of a parameter, by its name on the wire, for a value that is missing or
@@ -95,19 +96,6 @@ class Between:
 
     low: int
     high: int
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A span of time from the three spellings of a date filter.
-
-    Attributes:
-        since: the first moment that belongs to it, None for no limit.
-        until: the first moment that no longer belongs to it, None for no limit.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 def read_url(text: str) -> str:
@@ -231,19 +219,19 @@ class _Field:
     def read(self, values: Values, found: dict[str, Any]) -> None:
         """Put the parameter's value into `found` when it is given."""
         if self.period:
-            if (period := _read_period(self.name, values)) is not None:
+            if (period := _read_time_range(self.name, values)) is not None:
                 found[self.attribute] = period
             return
         given = [text for text in values.get(self.name, ()) if text or self.keeps_empty]
         if given:
             found[self.attribute] = (
-                [self.convert(text) for text in given] if self.several else self.convert(given[-1])
+                tuple(self.convert(text) for text in given) if self.several else self.convert(given[-1])
             )
         elif self.required:
             raise ValueError("is required")
 
 
-def _read_period(name: str, values: Values) -> Period | None:
+def _read_time_range(name: str, values: Values) -> TimeRange | None:
     since: list[datetime] = []
     until: list[datetime] = []
     for operator in ("", "<", ">"):
@@ -255,7 +243,7 @@ def _read_period(name: str, values: Values) -> Period | None:
                 until.append(at + length if operator == "" else at)
     if not since and not until:
         return None
-    return Period(max(since, default=None), min(until, default=None))
+    return TimeRange(max(since, default=None), min(until, default=None))
 
 
 @lru_cache
@@ -268,14 +256,14 @@ def _fields(kind: type[Form]) -> Mapping[str, _Field]:
 
 def _field(attribute: str, annotation: Any, required: bool) -> _Field:
     kind = _without_none(annotation)
-    several = get_origin(kind) is list
+    several = get_origin(kind) is tuple
     convert = _reader(get_args(kind)[0] if several else kind)
     return _Field(
         name=pascal(attribute.rstrip("_")),
         attribute=attribute,
         required=required,
         several=several,
-        period=kind is Period,
+        period=kind is TimeRange,
         keeps_empty=convert in (str, read_url) and not several,
         convert=convert,
     )
@@ -293,7 +281,7 @@ def _reader(kind: Any) -> Reader:
         return _limited(extra) if isinstance(extra, Between) else _reader(base) if extra is None else extra
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _choice(kind)
-    readers: dict[Any, Reader] = {str: str, int: read_int, bool: read_bool, Period: str}
+    readers: dict[Any, Reader] = {str: str, int: read_int, bool: read_bool, TimeRange: str}
     return readers[kind]
 
 

@@ -1,0 +1,235 @@
+"""The Falcon application: routes, headers of every answer, and errors as Twilio words them.
+
+Routes of the 2010 API come from the OpenAPI file: an operation that is built runs its handler, one that is
+not answers 404 with 20404 and says so. The suffix (``.json``, ``.xml``, …) is taken off the path before
+routing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import falcon
+import falcon.asgi
+
+from offhook import clock, errors, ids
+from offhook.api import forms, rendering, v2010
+from offhook.api.authentication import CHALLENGE, account_of_path, authenticate, require_active
+from offhook.api.media import serve_media
+from offhook.api.offhook_v1 import add_platform_routes
+from offhook.api.operations import Handler, Request, Resource, built, not_found
+from offhook.api.rendering import Suffix
+from offhook.api.schema import API_VERSION, Operation, operations
+from offhook.api.services import Services
+from offhook.api.twimlets import add_twimlet_routes
+from offhook.errors import RestError
+from offhook.store.database import DatabaseUnavailableError
+from offhook.store.paging import InvalidPageTokenError
+
+_log = logging.getLogger(__name__)
+
+ROOT: Final = f"/{API_VERSION}"
+HEADERS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match,"
+        " If-Unmodified-Since, Idempotency-Key, X-Pre-Auth-Context, X-Target-Region"
+    ),
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Expose-Headers": "ETag, Twilio-Request-Id, Twilio-Request-Duration",
+    "X-Powered-By": "Offhook",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Responder = Callable[..., Coroutine[Any, Any, None]]
+
+
+def build_app(services: Services) -> falcon.asgi.App[Any, Any]:
+    """The application with every route, ready to be served."""
+    app = falcon.asgi.App(middleware=[Envelope()])
+    app.req_options.strip_url_path_trailing_slash = True
+    add_2010_routes(app, services, v2010.RESOURCES)
+    add_platform_routes(app, services)
+    add_twimlet_routes(app)
+    app.add_sink(_unknown(services), "/")
+    app.add_error_handler(Exception, _on_exception)
+    app.add_error_handler(falcon.HTTPError, _on_http_error)
+    app.add_error_handler(DatabaseUnavailableError, _on_unavailable)
+    app.add_error_handler(InvalidPageTokenError, _on_page_token)
+    app.add_error_handler(RestError, _on_rest_error)
+    return app
+
+
+class Envelope:
+    """Middleware: the suffix of the path on the way in, the headers of every answer on the way out."""
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    async def process_request(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        """Note when the request came and how it wants its answer."""
+        req.context.started = time.perf_counter()
+        req.context.path = req.path
+        req.context.suffix = Suffix.JSON
+        self._running += 1
+        if req.path.startswith(ROOT):
+            req.path, req.context.suffix = rendering.split_suffix(req.path)
+
+    async def process_response(
+        self,
+        req: falcon.asgi.Request,
+        resp: falcon.asgi.Response,
+        resource: object,
+        req_succeeded: bool,
+    ) -> None:
+        """Add the headers."""
+        resp.set_headers(HEADERS)
+        resp.set_header("Twilio-Request-Id", clock.new_sid(ids.REQUEST))
+        resp.set_header("Twilio-Request-Duration", f"{time.perf_counter() - req.context.started:.3f}")
+        resp.set_header("Twilio-Concurrent-Requests", str(self._running))
+        self._running -= 1
+
+
+def add_2010_routes(
+    app: falcon.asgi.App[Any, Any], services: Services, resources: Sequence[Resource]
+) -> None:
+    """Add a route for every path of the OpenAPI file."""
+    handlers = built(resources)
+    media = {path: serve for resource in resources for path, serve in resource.media_handlers.items()}
+    paths: dict[str, dict[str, Operation]] = {}
+    for operation in operations().values():
+        paths.setdefault(operation.path, {})[operation.method] = operation
+    for path, by_method in paths.items():
+        responders = {
+            method: _responder(services, operation, handlers.get(operation.id))
+            for method, operation in by_method.items()
+        }
+        if path in media:
+            responders["GET"] = serve_media(services, media[path], responders["GET"])
+        app.add_route(path, Endpoint(responders))
+
+
+class Endpoint:
+    """A path as Falcon wants it: ``on_get`` and so on, for the methods that it has."""
+
+    def __init__(self, responders: Mapping[str, Responder]) -> None:
+        for method, responder in responders.items():
+            setattr(self, f"on_{method.lower()}", responder)
+
+
+def _responder(services: Services, operation: Operation, handler: Handler | None) -> Responder:
+    """The coroutine function that Falcon calls for an operation."""
+
+    async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **placeholders: str) -> None:
+        caller = await authenticate(services, req.get_header("Authorization"))
+        # Only the account's own resource is named by {Sid} alone; everything else is below {AccountSid}.
+        sid = placeholders.get("AccountSid") or placeholders.get("Sid", caller.sid)
+        account = await account_of_path(services, caller, sid)
+        if handler is None:
+            raise _not_built(req.context.path, operation)
+        if operation.method != "GET" and operation.id != "UpdateAccount":
+            require_active(account)
+        request = Request(
+            services=services,
+            account=account,
+            path=quote(req.context.path),
+            base_url=req.prefix,
+            suffix=req.context.suffix,
+            values=await _values(req),
+            placeholders=placeholders,
+        )
+        status, body = await handler.run(request)
+        resp.status = status
+        if body is not None:
+            resp.data, resp.content_type = body
+
+    return respond
+
+
+async def _values(req: falcon.asgi.Request) -> forms.Values:
+    """The parameters: of the query for a GET, of the body for a POST."""
+    if req.method == "GET":
+        return forms.parse_query(req.query_string)
+    if (req.content_length or 0) > forms.MAX_BODY:
+        raise forms.too_large()
+    return forms.parse(await req.stream.read(forms.MAX_BODY + 1), req.content_type)
+
+
+def _not_built(path: str, operation: Operation) -> RestError:
+    problem = not_found(path)
+    problem.details = {"operation": operation.id, "reason": "This operation is not built yet"}
+    return problem
+
+
+def _unknown(services: Services) -> Responder:
+    """Answers every path that has no route; below the 2010 API only to those who may ask."""
+
+    async def sink(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_: str) -> None:
+        if req.path.startswith(ROOT):
+            await authenticate(services, req.get_header("Authorization"))
+        raise not_found(req.context.path)
+
+    return sink
+
+
+async def _on_rest_error(
+    req: falcon.asgi.Request,
+    resp: falcon.asgi.Response,
+    error: RestError,
+    params: Mapping[str, Any],
+) -> None:
+    resp.status = error.status
+    resp.data, resp.content_type = rendering.error(error, getattr(req.context, "suffix", Suffix.JSON))
+    if error.status == 401:
+        resp.set_header("WWW-Authenticate", CHALLENGE)
+    _log.info("%s refused: %d %s", req.method, error.status, error.code)
+
+
+async def _on_http_error(
+    req: falcon.asgi.Request,
+    resp: falcon.asgi.Response,
+    error: falcon.HTTPError,
+    params: Mapping[str, Any],
+) -> None:
+    """Word Falcon's own refusals as Twilio does: 20 and the HTTP status is the family's general code."""
+    if isinstance(error, falcon.HTTPMethodNotAllowed):
+        resp.set_headers(error.headers or {})
+        problem = errors.rest(20004)
+    else:
+        problem = RestError(20000 + error.status_code, error.status_code, error.title or "Bad request")
+    await _on_rest_error(req, resp, problem, params)
+
+
+async def _on_unavailable(
+    req: falcon.asgi.Request,
+    resp: falcon.asgi.Response,
+    error: DatabaseUnavailableError,
+    params: Mapping[str, Any],
+) -> None:
+    _log.error("database unavailable: %s", error)
+    resp.set_header("Retry-After", "1")
+    await _on_rest_error(req, resp, errors.rest(20503), params)
+
+
+async def _on_page_token(
+    req: falcon.asgi.Request,
+    resp: falcon.asgi.Response,
+    error: InvalidPageTokenError,
+    params: Mapping[str, Any],
+) -> None:
+    await _on_rest_error(req, resp, errors.rest(21481), params)
+
+
+async def _on_exception(
+    req: falcon.asgi.Request,
+    resp: falcon.asgi.Response,
+    error: Exception,
+    params: Mapping[str, Any],
+) -> None:
+    _log.exception("%s failed", req.method)
+    await _on_rest_error(req, resp, errors.rest(20500), params)

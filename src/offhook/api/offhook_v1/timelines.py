@@ -1,0 +1,79 @@
+"""Timelines: everything that happened to a call or a message, and why.
+
+``GET /offhook/v1/timelines/{sid}`` with the account's credentials answers
+
+    {"sid": "CA…", "entries": [{"at", "kind", "name", "detail"}, …], "cursor": "…"}
+
+oldest first. With ``?after=CURSOR`` it answers only what came after, so that a terminal can follow a live
+call by asking again with the cursor of the last answer. Live: subscribe to ``events.ACCOUNT.SID`` on the
+bus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import falcon.asgi
+import msgspec
+
+from offhook import errors, ids
+from offhook.api.authentication import account_of_path, authenticate
+from offhook.api.operations import not_found
+from offhook.api.rendering import JSON_TYPE
+from offhook.api.services import Services
+from offhook.store.records import TimelineEntry
+from offhook.store.timeline import to_dict
+
+RESOURCES: Final = (ids.CALL, ids.MESSAGE, ids.MMS_MESSAGE)
+
+
+class Timelines:
+    """The timeline of a call or a message."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, sid: str) -> None:
+        """Answer the entries, after the cursor if one is given."""
+        caller = await authenticate(self._services, req.get_header("Authorization"))
+        entries = await self._entries(sid) if ids.is_sid(sid, *RESOURCES) else []
+        owner = entries[0].account_sid if entries else await self._owner(sid, caller.sid)
+        if owner is None:
+            raise not_found(req.path)
+        await account_of_path(self._services, caller, owner)
+        skip = _cursor(req.get_param("after"))
+        resp.content_type = JSON_TYPE
+        resp.data = msgspec.json.encode(
+            {
+                "sid": sid,
+                "entries": [_shown(entry) for entry in entries[skip:]],
+                "cursor": str(max(skip, len(entries))),
+            }
+        )
+
+    async def _entries(self, sid: str) -> Sequence[TimelineEntry]:
+        return await self._services.store.timeline.list(sid)
+
+    async def _owner(self, sid: str, caller: str) -> str | None:
+        """Whose a resource is that nothing has happened to yet."""
+        if ids.is_sid(sid, ids.CALL):
+            call = await self._services.store.calls.fetch(caller, sid)
+            return call.account_sid if call else None
+        if ids.is_sid(sid, ids.MESSAGE, ids.MMS_MESSAGE):
+            message = await self._services.store.messages.fetch(caller, sid)
+            return message.account_sid if message else None
+        return None
+
+
+def _cursor(text: str | None) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise errors.rest(20001, "after must be the cursor of an earlier answer", parameter="after")
+    return int(text)
+
+
+def _shown(entry: TimelineEntry) -> dict[str, Any]:
+    shown = to_dict(entry)
+    return {key: shown[key] for key in ("at", "kind", "name", "detail")}

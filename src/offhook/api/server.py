@@ -1,0 +1,84 @@
+"""The api process: the application behind uvicorn, on the socket that the supervisor bound."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import Final
+
+import uvicorn
+
+from offhook.api.app import build_app
+from offhook.api.services import Services
+from offhook.bus.nats import Bus
+from offhook.config import Settings, announce_ready, inherited_socket
+from offhook.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+BACKLOG: Final = 2048
+GRACE_SECONDS: Final = 5
+KEEP_ALIVE_SECONDS: Final = 75
+
+
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM: requests in progress are finished, then everything is closed."""
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(serve(settings))
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+async def serve(settings: Settings) -> None:
+    """Connect to the stores, serve, and disconnect."""
+    bus = await Bus.connect(settings.nats_url, f"{settings.node}-api")
+    store = await Store.open(settings.database_url, announce=bus.announce, emit=bus.emit_entry)
+    try:
+        listener = inherited_socket(settings, "http") or _bind(settings)
+        await _Server(settings, Services(settings, store, bus)).serve(sockets=[listener])
+    finally:
+        await store.close()
+        await bus.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells the supervisor once requests are accepted."""
+
+    def __init__(self, settings: Settings, services: Services) -> None:
+        super().__init__(
+            uvicorn.Config(
+                build_app(services),
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        announce_ready(self._settings, {"http": self._settings.public_url})
+        _log.info("accepting requests at %s", self._settings.public_url)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """A listening socket of our own, for a role that runs without a supervisor."""
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.http_host, settings.http_port))
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener

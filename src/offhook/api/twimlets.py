@@ -1,0 +1,43 @@
+"""Twimlets over HTTP:
+
+``/twimlets/NAME``, with GET or POST, answering TwiML. Everyone may ask, as for Twilio's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon.asgi
+
+from offhook import twimlets
+from offhook.api import forms
+from offhook.api.operations import not_found
+
+
+class Twimlet:
+    """A twimlet, by name."""
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, name: str) -> None:
+        """Answer with the parameters of the query."""
+        _answer(req, resp, name, forms.parse_query(req.query_string))
+
+    async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, name: str) -> None:
+        """Answer with the parameters of the query and of the body; the query's come first."""
+        if (req.content_length or 0) > forms.MAX_BODY:
+            raise forms.too_large()
+        values = forms.parse_query(req.query_string)
+        body = forms.parse(await req.stream.read(forms.MAX_BODY + 1), req.content_type)
+        _answer(req, resp, name, body | values)
+
+
+def _answer(req: falcon.asgi.Request, resp: falcon.asgi.Response, name: str, values: forms.Values) -> None:
+    twimlet = twimlets.TWIMLETS.get(name.lower())
+    if twimlet is None:
+        raise not_found(req.path)
+    resp.text = twimlet(values)
+    resp.content_type = "text/xml; charset=utf-8"
+
+
+def add_twimlet_routes(app: falcon.asgi.App[Any, Any]) -> None:
+    """Add their route."""
+    app.add_route("/twimlets/{name}", Twimlet())

@@ -1,0 +1,167 @@
+"""IncomingPhoneNumbers: the numbers an account owns, and what answers calls and texts to them.
+
+https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource
+
+Decision: the inventory of a self-hosted platform is every possible number that nobody on it owns. Creating
+one says that the operator's carrier delivers it here; nothing is ordered from anyone. With `AreaCode` the
+platform chooses a number of the range kept for fiction (555-0100 to 555-0199), which no real subscriber
+can lose.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from offhook import clock, errors, ids
+from offhook.api.forms import Form, Method, Url
+from offhook.api.operations import Context, Resource
+from offhook.api.phone_numbers import e164, formatted
+from offhook.store.numbers import NumberFilters, NumberTakenError
+from offhook.store.paging import Page, PageResult
+from offhook.store.records import NumberRecord
+
+MAX_FRIENDLY_NAME: Final = 64
+FICTION: Final = range(100, 200)
+
+incoming_phone_numbers = Resource(NumberRecord, {"status": lambda row: "in-use", "type": lambda row: "local"})
+
+
+class Settings(Form):
+    """What can be set of a number. An empty URL clears it."""
+
+    codes: ClassVar = {
+        "VoiceUrl": 21402,
+        "VoiceMethod": 21403,
+        "VoiceFallbackUrl": 21402,
+        "VoiceFallbackMethod": 21403,
+        "SmsUrl": 21402,
+        "SmsMethod": 21403,
+        "SmsFallbackUrl": 21402,
+        "SmsFallbackMethod": 21403,
+        "StatusCallback": 21502,
+        "StatusCallbackMethod": 21403,
+    }
+
+    friendly_name: str | None = None
+    voice_url: Url | None = None
+    voice_method: Method | None = None
+    voice_fallback_url: Url | None = None
+    voice_fallback_method: Method | None = None
+    voice_caller_id_lookup: bool | None = None
+    sms_url: Url | None = None
+    sms_method: Method | None = None
+    sms_fallback_url: Url | None = None
+    sms_fallback_method: Method | None = None
+    status_callback: Url | None = None
+    status_callback_method: Method | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """The columns that were given."""
+        if self.friendly_name is not None and len(self.friendly_name) > MAX_FRIENDLY_NAME:
+            raise errors.rest(20002, f"FriendlyName is longer than {MAX_FRIENDLY_NAME} characters")
+        given = msgspec.structs.asdict(self)
+        return {name: given[name] for name in Settings.__struct_fields__ if given[name] is not None}
+
+
+class CreateNumber(Settings):
+    """A new number: a certain one, or any of an American area code."""
+
+    phone_number: str = ""
+    area_code: str = ""
+
+
+class UpdateNumber(Settings):
+    """Changes; `account_sid` gives the number to a subaccount, or back."""
+
+    account_sid: str | None = None
+
+
+class ListNumbers(Form):
+    """Filters; `phone_number` may be a part of a number, with ``*`` for any digit."""
+
+    phone_number: str | None = None
+    friendly_name: str | None = None
+    beta: bool | None = None
+    origin: str | None = None
+
+
+@incoming_phone_numbers.operation("CreateIncomingPhoneNumber")
+async def create_number(context: Context, form: CreateNumber) -> NumberRecord:
+    """Take a number into the account."""
+    if form.phone_number:
+        return await _own(context, form, _number(form.phone_number))
+    if not form.area_code:
+        raise errors.rest(21421, "PhoneNumber or AreaCode is required")
+    if not re.fullmatch(r"[2-9][0-9]{2}", form.area_code):
+        raise errors.rest(21451, f"{form.area_code[:20]} is not an area code")
+    for last in FICTION:
+        number = f"+1{form.area_code}5550{last}"
+        if await context.store.numbers.find_by_number(number) is None:
+            return await _own(context, form, number)
+    raise errors.rest(21452)
+
+
+@incoming_phone_numbers.operation("ListIncomingPhoneNumber")
+async def list_numbers(context: Context, filters: ListNumbers, page: Page) -> PageResult[NumberRecord]:
+    """Numbers of the account, newest first."""
+    chosen = NumberFilters(filters.phone_number, filters.friendly_name, filters.beta, filters.origin)
+    return await context.store.numbers.list_page(context.account.sid, chosen, page)
+
+
+@incoming_phone_numbers.operation("FetchIncomingPhoneNumber")
+async def fetch_number(context: Context, sid: str) -> NumberRecord | None:
+    """One number."""
+    return await context.store.numbers.fetch(context.account.sid, sid)
+
+
+@incoming_phone_numbers.operation("UpdateIncomingPhoneNumber")
+async def update_number(context: Context, sid: str, form: UpdateNumber) -> NumberRecord | None:
+    """Change what is given; the rest stays."""
+    changes = form.changes()
+    if form.account_sid is not None:
+        changes["account_sid"] = await _new_owner(context, form.account_sid)
+    return await context.store.numbers.update(context.account.sid, sid, changes)
+
+
+@incoming_phone_numbers.operation("DeleteIncomingPhoneNumber")
+async def delete_number(context: Context, sid: str) -> None:
+    """Give a number back: calls and texts to it go to the trunk from now on."""
+    if not await context.store.numbers.delete(context.account.sid, sid):
+        raise errors.rest(20404)
+
+
+def _number(text: str) -> str:
+    if (number := e164(text)) is None:
+        raise errors.rest(21421, f"{text[:100]} is not a valid number")
+    return number
+
+
+async def _own(context: Context, form: CreateNumber, number: str) -> NumberRecord:
+    now = clock.utcnow()
+    settings = {"friendly_name": formatted(number), **form.changes()}
+    record = NumberRecord(
+        sid=clock.new_sid(ids.PHONE_NUMBER),
+        account_sid=context.account.sid,
+        phone_number=number,
+        date_created=now,
+        date_updated=now,
+        **settings,
+    )
+    try:
+        await context.store.numbers.create(record)
+    except NumberTakenError:
+        raise errors.rest(21422, f"{number} is not available.") from None
+    return record
+
+
+async def _new_owner(context: Context, sid: str) -> str:
+    """The account a number is given to: one of the same owner."""
+    account = await context.store.accounts.cached.get(sid) if ids.is_sid(sid, ids.ACCOUNT) else None
+    here = context.account
+    family = {here.sid, here.owner_account_sid}
+    if account is None or not {account.sid, account.owner_account_sid} & (family - {None}):
+        raise errors.rest(21470, "AccountSid is not an account of yours")
+    return account.sid

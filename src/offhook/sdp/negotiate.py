@@ -114,7 +114,7 @@ def answer(
         NotAcceptable: no stream can be taken, or the offer is malformed.
     """
     description = _parse(offer)
-    for chosen, media in enumerate(description.media):
+    for media in description.media:
         found = _first_match(media, codecs) if _usable(media) else None
         if found is not None:
             break
@@ -126,8 +126,8 @@ def answer(
     dtmf, ptime = _dtmf(media), _ptime(media)
     taken = _audio(port, media.protocol, [(number, codec)], dtmf, agreed, ptime)
     streams = tuple(
-        taken if index == chosen else Media(other.kind, 0, other.protocol, other.formats)
-        for index, other in enumerate(description.media)
+        taken if other is media else Media(other.kind, 0, other.protocol, other.formats)
+        for other in description.media
     )
     body = serialize(_session(host, session_id, version, streams))
     dtmf_type = None if dtmf is None else int(dtmf)

@@ -77,8 +77,7 @@ def _optional(request: Request) -> bool:
 
 
 def _check_hops(request: Request) -> Refusal | None:
-    """A call that may go no further is refused: this side calls on, as a back-to-back user agent (RFC 7332).
-    """
+    """A call that may go no further is refused, since this side may call on (RFC 7332)."""
     if (
         request.method == "INVITE"
         and request.to.tag is None

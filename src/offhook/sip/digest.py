@@ -81,8 +81,7 @@ def parse_digest(value: str) -> dict[str, str] | None:
 
 
 def choose_challenge(values: list[str]) -> dict[str, str] | None:
-    """The first challenge that can be answered (RFC 8760 section 2.3: the server's order is its preference).
-    """
+    """The first challenge that can be answered: the order is the server's preference (RFC 8760, 2.3)."""
     for value in values:
         try:
             challenge = parse_digest(value)

@@ -1,5 +1,4 @@
-"""Digits in the body of an INFO: application/dtmf-relay and application/dtmf, in no RFC but in many gateways.
-"""
+"""Digits in an INFO's body: application/dtmf-relay and application/dtmf, of no RFC but in many gateways."""
 
 from __future__ import annotations
 

@@ -54,8 +54,7 @@ class Endpoint:
         self._reception.receive(data, flow, now)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
-        """The connection of `flow` closed, or could not be opened: what waits for it fails with "transport".
-        """
+        """A connection closed, or could not be opened: what waits for it fails with "transport"."""
         self._reception.flow_closed(flow, now)
 
     def tick(self, now: float) -> None:

@@ -62,8 +62,7 @@ REASONS = {
 
 
 def canonical_name(name: str) -> str:
-    """The spelling under which a header's rows are kept: the usual long one, or `name` when it is not known.
-    """
+    """The spelling under which rows are kept: the usual long one, or `name` when it is not known."""
     return NAMES.get(name.lower(), name)
 
 

@@ -103,8 +103,7 @@ class _Transaction:
             self._owner.timers.stop(self._timers.pop(item))
 
     def _interval(self, item: Input) -> float | None:
-        """Table 4 of RFC 3261; None for a timer that does not run, since the transport retransmits by itself.
-        """
+        """Table 4 of RFC 3261; None for a timer that a reliable transport does not need."""
         config = self._owner.config
         if item in (Input.TIMER_A, Input.TIMER_E, Input.TIMER_G):
             if self.flow.reliable:
@@ -275,9 +274,16 @@ class TransactionTable:
         return found if isinstance(found, ServerTransaction) else None
 
     def flow_closed(self, flow: Flow, now: float) -> None:
-        """Fail what waits for an answer on a connection."""
-        for transaction in list(self._by_stream.get((flow.transport, flow.remote), ())):
+        """Fail what waits for an answer on a connection, or from a peer that no datagram can be sent to."""
+        for transaction in self._clients_of(flow):
             transaction.feed(Input.TRANSPORT_ERROR, now)
+
+    def _clients_of(self, flow: Flow) -> list[ClientTransaction]:
+        """Streams close often, and are indexed; that the kernel refuses a datagram is rare."""
+        if flow.reliable:
+            return list(self._by_stream.get((flow.transport, flow.remote), ()))
+        clients = [item for item in self._transactions.values() if isinstance(item, ClientTransaction)]
+        return [item for item in clients if not item.flow.reliable and item.flow.remote == flow.remote]
 
     def remove(self, transaction: _Transaction) -> None:
         """Forget a terminated transaction."""

@@ -209,7 +209,10 @@ class Reader:
         """The next C-octet string of at most `limit` octets with its NUL."""
         end = self.data.find(b"\0", self.position, self.position + limit)
         if end < 0:
-            raise RemoteProtocolError(f"a string has no end within {limit} octets", status)
+            cut = self.position + limit > len(self.data)
+            raise RemoteProtocolError(
+                f"a string has no end within {limit} octets", Status.RINVCMDLEN if cut else status
+            )
         text = self.data[self.position : end].decode("latin-1")
         self.position = end + 1
         return text

@@ -12,6 +12,9 @@ LONGEST_PAUSE: Final = 5.0
 RECOVERY: Final = 1.25
 """What the rate is multiplied by after a second without a refusal."""
 
+_ROUNDING: Final = 1e-9
+"""Tokens that sums of floats may lack of a whole one."""
+
 
 class Pace:
     """A token bucket whose rate gives way to the peer.
@@ -28,6 +31,7 @@ class Pace:
         "_second",
         "_sent",
         "_tokens",
+        "_tried",
         "_updated",
         "rate_before",
     )
@@ -41,6 +45,7 @@ class Pace:
         self._resume_at = 0.0
         self._second = 0.0
         self._sent = 0
+        self._tried = False
         self.rate_before = 0.0
 
     def allowance(self, now: float) -> int:
@@ -50,7 +55,7 @@ class Pace:
         if self._rate is None:
             return 1_000_000
         self._refill(now)
-        return int(self._tokens)
+        return int(self._tokens + _ROUNDING)
 
     def spend(self, count: int, now: float) -> None:
         """`count` requests were sent at `now`."""
@@ -58,6 +63,7 @@ class Pace:
             self.rate_before = self._sent / (now - self._second) if self._second else float(self._sent)
             self._second, self._sent = now, 0
         self._sent += count
+        self._tried = True
         if self._rate is not None:
             self._tokens -= count
 
@@ -65,6 +71,7 @@ class Pace:
         """The peer was too busy at `now`. Refusals during a pause count once."""
         if now < self._resume_at:
             return
+        self._tried = False
         self._resume_at = now + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self._rate = max((self._rate or max(self.rate_before, float(self._sent), 2.0)) / 2, 1.0)
@@ -91,12 +98,12 @@ class Pace:
         self._recover(now)
 
     def _recover(self, now: float) -> None:
-        """A second after the last refusal or step, one step back up."""
-        if self._rate is None or self._rate == self._limit or now - self._resume_at < 1.0:
+        """A second after the last refusal or step, in which the peer took something, one step back up."""
+        if not self._tried or self._rate == self._limit or now - self._resume_at < 1.0:
             return
         self._pause = FIRST_PAUSE
         self._resume_at = now
-        raised = self._rate * RECOVERY
+        raised = (self._rate or 0.0) * RECOVERY
         if self._limit is not None:
             self._rate = min(raised, self._limit)
         else:

@@ -1,0 +1,63 @@
+"""The status graph of a Message, as the table of what each status may become.
+
+The docs draw their diagram from `TRANSITIONS`. Outbound texts go from `queued` on, inbound ones are
+`received` at once.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class MessageStatus(StrEnum):
+    """Statuses of a Message, as the REST API spells them."""
+
+    ACCEPTED = "accepted"
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    RECEIVING = "receiving"
+    RECEIVED = "received"
+    CANCELED = "canceled"
+    READ = "read"
+
+
+S = MessageStatus
+
+TRANSITIONS: Final[dict[MessageStatus, frozenset[MessageStatus]]] = {
+    S.ACCEPTED: frozenset({S.QUEUED, S.SCHEDULED, S.FAILED, S.CANCELED}),
+    S.SCHEDULED: frozenset({S.QUEUED, S.FAILED, S.CANCELED}),
+    S.QUEUED: frozenset({S.SENDING, S.FAILED, S.CANCELED}),
+    # Back to queued: the carrier went away before it answered.
+    S.SENDING: frozenset({S.SENT, S.FAILED, S.QUEUED}),
+    S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED}),
+    S.DELIVERED: frozenset({S.READ}),
+    S.UNDELIVERED: frozenset(),
+    S.FAILED: frozenset(),
+    S.RECEIVING: frozenset({S.RECEIVED}),
+    S.RECEIVED: frozenset(),
+    S.CANCELED: frozenset(),
+    S.READ: frozenset(),
+}
+
+TERMINAL: Final = frozenset(
+    {S.DELIVERED, S.UNDELIVERED, S.FAILED, S.RECEIVED, S.CANCELED, S.READ},
+)
+"""Statuses after which nothing is owed any more; `read` may still follow `delivered` where a channel tells.
+"""
+
+CALLED_BACK: Final = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED})
+"""Statuses that are told to a message's status callback."""
+
+
+def may_become(before: MessageStatus, after: MessageStatus) -> bool:
+    """Whether a message of status `before` may get status `after`."""
+    return after in TRANSITIONS[before]
+
+
+def sources_of(after: MessageStatus) -> frozenset[MessageStatus]:
+    """The statuses from which a message may get status `after`."""
+    return frozenset(before for before, targets in TRANSITIONS.items() if after in targets)

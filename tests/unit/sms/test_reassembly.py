@@ -1,0 +1,69 @@
+"""Concatenation headers and putting segments together again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offhook.errors import RemoteProtocolError
+from offhook.sms.concatenation import Part, pack_header, unpack_header
+from offhook.sms.reassembly import Reassembler
+
+
+def test_header_golden() -> None:
+    assert pack_header(Part(0x1AB, 3, 2)) == bytes.fromhex("050003AB0302")
+    assert unpack_header(bytes.fromhex("050003AB0302") + b"Hi") == (Part(0xAB, 3, 2), b"Hi")
+    assert unpack_header(bytes.fromhex("06080401AB0302") + b"Hi") == (Part(0x1AB, 3, 2), b"Hi")
+
+
+def test_other_elements_and_impossible_numbers_are_passed_over() -> None:
+    assert unpack_header(bytes.fromhex("0B0504158A0000 0003050201") + b"x") == (Part(5, 2, 1), b"x")
+    assert unpack_header(bytes.fromhex("050003AB0304") + b"x") == (None, b"x")
+    assert unpack_header(bytes.fromhex("050003AB0000") + b"x") == (None, b"x")
+
+
+@pytest.mark.parametrize("octets", [b"", b"\x05", bytes.fromhex("050004AB0302"), bytes.fromhex("0100FF")])
+def test_malformed_headers(octets: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        unpack_header(octets)
+
+
+@given(st.binary(max_size=60))
+def test_garbage_headers(octets: bytes) -> None:
+    try:
+        _, rest = unpack_header(octets)
+    except RemoteProtocolError:
+        return
+    assert octets.endswith(rest)
+
+
+@given(st.permutations(range(1, 6)), st.lists(st.integers(1, 5), max_size=4))
+def test_any_order_and_repeats(order: list[int], repeats: list[int]) -> None:
+    reassembler: Reassembler[int] = Reassembler()
+    arrivals = [*order[:-1], *(r for r in repeats if r != order[-1]), order[-1]]
+    for number in arrivals[:-1]:
+        assert reassembler.add("key", Part(7, 5, number), bytes((number,)), number, 0.0) is None
+    whole = reassembler.add("key", Part(7, 5, arrivals[-1]), bytes((arrivals[-1],)), 0, 0.0)
+    assert whole is not None
+    assert (whole.octets, whole.segments, whole.missing) == (b"\1\2\3\4\5", 5, 0)
+    assert len(whole.tokens) == len(arrivals)
+    assert len(reassembler) == 0
+
+
+def test_texts_of_others_do_not_mix() -> None:
+    reassembler: Reassembler[None] = Reassembler()
+    assert reassembler.add("a", Part(1, 2, 1), b"a", None, 0.0) is None
+    assert reassembler.add("b", Part(1, 2, 2), b"b", None, 0.0) is None
+    assert reassembler.add("a", Part(2, 2, 2), b"c", None, 0.0) is None
+    whole = reassembler.add("a", Part(1, 2, 2), b"d", None, 0.0)
+    assert whole is not None
+    assert whole.octets == b"ad"
+
+
+def test_expiry_and_flood() -> None:
+    reassembler: Reassembler[str] = Reassembler(expiry=10, max_texts=2)
+    for reference in range(3):
+        reassembler.add("k", Part(reference, 2, 1), b"x", str(reference), float(reference))
+    (flooded,) = reassembler.expire(3.0)
+    assert (flooded.tokens, flooded.missing) == (("0",), 1)
+    assert [given_up.tokens for given_up in reassembler.expire(11.5)] == [("1",)]
+    assert reassembler.expire(11.5) == []

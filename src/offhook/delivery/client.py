@@ -132,6 +132,11 @@ class WebhookClient:
         )
         return cls(guard, own_url)
 
+    @property
+    def guard(self) -> Guard:
+        """What decides which addresses may be connected to."""
+        return self._guard
+
     async def close(self) -> None:
         """Close all connections; fetches in progress fail."""
         if self._session is not None:

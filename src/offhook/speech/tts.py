@@ -15,6 +15,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from offhook.speech.cache import AudioCache
@@ -114,7 +115,7 @@ class Speech:
             if making is None:
                 making = asyncio.create_task(self._make(engine, key, text, voice, urgency))
                 self._making[key] = making
-                making.add_done_callback(lambda _: self._making.pop(key, None))
+                making.add_done_callback(partial(self._made, key))
             # Shielded: others may be waiting for the same piece, and the next caller will be glad of it.
             await asyncio.shield(making)
             cached = self._cache.get(key)
@@ -122,6 +123,12 @@ class Speech:
             raise SpeechError("the spoken piece could not be kept")
         path, size = cached
         return SpokenPiece(path, size // _BYTES_PER_MILLISECOND)
+
+    def _made(self, key: str, making: "asyncio.Task[Path]") -> None:
+        del self._making[key]
+        if not making.cancelled():
+            # Those who waited for it have been told, if they are still there.
+            making.exception()
 
     async def _make(self, engine: str, key: str, text: str, voice: Voice, urgency: int) -> Path:
         pause = _SENTENCE_PAUSE if ends_sentence(text) else _CLAUSE_PAUSE

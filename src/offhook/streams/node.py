@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvloop
 
+from offhook import log
 from offhook.audio.frames import BatchError, BatchReader
 from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
@@ -111,4 +112,5 @@ async def run(settings: Settings) -> None:
 
 def main(settings: Settings) -> None:
     """The role's entry point."""
+    log.configure(settings.log_level, settings.log_format)
     uvloop.run(run(settings))

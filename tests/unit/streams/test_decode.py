@@ -50,6 +50,36 @@ def test_pcm_of_any_rate(rate: int, channels: int) -> None:
     assert frequency(audio) == pytest.approx(440, abs=3)
 
 
+def encoded_by_av(container: str, codec: str, rate: int) -> bytes:
+    """The tone in a compressed format."""
+    av = pytest.importorskip("av", reason="av (a part of faster-whisper) is not installed")
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(rate)[None, :], format="s16", layout="mono")
+        frame.sample_rate = rate
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "rate"),
+    [
+        ("mp3", "libmp3lame", 44100),
+        ("mp3", "libmp3lame", 16000),
+        ("flac", "flac", 22050),
+        ("aiff", "pcm_s16be", 8000),
+        ("wav", "adpcm_ms", 8000),
+        ("wav", "pcm_f32le", 16000),
+    ],
+)
+def test_formats_that_others_write(container: str, codec: str, rate: int) -> None:
+    audio = decode_audio(encoded_by_av(container, codec, rate), "audio/x", 10)
+    assert len(audio) / 16000 == pytest.approx(SECONDS, abs=0.15)
+    assert frequency(audio) == pytest.approx(440, abs=3)
+
+
 @pytest.mark.parametrize("law", ["ulaw", "alaw"])
 def test_g711_in_wav_and_bare(law: str) -> None:
     encode = g711.ulaw_encode if law == "ulaw" else g711.alaw_encode

@@ -1,0 +1,87 @@
+"""Engines that are missing, broken or suspended."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tests.harness.transcribe import require_transcription, transcribe, words
+
+from offhook.speech.engine import SpeakPiece
+from offhook.speech.tts import Speech
+from offhook.speech.workers import SpeechError, WorkerPool
+
+
+@asynccontextmanager
+async def speaking(directory: Path, *engines: str) -> AsyncIterator[Speech]:
+    speech = Speech(directory, engines=engines)
+    await speech.start()
+    try:
+        yield speech
+    finally:
+        await speech.close()
+
+
+async def say(speech: Speech, text: str) -> npt.NDArray[np.int16]:
+    return np.concatenate([np.fromfile(p.path, "<i2") async for p in speech.speak(text, "man", "en-US")])
+
+
+async def test_espeak_speaks_english_where_piper_is_not_installed(tmp_path: Path) -> None:
+    async with speaking(tmp_path, "espeak") as speech:
+        audio = await say(speech, "Hello world. Thank you for calling.")
+    require_transcription()
+    assert words(transcribe(audio)) == "hello world thank you for calling"
+
+
+async def test_without_any_engine_nothing_is_said(tmp_path: Path) -> None:
+    async with speaking(tmp_path) as speech:
+        with pytest.raises(SpeechError, match="installed"):
+            await say(speech, "Hello.")
+
+
+async def test_a_worker_that_misses_its_deadline_is_replaced() -> None:
+    pool = WorkerPool("espeak", 1, deadline=0.5)
+    await pool.start()
+    try:
+        await pool.wait_warm()
+        (before,) = pool.pids
+        os.kill(before, signal.SIGSTOP)
+        async with asyncio.timeout(10):
+            assert await pool.speak(SpeakPiece("Hello.", "en-us", False, 0), 0)
+        assert before not in pool.pids
+    finally:
+        await pool.close()
+    assert not pool.pids
+
+
+async def test_an_engine_that_cannot_start_fails_its_requests() -> None:
+    pool = WorkerPool("no-such-engine", 1)
+    await pool.start()
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(SpeechError, match="not available"):
+                await pool.speak(SpeakPiece("Hello.", "en-us", False, 0), 0)
+        assert not pool.available
+    finally:
+        await pool.close()
+
+
+async def test_the_first_piece_of_a_text_goes_before_the_later_ones_of_others() -> None:
+    pool = WorkerPool("espeak", 1)
+    order: list[int] = []
+
+    async def speak(urgency: int) -> None:
+        await pool.speak(SpeakPiece(f"Number {urgency}.", "en-us", False, 0), urgency)
+        order.append(urgency)
+
+    waiting = [asyncio.create_task(speak(urgency)) for urgency in (5, 3, 0, 4)]
+    await asyncio.sleep(0)
+    await pool.start()
+    await asyncio.gather(*waiting)
+    await pool.close()
+    assert order == [0, 3, 4, 5]

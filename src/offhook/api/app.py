@@ -111,15 +111,38 @@ def add_2010_routes(
         }
         if path in media:
             responders["GET"] = serve_media(services, media[path], responders["GET"])
-        app.add_route(path, Endpoint(responders))
+        template, names = _route(path)
+        app.add_route(template, Endpoint(responders, names))
+
+
+def _route(path: str) -> tuple[str, Mapping[str, str]]:
+    """A path as Falcon's router takes it, and the placeholder that each of its fields stands for.
+
+    The router wants a field at one place of the tree to have one name; the file calls the same segment
+    ``{Sid}`` in one path and ``{CallSid}`` in another. So fields are named for their place.
+    """
+    segments = path.split("/")
+    names = {f"segment{at}": text[1:-1] for at, text in enumerate(segments) if text.startswith("{")}
+    fields = {f"{{{name}}}": f"{{{field}}}" for field, name in names.items()}
+    return "/".join(fields.get(text, text) for text in segments), names
 
 
 class Endpoint:
-    """A path as Falcon wants it: ``on_get`` and so on, for the methods that it has."""
+    """A path as Falcon wants it: ``on_get`` and so on, for the methods that it has.
 
-    def __init__(self, responders: Mapping[str, Responder]) -> None:
+    A responder gets the fields of the path under the names that the OpenAPI file gives them.
+    """
+
+    def __init__(self, responders: Mapping[str, Responder], names: Mapping[str, str]) -> None:
         for method, responder in responders.items():
-            setattr(self, f"on_{method.lower()}", responder)
+            setattr(self, f"on_{method.lower()}", self._named(responder, names))
+
+    @staticmethod
+    def _named(responder: Responder, names: Mapping[str, str]) -> Responder:
+        async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **fields: str) -> None:
+            await responder(req, resp, **{names[field]: value for field, value in fields.items()})
+
+        return respond
 
 
 def _responder(services: Services, operation: Operation, handler: Handler | None) -> Responder:

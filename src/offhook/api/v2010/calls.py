@@ -9,13 +9,13 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
-from nats.errors import Error as BusError
 
 from offhook import clock, errors, ids
 from offhook.api.forms import Between, Form, HttpMethod, Method, Url
 from offhook.api.operations import Context, Resource
 from offhook.api.phone_numbers import e164, formatted, is_sip_caller, is_sip_uri
 from offhook.bus import subjects
+from offhook.bus.nats import RequestError
 from offhook.calls.status import TERMINAL, CallbackEvent, CallStatus, Direction
 from offhook.store.calls import CallFilters
 from offhook.store.paging import Page, PageResult, TimeRange
@@ -307,7 +307,7 @@ async def _ask_voice(context: Context, call: CallRecord, request: Mapping[str, A
     subject = subjects.voice_calls(call.node or "")
     try:
         answer = msgspec.json.decode(await context.services.bus.request(subject, payload, VOICE_TIMEOUT))
-    except (BusError, TimeoutError) as error:
+    except RequestError as error:
         raise errors.rest(20503, "The voice node of the call does not answer") from error
     if "error" in answer:
         raise errors.rest(answer["error"], answer.get("message"))

@@ -1,0 +1,39 @@
+# Everything is done in .venv, which the first target that needs it makes. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install dev test check lock clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Install the platform into .venv.
+	@$(PYTHON) scripts/install.py requirements/run.txt
+
+dev: ## Install also what the tests and checks need.
+	@$(PYTHON) scripts/install.py requirements/dev.txt
+
+demo: install ## Call a virtual phone and text it, as the guide's programs do.
+	@$(VENV)/offhook demo
+
+test: dev ## Run the tests; those whose programs this machine lacks are skipped and say so.
+	@$(VENV)/python -m pytest $(TESTS)
+
+check: dev ## Check style, types and who may import whom.
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+
+lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes.
+	@$(PYTHON) -m pip --python $(VENV)/python install --quiet uv
+	@$(VENV)/uv lock --upgrade --quiet
+	@$(VENV)/uv export --quiet --no-emit-project --no-annotate --no-header --no-dev --extra voices \
+		-o requirements/run.txt
+	@$(VENV)/uv export --quiet --no-emit-project --no-annotate --no-header --all-extras \
+		-o requirements/dev.txt
+
+clean: ## Remove .venv, caches and the demo's data.
+	rm -rf .venv .offhook .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build

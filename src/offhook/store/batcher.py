@@ -48,6 +48,7 @@ class Batcher(Generic[Item, Result]):
         self._key = key
         self._poison = poison
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._active = 0
         self._running: set[asyncio.Task[None]] = set()
 
     async def add(self, item: Item) -> Result:
@@ -57,7 +58,8 @@ class Batcher(Generic[Item, Result]):
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if len(self._running) < self._workers:
+        if self._active < self._workers:
+            self._active += 1
             task = asyncio.create_task(self._drain())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -69,8 +71,11 @@ class Batcher(Generic[Item, Result]):
             await asyncio.wait(self._running)
 
     async def _drain(self) -> None:
-        while self._waiting:
-            await self._run(self._take())
+        try:
+            while self._waiting:
+                await self._run(self._take())
+        finally:
+            self._active -= 1
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []

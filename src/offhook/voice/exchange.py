@@ -70,6 +70,7 @@ class Exchange:
         self._early_logs: dict[int, list[sip.SipMessageLog]] = {}
         self._kept: set[asyncio.Task[None]] = set()
         self._last_session = 0
+        self._left = asyncio.Event()
 
     # What calls need
 
@@ -122,6 +123,12 @@ class Exchange:
         """All live calls."""
         return list(self._sessions.values())
 
+    async def empty(self) -> None:
+        """Return when no call is live any more."""
+        while self._sessions:
+            self._left.clear()
+            await self._left.wait()
+
     def attach(self, leg: int, session: CallSession) -> None:
         """From now on what happens on a SIP leg concerns this call; so does what happened before."""
         self._by_sip[leg] = session
@@ -131,6 +138,7 @@ class Exchange:
     def detach(self, session: CallSession) -> None:
         """A call has ended and left."""
         self._sessions.pop(session.call.sid, None)
+        self._left.set()
         self._by_rtp.pop(session.leg.rtp, None)
         if session.leg.sip is not None:
             self._by_sip.pop(session.leg.sip, None)
@@ -179,7 +187,10 @@ class Exchange:
     def on_sip(self, happened: list[sip.Event]) -> None:
         """Events of the SIP endpoint, in order."""
         for event in happened:
-            self._on_sip(event)
+            try:
+                self._on_sip(event)
+            except Exception:
+                logger.exception("a SIP event could not be handled")
 
     def _on_sip(self, event: sip.Event) -> None:
         if isinstance(event, sip.SipMessageLog):

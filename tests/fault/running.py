@@ -1,0 +1,123 @@
+"""A real `offhook up` in a process of its own, as an operator runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from offhook.supervisor.process import descendants, die_with_parent
+
+ANY_PORTS = (
+    "--http",
+    "127.0.0.1:0",
+    "--sip",
+    "127.0.0.1:0",
+    "--smpp",
+    "127.0.0.1:0",
+    "--sandbox",
+    "127.0.0.1:0",
+)
+READY_SECONDS = 60.0
+
+
+class Running:
+    """`offhook up --json` on a data directory."""
+
+    def __init__(self, data: Path, *flags: str, environ: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "offhook", "up", "--json", "--data", str(data), *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environ or {})},
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )
+        self.lines: queue.Queue[str | None] = queue.Queue()
+        self.seen: list[str] = []
+        threading.Thread(target=self._read_stderr, daemon=True).start()
+
+    def ready(self) -> dict[str, Any]:
+        """Wait for the line of JSON and return it."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, f"it did not start: {self.rest_of_stderr()}"
+        facts: dict[str, Any] = json.loads(line)
+        return facts
+
+    def said(self, *words: str, seconds: float = 30.0) -> str:
+        """Wait for a line on stderr that contains all of `words`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            line = self.lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            assert line is not None, f"it ended before it said {words}: {self.seen}"
+            self.seen.append(line)
+            if all(word in line for word in words):
+                return line
+
+    def rest_of_stderr(self) -> str:
+        """Wait for the end and return all that was not yet read of stderr."""
+        lines = []
+        while (line := self.lines.get(timeout=READY_SECONDS)) is not None:
+            lines.append(line)
+        return "".join(lines)
+
+    def child(self, name: str) -> int:
+        """Return the process id of a role, `postgres` or `nats`."""
+        for pid in descendants(self.process.pid):
+            command = command_of(pid)
+            if command[-2:] == ["role", name] or Path(command[0]).name in (name, f"{name}-server"):
+                return pid
+        raise AssertionError(f"{name} does not run")
+
+    def family(self) -> list[int]:
+        """Return all processes of the instance."""
+        return [self.process.pid, *descendants(self.process.pid)]
+
+    def stop(self) -> float:
+        """Ask it to end and return the seconds it took."""
+        began = time.monotonic()
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        finally:
+            self.process.kill()
+        return time.monotonic() - began
+
+    def _read_stderr(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.put(line)
+        self.lines.put(None)
+
+
+def command_of(pid: int) -> list[str]:
+    """Return the command line of a process; empty when it has ended."""
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_text().split("\0")[:-1] or [""]
+    except OSError:
+        return [""]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process exists and is not merely waiting to be collected."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until_gone(pids: list[int], seconds: float) -> list[int]:
+    """Wait for processes to end and return those that have not."""
+    deadline = time.monotonic() + seconds
+    while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left

@@ -1,0 +1,162 @@
+"""The platform as a whole: what `offhook up` prints, keeps and leaves behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import phonenumbers
+import pytest
+from tests.fault.running import ANY_PORTS, Running, alive, wait_until_gone
+
+
+@pytest.fixture
+def started() -> Iterator[list[Running]]:
+    """Instances to end when the test is over."""
+    instances: list[Running] = []
+    yield instances
+    for instance in instances:
+        instance.stop()
+
+
+def up(started: list[Running], data: Path, *flags: str, environ: dict[str, str] | None = None) -> Running:
+    instance = Running(data, *flags, environ=environ)
+    started.append(instance)
+    return instance
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_json_line_names_everything_and_all_of_it_accepts_traffic(
+    tmp_path: Path, started: list[Running]
+) -> None:
+    instance = up(started, tmp_path / "data", *ANY_PORTS)
+    facts = instance.ready()
+    assert set(facts) == {
+        *("api_url", "account_sid", "auth_token", "phone_numbers", "sip", "smpp"),
+        *("sandbox_url", "data_dir", "pid"),
+    }
+    assert re.fullmatch(r"AC[0-9a-f]{32}", facts["account_sid"])
+    assert re.fullmatch(r"[0-9a-f]{32}", facts["auth_token"])
+    assert facts["pid"] == instance.process.pid
+    assert facts["data_dir"] == str(tmp_path / "data")
+    assert len(facts["phone_numbers"]) == 2
+    for number in facts["phone_numbers"]:
+        assert phonenumbers.is_possible_number(phonenumbers.parse(number))
+    for address in (facts["api_url"], facts["sandbox_url"], facts["sip"], facts["smpp"]):
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        socket.create_connection((host, int(port)), 5).close()
+
+
+def test_a_restart_keeps_account_and_data_and_leaves_nothing_behind(
+    tmp_path: Path, started: list[Running]
+) -> None:
+    data = tmp_path / "data"
+    flags = ("--http", f"127.0.0.1:{free_port()}", *ANY_PORTS[2:])
+    first = up(started, data, *flags)
+    facts = first.ready()
+    family = first.family()
+    run_dir = Path((data / "run").read_text().strip())
+    assert first.stop() < 10
+    assert first.process.returncode == 0
+    assert wait_until_gone(family, 0) == []
+    assert not run_dir.exists()
+    assert not (data / "instance.json").exists()
+
+    again = up(started, data, *flags).ready()
+    for name in ("api_url", "account_sid", "auth_token", "phone_numbers"):
+        assert again[name] == facts[name]
+
+
+def test_secrets_are_for_their_owner_only(tmp_path: Path, started: list[Running]) -> None:
+    data = tmp_path / "data"
+    up(started, data, *ANY_PORTS).ready()
+    assert data.stat().st_mode & 0o777 == 0o700
+    for name in ("settings.json", "instance.json"):
+        assert (data / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_directories_above_the_data_stay_closed(tmp_path: Path, started: list[Running]) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    before = [path.stat().st_mode for path in (closed, *closed.parents)]
+    up(started, closed / "deep" / "data", *ANY_PORTS).ready()
+    assert [path.stat().st_mode for path in (closed, *closed.parents)] == before
+
+
+@pytest.mark.parametrize("name", ["http", "sip", "smpp", "sandbox"])
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path, started: list[Running], name: str) -> None:
+    kind = socket.SOCK_DGRAM if name == "sip" else socket.SOCK_STREAM
+    with socket.socket(type=kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        instance = up(started, tmp_path / "data", *ANY_PORTS, f"--{name}", f"127.0.0.1:{port}")
+        said = instance.rest_of_stderr()
+    assert instance.process.wait() == 2
+    assert said.count("\n") == 1
+    assert f"--{name}" in said
+    assert f":{port}" in said
+    assert "in use" in said
+
+
+def test_a_data_directory_in_use_is_one_clear_line(tmp_path: Path, started: list[Running]) -> None:
+    first = up(started, tmp_path / "data", *ANY_PORTS)
+    first.ready()
+    second = up(started, tmp_path / "data", *ANY_PORTS)
+    said = second.rest_of_stderr()
+    assert second.process.wait() == 2
+    assert said.count("\n") == 1
+    assert f"in use by another instance (process {first.process.pid})" in said
+    assert alive(first.process.pid)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "words"),
+    [
+        (("--http", "nonsense"), {}, "--http 'nonsense': expected HOST:PORT"),
+        (("--http", "192.0.2.1:0"), {}, "this machine does not have the address"),
+        (("--trunk", "http://example.com"), {}, "--trunk"),
+        (("--smsc", "smpp://nobody"), {}, "--smsc"),
+        (("--allow-net", "10.0.0.1/8"), {}, "--allow-net"),
+        ((), {"OFFHOOK_DATABASE_URL": "mysql://localhost/x"}, "OFFHOOK_DATABASE_URL"),
+        ((), {"OFFHOOK_NATS_URL": "nats://127.0.0.1:1"}, "OFFHOOK_NATS_URL"),
+        ((), {"OFFHOOK_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, "OFFHOOK_DATABASE_URL"),
+        (("--data", "/dev/null/x"), {}, "--data /dev/null/x"),
+    ],
+)
+def test_what_cannot_be_used_is_one_clear_line(
+    tmp_path: Path, started: list[Running], flags: tuple[str, ...], environ: dict[str, str], words: str
+) -> None:
+    instance = up(started, tmp_path / "data", *ANY_PORTS, *flags, environ=environ)
+    said = instance.rest_of_stderr()
+    assert instance.process.wait() == 2
+    assert said.count("\n") == 1, said
+    assert words in said
+
+
+def test_interrupted_while_starting_it_ends_cleanly(tmp_path: Path, started: list[Running]) -> None:
+    instance = up(started, tmp_path / "data", *ANY_PORTS)
+    while len(instance.family()) < 3:
+        assert alive(instance.process.pid)
+    family = instance.family()
+    assert instance.stop() < 10
+    assert wait_until_gone(family, 0) == []
+
+
+def test_a_role_that_hangs_does_not_delay_the_end(tmp_path: Path, started: list[Running]) -> None:
+    instance = up(started, tmp_path / "data", *ANY_PORTS)
+    instance.ready()
+    family = instance.family()
+    os.kill(instance.child("media"), signal.SIGSTOP)
+    assert instance.stop() < 10
+    assert wait_until_gone(family, 0) == []

@@ -1,0 +1,63 @@
+"""`kill -9` of any one process of the platform: it recovers by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fault.running import ANY_PORTS, Running, wait_until_gone
+from tests.fault.test_supervisor import free_port
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One platform whose parts are killed one after the other."""
+    running = Running(tmp_path_factory.mktemp("kills") / "data", *ANY_PORTS)
+    running.ready()
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    "name", ["api", "voice", "media", "streams", "messaging", "sandbox", "postgres", "nats"]
+)
+def test_a_killed_part_is_started_again_and_said_so(instance: Running, name: str) -> None:
+    before = instance.child(name)
+    os.kill(before, signal.SIGKILL)
+    instance.said(f"{name} ended (SIGKILL), starting it again")
+    instance.said(f"{name} is back")
+    assert instance.child(name) != before
+
+
+def test_children_end_with_a_killed_supervisor_and_the_next_start_is_clean(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    flags = (
+        *("--http", f"127.0.0.1:{free_port()}", "--sip", f"127.0.0.1:{free_port()}"),
+        *("--smpp", f"127.0.0.1:{free_port()}", "--sandbox", f"127.0.0.1:{free_port()}"),
+    )
+    first = Running(data, *flags)
+    facts = first.ready()
+    family = first.family()
+    old_run_dir = Path((data / "run").read_text().strip())
+    first.process.kill()
+    first.process.wait()
+    second = Running(data, *flags)
+    try:
+        again = second.ready()
+        assert wait_until_gone(family, 0) == []
+        assert not old_run_dir.exists()
+        assert again["account_sid"] == facts["account_sid"]
+    finally:
+        second.stop()
+
+
+def test_killing_the_supervisor_alone_ends_everything(tmp_path: Path) -> None:
+    instance = Running(tmp_path / "data", *ANY_PORTS)
+    instance.ready()
+    family = instance.family()
+    instance.process.kill()
+    instance.process.wait()
+    assert wait_until_gone(family, 10) == []

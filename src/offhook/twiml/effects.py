@@ -157,7 +157,7 @@ class DialNumber:
 
 @dataclass(frozen=True, slots=True)
 class DialSip:
-    """A `<Sip>`: `uri` without its header part, which is in `headers` (name, value), each `X-` or `User-to-User`."""
+    """A `<Sip>`: `uri` without its header part, which is in `headers` as (name, value)."""
 
     uri: str
     headers: Pairs = ()
@@ -180,13 +180,14 @@ RecordMode = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Call `targets` (1 to 10) and bridge the first that answers. Answered by `DialDone`, after the bridge ended.
+    """Call `targets` (1 to 10) and bridge the first that answers. Answered by `DialDone` when all is over.
 
-    `timeout`: seconds to ring; `time_limit`: seconds the bridge may last. `caller_id` is what the called party
-    sees; `check_caller_id`: it is not a number of this call, so the shell must see that the account owns or has
-    verified it, and otherwise answer `DialDone(status="failed", error_code=13247)`. `answer_on_bridge`: the
-    inbound call was not answered yet and is to be when the bridge is made. `sequential`: one target after the
-    other instead of all at once. `hangup_on_star`: `*` from the caller ends the bridge.
+    `timeout`: seconds to ring; `time_limit`: seconds the bridge may last. `caller_id` is what the called
+    party sees; `check_caller_id`: it is not a number of this call, so the shell must see that the account
+    owns or has verified it, and otherwise answer `DialDone(status="failed", error_code=13247)`.
+    `answer_on_bridge`: the inbound call was not answered yet and is to be when the bridge is made.
+    `sequential`: one target after the other instead of all at once. `hangup_on_star`: `*` from the caller
+    ends the bridge.
     """
 
     dial: int
@@ -249,6 +250,16 @@ class Trace:
 Play = Speak | PlayUrl | PlayDigits | Beep
 Started = Play | StartTimer | StartRecording | Dial | SendMessage
 Effect = (
-    Fetch | Answer | Decline | HangUp | Join | Started
-    | StopPlay | StopTimer | StopRecording | EndDial | Notify | Trace
+    Fetch
+    | Answer
+    | Decline
+    | HangUp
+    | Join
+    | Started
+    | StopPlay
+    | StopTimer
+    | StopRecording
+    | EndDial
+    | Notify
+    | Trace
 )

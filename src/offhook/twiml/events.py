@@ -76,8 +76,8 @@ class RecordingDone:
 class DialDone:
     """A dial is over: nobody answered, or the bridge ended. The legs it made are gone.
 
-    `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up. `error_code`: why
-    it failed, if a notification is due (13224, 13225, 13227, 13247, …).
+    `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up. `error_code`:
+    why it failed, if a notification is due (13224, 13225, 13227, 13247, …).
     """
 
     dial: int
@@ -115,6 +115,15 @@ class HungUp:
 
 
 Event = (
-    Fetched | FetchFailed | Played | PlayFailed | DigitPressed | TimerFired
-    | RecordingDone | DialDone | MessageQueued | Redirected | HungUp
+    Fetched
+    | FetchFailed
+    | Played
+    | PlayFailed
+    | DigitPressed
+    | TimerFired
+    | RecordingDone
+    | DialDone
+    | MessageQueued
+    | Redirected
+    | HungUp
 )

@@ -1,9 +1,9 @@
 """`X-Twilio-Signature`: HMAC-SHA1 of the URL and the POST parameters, keyed by the account's auth token.
 
-The signed text is the URL exactly as requested (query included), followed for a form POST by every parameter's
-name and value, in the order of the names, without separators. Of a name that is repeated each different value
-is taken once, in sorted order, as the official libraries' RequestValidator does. A JSON body is not signed itself:
-its SHA-256 is in the URL's `bodySHA256` query parameter.
+The signed text is the URL exactly as requested (query included), followed for a form POST by every
+parameter's name and value, in the order of the names, without separators. Of a name that is repeated each
+different value is taken once, in sorted order, as the official libraries' RequestValidator does. A JSON body
+is not signed itself: its SHA-256 is in the URL's `bodySHA256` query parameter.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def verify(auth_token: str, url: str, params: Params, signature: str) -> bool:
 def verify_json(auth_token: str, url: str, body: bytes, signature: str) -> bool:
     """Say whether `signature` was made for this JSON body, by way of the URL's `bodySHA256`."""
     hashes = parse_qs(urlsplit(url).query).get("bodySHA256", [])
-    return bool(hashes) and hmac.compare_digest(body_hash(body), hashes[0]) and verify(auth_token, url, (), signature)
+    if not hashes or not hmac.compare_digest(body_hash(body).encode(), hashes[0].encode()):
+        return False
+    return verify(auth_token, url, (), signature)
 
 
 def body_hash(body: bytes) -> str:

@@ -1,0 +1,74 @@
+"""`<Message>`: a reply to a text, or a text to somebody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from offhook.twiml import effects
+from offhook.twiml.attributes import http_method, pattern, web_url
+from offhook.twiml.events import Event, MessageQueued
+from offhook.twiml.phone import normalised
+from offhook.twiml.turn import Turn
+from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
+
+INVALID_TO = 14101
+INVALID_BODY = 14103
+TOO_MANY_MEDIA = 21623
+LONGEST_BODY = 1600
+MOST_MEDIA = 10
+MEDIA = ("Media", "MediaUrl")
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Verb):
+    """The text, or `<Body>`, is what is sent, by default back to where the message came from."""
+
+    to: str | None = pattern(r"\+?[0-9 ().-]{3,24}", "a phone number", None, code=INVALID_TO)
+    from_: str | None = pattern(r"[\w +().-]{3,24}", "a phone number", None, code=14102)
+    action: str | None = web_url()
+    method: Literal["GET", "POST"] = http_method(code=14104)
+    status_callback: str | None = web_url(code=14105)
+
+    nests = ("Body", *MEDIA)
+
+    def begin(self, turn: Turn) -> Outcome:
+        """Send it; wait to know what became of it only if the action is to be told."""
+        to = normalised(self.to) if self.to else turn.parties.from_
+        if to is None:
+            turn.warn(INVALID_TO, self.element, f"{self.to!r} is not a phone number")
+            return NEXT
+        body, media = self._body(), self._media(turn)
+        if len(body) > LONGEST_BODY or not (body or media):
+            turn.warn(INVALID_BODY, self.element, f"The text must have 1 to {LONGEST_BODY} characters")
+            return NEXT
+        message = turn.start(
+            effects.SendMessage,
+            to=to,
+            from_=self.from_ or turn.parties.to,
+            body=body,
+            media_urls=media,
+            status_callback=turn.absolute(self.status_callback, 14105) if self.status_callback else None,
+            awaited=self.action is not None,
+        )
+        if self.action is not None:
+            return self
+        turn.stop(message)
+        return NEXT
+
+    def step(self, event: Event, turn: Turn) -> Outcome:
+        """Tell the action."""
+        if not isinstance(event, MessageQueued):
+            return self
+        return Goto(self.action, self.method, (("MessageSid", event.sid), ("MessageStatus", event.status)))
+
+    def _body(self) -> str:
+        bodies = (child.text for child in self.element.children if child.name == "Body")
+        return next(bodies, self.element.text)
+
+    def _media(self, turn: Turn) -> tuple[str, ...]:
+        written = [child.text for child in self.element.children if child.name in MEDIA]
+        if len(written) > MOST_MEDIA:
+            turn.warn(TOO_MANY_MEDIA, self.element, f"Only the first {MOST_MEDIA} media are sent")
+        absolute = (turn.absolute(text) for text in written[:MOST_MEDIA])
+        return tuple(url for url in absolute if url is not None)

@@ -1,0 +1,10 @@
+"""The nouns of `<Dial>`, a file each. Add a noun here when its file is written."""
+
+from offhook.twiml.noun import Noun
+from offhook.twiml.nouns.number import Number
+from offhook.twiml.nouns.sip import Sip
+
+NOUNS: dict[str, type[Noun]] = {
+    "Number": Number,
+    "Sip": Sip,
+}

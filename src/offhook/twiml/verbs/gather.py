@@ -1,0 +1,131 @@
+"""`<Gather>`: collects digits while it prompts, and sends them to its action.
+
+The time limit starts after the prompts and again after each digit. A digit stops the prompts (with
+`bargeIn="false"` it only counts); digits that were pressed before the verb began count as the first ones.
+The key that ends the input does so after at least one digit, is ignored before, and is not among the
+digits. Without digits nothing is requested, unless `actionOnEmptyResult` says so, and the next verb runs.
+Recognition of speech is not built: where it is asked for, digits are collected instead, and error 13340
+says that input is degraded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+from offhook.twiml import effects
+from offhook.twiml.attributes import (
+    boolean,
+    http_method,
+    integer,
+    keys,
+    language_tag,
+    pattern,
+    seconds,
+    text,
+    web_url,
+    words,
+)
+from offhook.twiml.document import Element
+from offhook.twiml.events import DigitPressed, Event
+from offhook.twiml.turn import Turn
+from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
+from offhook.twiml.verbs.pause import Pause
+from offhook.twiml.verbs.play import Play
+from offhook.twiml.verbs.say import Say
+
+INVALID_NESTED_VERB = 13320
+DEGRADED_SPEECH = 13340
+MOST_DIGITS = 1000
+PROMPTS: dict[str, type[Verb]] = {"Say": Say, "Play": Play, "Pause": Pause}
+
+
+@dataclass(frozen=True, slots=True)
+class Gather(Verb):
+    """`timeout`: seconds. The attributes of speech are accepted and wait for a recogniser."""
+
+    input: tuple[str, ...] = words(("dtmf",), "speech", code=13326)
+    action: str | None = web_url()
+    method: Literal["GET", "POST"] = http_method(code=13312)
+    timeout: int = seconds(5, code=13313)
+    finish_on_key: str = keys("#", code=13310)
+    num_digits: int | None = integer(None, at_least=1, at_most=MOST_DIGITS, code=13314)
+    action_on_empty_result: bool = boolean(False, code=13338)
+    barge_in: bool = boolean(True, code=13332)
+    speech_timeout: str | None = pattern("auto|[0-9]{1,5}", "auto or seconds", None, code=13327, inert=True)
+    max_speech_time: int = seconds(60, code=13328, inert=True)
+    speech_model: str | None = text("default", longest=64, code=13334, inert=True)
+    enhanced: bool = boolean(False, inert=True)
+    language: str = language_tag("en-US", code=13331, inert=True)
+    hints: str | None = text(longest=10000, code=13330, inert=True)
+    profanity_filter: bool = boolean(True, code=13333, inert=True)
+    partial_result_callback: str | None = web_url(inert=True)
+    partial_result_callback_method: Literal["GET", "POST"] = http_method(code=13329, inert=True)
+    debug: bool = boolean(False, inert=True)
+
+    digits: str = ""
+    complete: bool = False
+    finished_on: str = ""
+    prompt: Verb | None = None
+    prompts: tuple[Element, ...] = ()
+    timer: int | None = None
+
+    nests = tuple(PROMPTS)
+    hears_digits = True
+    recodes: ClassVar[Mapping[int, int]] = {13511: 13321, 13510: 13322, 13420: 13325}
+
+    def begin(self, turn: Turn) -> Outcome:
+        """Count what was typed ahead, then prompt."""
+        if "speech" in self.input:
+            turn.warn(DEGRADED_SPEECH, self.element, "Speech is not recognised: digits are collected instead")
+        for child in self.element.children:
+            if child.name not in PROMPTS:
+                turn.warn(INVALID_NESTED_VERB, child, "This cannot stand in a Gather")
+        gather = replace(self, prompts=tuple(c for c in self.element.children if c.name in PROMPTS))
+        while turn.typed and not gather.complete:
+            digit, turn.typed = turn.typed[0], turn.typed[1:]
+            gather = gather._press(digit, turn)
+        return gather._go_on(turn)
+
+    def step(self, event: Event, turn: Turn) -> Outcome:
+        """Take a digit, the end of a prompt, or the end of the time."""
+        if isinstance(event, DigitPressed):
+            if self.complete:
+                turn.typed += event.digit
+                return self
+            return self._press(event.digit, turn)._go_on(turn)
+        if self.prompt is None:
+            return self._submit()
+        still = self.prompt.step(event, turn)
+        return replace(self, prompt=still if isinstance(still, Verb) else None)._go_on(turn)
+
+    def _press(self, digit: str, turn: Turn) -> Gather:
+        gather = self
+        if self.barge_in:
+            turn.release()
+            gather = replace(self, prompt=None, prompts=())
+        if digit in self.finish_on_key:
+            return replace(gather, complete=bool(self.digits), finished_on=digit if self.digits else "")
+        digits = self.digits + digit
+        return replace(gather, digits=digits, complete=len(digits) >= (self.num_digits or MOST_DIGITS))
+
+    def _go_on(self, turn: Turn) -> Outcome:
+        """Play the next prompt; after the last one submit what is complete, or wait for a digit."""
+        gather = self
+        while gather.prompt is None and gather.prompts:
+            first, *others = gather.prompts
+            begun = turn.read(PROMPTS[first.name], first).begin(turn)
+            gather = replace(gather, prompt=begun if isinstance(begun, Verb) else None, prompts=tuple(others))
+        if gather.prompt is not None:
+            return gather
+        if gather.complete:
+            return gather._submit()
+        turn.stop(gather.timer)
+        return replace(gather, timer=turn.start(effects.StartTimer, self.timeout))
+
+    def _submit(self) -> Outcome:
+        if not self.digits and not self.action_on_empty_result:
+            return NEXT
+        ended_by = (("FinishedOnKey", self.finished_on),) if self.finished_on else ()
+        return Goto(self.action, self.method, (("Digits", self.digits), *ended_by))

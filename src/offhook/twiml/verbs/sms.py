@@ -1,0 +1,59 @@
+"""`<Sms>`: sends a text from within a call. Twilio no longer documents it; programs of its time still use
+it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from offhook.twiml import effects
+from offhook.twiml.attributes import http_method, pattern, web_url
+from offhook.twiml.events import Event, MessageQueued
+from offhook.twiml.phone import normalised
+from offhook.twiml.turn import Turn
+from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
+
+INVALID_TO = 14101
+INVALID_BODY = 14103
+LONGEST_BODY = 1600
+
+
+@dataclass(frozen=True, slots=True)
+class Sms(Verb):
+    """The text is what is sent, by default from the platform's number to the other party."""
+
+    to: str | None = pattern(r"\+?[0-9 ().-]{3,24}", "a phone number", None, code=INVALID_TO)
+    from_: str | None = pattern(r"[\w +().-]{3,24}", "a phone number", None, code=14102)
+    action: str | None = web_url()
+    method: Literal["GET", "POST"] = http_method(code=14104)
+    status_callback: str | None = web_url(code=14105)
+
+    def begin(self, turn: Turn) -> Outcome:
+        """Send it; wait to know what became of it only if the action is to be told."""
+        caller, called = turn.parties.from_, turn.parties.to
+        ours, theirs = (called, caller) if turn.replies else (caller, called)
+        to = normalised(self.to or theirs)
+        if to is None:
+            turn.warn(INVALID_TO, self.element, "There is no phone number to send to")
+            return NEXT
+        if not 0 < len(self.element.text) <= LONGEST_BODY:
+            turn.warn(INVALID_BODY, self.element, f"The text must have 1 to {LONGEST_BODY} characters")
+            return NEXT
+        message = turn.start(
+            effects.SendMessage,
+            to=to,
+            from_=self.from_ or ours,
+            body=self.element.text,
+            status_callback=turn.absolute(self.status_callback, 14105) if self.status_callback else None,
+            awaited=self.action is not None,
+        )
+        if self.action is not None:
+            return self
+        turn.stop(message)
+        return NEXT
+
+    def step(self, event: Event, turn: Turn) -> Outcome:
+        """Tell the action."""
+        if not isinstance(event, MessageQueued):
+            return self
+        return Goto(self.action, self.method, (("SmsSid", event.sid), ("SmsStatus", event.status)))

@@ -81,6 +81,12 @@ class Outbox:
         """Give a claimed row back; it is due again `after` from now, and holds its resource's later rows."""
         await self._database.execute("UPDATE outbox SET due_at = now() + $2 WHERE id = $1", row_id, after)
 
+    async def postpone(self, row_id: int, after: timedelta) -> None:
+        """Give a claimed row back as if it had not been claimed; it is due again `after` from now."""
+        await self._database.execute(
+            "UPDATE outbox SET due_at = now() + $2, attempts = attempts - 1 WHERE id = $1", row_id, after
+        )
+
     async def done(self, row_id: int) -> None:
         """Delete a row whose work is done. Calls made together become one statement."""
         await self._done.add(row_id)

@@ -41,7 +41,7 @@ class Recordings:
     async def fetch(
         self, account_sid: str, sid: str, *, include_deleted: bool = False
     ) -> RecordingRecord | None:
-        """A recording of an account, or None. A deleted one keeps its row for 40 days, without its audio."""
+        """A recording of an account, or None. A deleted one keeps its row, without its audio."""
         row = await self._database.fetchrow(
             f"SELECT {_ALL} FROM recordings "
             "WHERE sid = $1 AND account_sid = $2 AND ($3 OR deleted_at IS NULL)",

@@ -1,0 +1,270 @@
+"""Sends status callbacks from the outbox.
+
+Callbacks of one resource go out in the order of their events, one at a time: the next is not taken before the
+one before it was answered, or given up. Each carries the `I-Twilio-Idempotency-Token` that it got when
+its event was committed, the same on every attempt.
+
+A callback is deleted after it was answered. A process that dies between the two leaves it to be sent
+again when its claim ends, with the same token: callbacks come at least once, never out of order.
+
+What is tried again: connections that fail, and answers of 5xx and 429, after `RETRY_SECONDS`. Other
+answers than 2xx are final. The first failed attempt of a callback is a notification (15003 for a status
+that is no success about a call, 11200 about a message, else the code of the failure); every attempt is
+in the timeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from offhook import ids, metrics
+from offhook.clock import monotonic, new_sid, utcnow
+from offhook.delivery.client import (
+    FetchError,
+    FetchRequest,
+    FetchResponse,
+    WebhookClient,
+    without_credentials,
+)
+from offhook.errors import NOTIFICATIONS, title
+from offhook.store.records import NotificationRecord, OutboxRow, TimelineEntry, TimelineKind
+from offhook.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = (1.0, 5.0, 25.0, 120.0, 600.0)
+"""Pauses before the second, third… attempt; after the last one a callback is given up."""
+
+SLOTS: Final = 500
+"""Callbacks on their way at one time."""
+
+SLOTS_PER_HOST: Final = 100
+"""Of those, to one host: a server that hangs does not hold up the others' callbacks."""
+
+_BATCH = 100
+_TIMEOUT_SECONDS = 15.0
+_LONGEST_WAIT = 2.0
+_CLOSE_SECONDS = 3.0
+_SHOWN_BYTES = 4096
+_HTTP_FAILURE = 11200
+_CALL_PROGRESS_WARNING = 15003
+
+_sent = metrics.registry.counter("offhook_callbacks_total", "Attempts to send a status callback", ["outcome"])
+_seconds = metrics.registry.histogram("offhook_callback_seconds", "Time of an attempt")
+
+
+class Dispatcher:
+    """The loop that claims callbacks and sends them. Any number of them may run on one outbox.
+
+    Args:
+        store: its outbox, accounts, notifications and timelines are used.
+        client: sends them.
+        retry_seconds: pauses between attempts.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        client: WebhookClient,
+        *,
+        retry_seconds: Sequence[float] = RETRY_SECONDS,
+        slots: int = SLOTS,
+        slots_per_host: int = SLOTS_PER_HOST,
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._retry_seconds = retry_seconds
+        self._slots = slots
+        self._slots_per_host = slots_per_host
+        self._running: dict[asyncio.Task[None], OutboxRow] = {}
+        self._hosts: Counter[str] = Counter()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look into the outbox now: there may be something new. `wake.callbacks` of the bus means this."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send callbacks until cancelled; then give back what was not answered within a few seconds."""
+        try:
+            while True:
+                try:
+                    await self._round()
+                except Exception:
+                    _log.exception("callbacks could not be claimed")
+                    await asyncio.sleep(_LONGEST_WAIT)
+        finally:
+            await self._give_back()
+
+    async def _round(self) -> None:
+        """Take what is due, or else wait until something may be."""
+        self._wake.clear()
+        free = self._slots - len(self._running)
+        rows = await self._store.outbox.claim_callbacks(min(free, _BATCH)) if free else []
+        for row in rows:
+            await self._start(row)
+        if not rows:
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        due = await self._store.outbox.callback_due_in()
+        # A callback that is due already waits for an older one of its resource, whose end wakes us.
+        pause = _LONGEST_WAIT if due is None or due <= 0 else min(due, _LONGEST_WAIT)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def _start(self, row: OutboxRow) -> None:
+        host = _host(row.payload["url"])
+        if self._hosts[host] >= self._slots_per_host:
+            await self._store.outbox.postpone(row.id, timedelta(seconds=1))
+            return
+        self._hosts[host] += 1
+        task = asyncio.create_task(self._send(row))
+        self._running[task] = row
+        task.add_done_callback(lambda done: self._ended(done, host))
+
+    def _ended(self, task: asyncio.Task[None], host: str) -> None:
+        row = self._running.pop(task)
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("callback %d of %s failed here", row.id, row.resource_sid, exc_info=error)
+        self._wake.set()
+
+    async def _send(self, row: OutboxRow) -> None:
+        """Make one attempt, and settle what it means."""
+        payload = row.payload
+        account = await self._store.accounts.cached.get(payload["account_sid"])
+        request = FetchRequest(
+            payload["url"],
+            payload["method"],
+            [(name, value) for name, value in payload["params"]],
+            auth_token=account.auth_token if account is not None else None,
+            timeout=_TIMEOUT_SECONDS,
+            idempotency_token=payload["token"],
+        )
+        began = monotonic()
+        try:
+            outcome: FetchResponse | FetchError = await self._client.fetch(request)
+        except FetchError as error:
+            outcome = error
+        _seconds.observe(monotonic() - began)
+        await self._settle(row, outcome)
+
+    async def _settle(self, row: OutboxRow, outcome: FetchResponse | FetchError) -> None:
+        code = _error_code(row, outcome)
+        self._store.timelines.add(_timeline_entry(row, outcome, code))
+        if code is None:
+            _sent.add(1, "answered")
+            await self._store.outbox.done(row.id)
+            return
+        if row.attempts == 1:
+            await self._store.notifications.create(_notification(row, outcome, code))
+        if _worth_retrying(outcome) and row.attempts <= len(self._retry_seconds):
+            _sent.add(1, "to-retry")
+            pause = timedelta(seconds=self._retry_seconds[row.attempts - 1])
+            await self._store.outbox.retry(row.id, pause)
+            return
+        _sent.add(1, "given-up")
+        _log.warning("a callback of %s was given up: %s", row.resource_sid, code)
+        await self._store.outbox.done(row.id)
+
+    async def _give_back(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
+        unanswered = dict(self._running)
+        for task in unanswered:
+            task.cancel()
+        for row in unanswered.values():
+            with contextlib.suppress(Exception):
+                await self._store.outbox.postpone(row.id, timedelta())
+        await self._store.outbox.flush()
+
+
+def _error_code(row: OutboxRow, outcome: FetchResponse | FetchError) -> int | None:
+    if isinstance(outcome, FetchError):
+        return outcome.code
+    if 200 <= outcome.status <= 299:
+        return None
+    return _CALL_PROGRESS_WARNING if ids.is_sid(row.resource_sid, ids.CALL) else _HTTP_FAILURE
+
+
+def _worth_retrying(outcome: FetchResponse | FetchError) -> bool:
+    if isinstance(outcome, FetchError):
+        return bool(outcome.kind)
+    return outcome.status >= 500 or outcome.status == 429
+
+
+def _timeline_entry(row: OutboxRow, outcome: FetchResponse | FetchError, code: int | None) -> TimelineEntry:
+    """What the attempt was, in the shape of a webhook's detail."""
+    payload = row.payload
+    detail: dict[str, Any] = {
+        "url": _shown_url(payload["url"]),
+        "method": payload["method"],
+        "status": outcome.status,
+        "ms": outcome.elapsed_ms,
+        "attempt": row.attempts,
+        "request": {"params": dict(payload["params"])},
+        "response": None,
+        "error": code,
+    }
+    if isinstance(outcome, FetchError):
+        detail["detail"] = outcome.detail
+    else:
+        detail["response"] = {"content_type": outcome.content_type, "body": _shown(outcome)}
+    return TimelineEntry(
+        row.resource_sid,
+        payload["account_sid"],
+        utcnow(),
+        TimelineKind.CALLBACK,
+        payload["event"],
+        detail,
+    )
+
+
+def _notification(row: OutboxRow, outcome: FetchResponse | FetchError, code: int) -> NotificationRecord:
+    payload = row.payload
+    about_call = ids.is_sid(row.resource_sid, ids.CALL)
+    entry = NOTIFICATIONS.get(code)
+    status = f" (HTTP {outcome.status})" if outcome.status else ""
+    return NotificationRecord(
+        sid=new_sid(ids.NOTIFICATION),
+        account_sid=payload["account_sid"],
+        call_sid=row.resource_sid if about_call else None,
+        message_sid=None if about_call else row.resource_sid,
+        log=1 if entry is not None and entry.level == "warning" else 0,
+        error_code=code,
+        message_date=utcnow(),
+        message_text=f"{title(code)}{status}",
+        request_url=_shown_url(payload["url"]),
+        request_method=payload["method"],
+        request_variables=urlencode([tuple(pair) for pair in payload["params"]]),
+        response_headers=urlencode(outcome.headers) if isinstance(outcome, FetchResponse) else None,
+        response_body=_shown(outcome) if isinstance(outcome, FetchResponse) else None,
+    )
+
+
+def _shown(outcome: FetchResponse) -> str:
+    return outcome.body[:_SHOWN_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def _shown_url(url: str) -> str:
+    try:
+        return without_credentials(url)
+    except ValueError:
+        return "(malformed)"
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""

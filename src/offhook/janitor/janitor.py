@@ -1,0 +1,63 @@
+"""The janitor's round: what it does every second, and what every minute.
+
+Any number of janitors may run on one store; each step takes its rows with `SKIP LOCKED` or does nothing the
+second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from offhook.janitor.orphans import end_orphans
+from offhook.store.database import DatabaseUnavailableError
+from offhook.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+ROUND_SECONDS: Final = 1.0
+_ROUNDS_BETWEEN_CLEANING = 60
+_SWEEP_BATCH = 500
+
+
+class Janitor:
+    """Runs rounds until cancelled.
+
+    Args:
+        store: what it keeps in order; its `database.announce` is told of work that stayed in the outbox.
+    """
+
+    def __init__(self, store: Store, round_seconds: float = ROUND_SECONDS) -> None:
+        self._store = store
+        self._round_seconds = round_seconds
+        self._rounds = 0
+
+    async def run(self) -> None:
+        """Make a round every second until cancelled."""
+        while True:
+            try:
+                await self.round()
+            except DatabaseUnavailableError:
+                _log.warning("the janitor waits for PostgreSQL")
+            except Exception:
+                _log.exception("a round of the janitor failed")
+            await asyncio.sleep(self._round_seconds)
+
+    async def round(self) -> None:
+        """Advance the lease clock, end orphaned calls, and announce again what nobody took."""
+        await self._store.leases.tick()
+        await self._store.leases.expire()
+        await end_orphans(self._store)
+        await self.sweep()
+        if self._rounds % _ROUNDS_BETWEEN_CLEANING == 0:
+            await self._store.registrations.expire()
+        self._rounds += 1
+
+    async def sweep(self) -> int:
+        """Announce outbox rows again that were announced a while ago and are still there; returns how
+        many."""
+        notices = await self._store.outbox.sweep(_SWEEP_BATCH)
+        if notices:
+            self._store.database.announce(notices)
+        return len(notices)

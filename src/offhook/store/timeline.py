@@ -115,7 +115,7 @@ class TimelineWriter:
         self._waiting.append(entry)
         self._wake.set()
         if self._emit is not None:
-            self._emit(entry.account_sid, entry.resource_sid, to_json(entry))
+            self._tell(self._emit, entry)
 
     async def flush(self) -> None:
         """Write everything that was added up to now."""
@@ -126,6 +126,13 @@ class TimelineWriter:
             except DatabaseUnavailableError:
                 self._waiting.extendleft(reversed(batch))
                 raise
+
+    @staticmethod
+    def _tell(emit: Emit, entry: TimelineEntry) -> None:
+        try:
+            emit(entry.account_sid, entry.resource_sid, to_json(entry))
+        except (UnicodeError, TypeError):
+            _log.error("a timeline entry is no JSON: %s %s", entry.kind, ascii(entry.name))
 
     async def _run(self) -> None:
         while True:
@@ -149,7 +156,7 @@ class TimelineWriter:
             await self._database.execute(_INSERT, *transpose(rows, len(_NAMES)))
         except POISON:
             if len(batch) == 1:
-                _log.error("a timeline entry cannot be written: %s %s", batch[0].kind, batch[0].name)
+                _log.error("a timeline entry cannot be written: %s %s", batch[0].kind, ascii(batch[0].name))
                 return
             middle = len(batch) // 2
             await self._write(batch[:middle])

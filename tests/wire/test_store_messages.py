@@ -1,0 +1,189 @@
+"""Messages in a real PostgreSQL: creation, claims, moves, segments and receipts, redaction, lists."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+from tests.harness import rows
+from tests.harness.services import ACCOUNT
+
+from offhook.clock import utcnow
+from offhook.store.messages import MessageFilters, MessageTransition, Receipt
+from offhook.store.paging import Page, TimeRange
+from offhook.store.records import DeleteOutcome, TimelineEntry, TimelineKind, Topic
+from offhook.store.store import Store
+
+HELD = timedelta(0)
+CENT = Decimal("-0.01000")
+
+
+async def test_a_created_message_reads_back_and_waits_in_the_outbox(store: Store) -> None:
+    message = rows.message(body="Zoë \U0001f4de\n", request={"media_url": []})
+    await store.messages.create_message(message)
+    assert await store.messages.fetch(ACCOUNT, message.sid) == message
+    assert await store.messages.fetch("AC" + "f" * 32, message.sid) is None
+    assert await store.outbox.depth() == {"work.messages": 1}
+
+
+async def test_a_claim_makes_messages_sending_and_excludes_others(store: Store) -> None:
+    messages = [rows.message() for _ in range(20)]
+    await asyncio.gather(*(store.messages.create_message(message) for message in messages))
+    sids = [message.sid for message in messages]
+    claims = await asyncio.gather(*(store.messages.claim_batch(sids) for _ in range(4)))
+    claimed = [message for claim in claims for message in claim]
+    assert sorted(message.sid for message in claimed) == sorted(sids)
+    assert {message.status for message in claimed} == {"sending"}
+
+
+async def test_a_claim_that_ends_without_a_move_is_given_out_again(store: Store) -> None:
+    message = rows.message()
+    await store.messages.create_message(message)
+    assert await store.messages.claim_batch([message.sid], HELD)
+    again = await store.messages.claim_batch([message.sid])
+    assert [found.status for found in again] == ["sending"]
+    assert await store.messages.claim_batch([message.sid]) == []
+
+
+async def test_sending_ends_the_job_books_the_price_and_keeps_the_centres_ids(store: Store) -> None:
+    message = rows.message(num_segments=2)
+    await store.messages.create_message(message)
+    await store.messages.claim_batch([message.sid])
+    at = utcnow()
+    sent = await store.messages.transition(
+        MessageTransition(
+            message.sid,
+            "sent",
+            ("sending",),
+            date_sent=at,
+            price=CENT * 2,
+            callbacks=[rows.callback("sent")],
+            smsc="main",
+            smsc_ids=["a1", "a2"],
+        )
+    )
+    assert sent is not None
+    assert (sent.status, sent.date_sent, sent.price) == ("sent", at, CENT * 2)
+    assert await store.ledger.balance(ACCOUNT) == CENT * 2
+    assert await store.outbox.depth() == {"work.callbacks": 1}
+    found = await store.messages.find_by_smsc_id("main", "a2")
+    assert found is not None
+    assert (found.message_sid, found.segment) == (message.sid, 1)
+    assert await store.messages.find_by_smsc_id("other", "a2") is None
+
+
+async def test_statuses_follow_the_graph_whatever_order_they_come_in(store: Store) -> None:
+    message = rows.message()
+    await store.messages.create_message(message)
+    await store.messages.claim_batch([message.sid])
+
+    async def move(status: str, *before: str, error_code: int | None = None) -> str | None:
+        found = await store.messages.transition(
+            MessageTransition(message.sid, status, before, error_code=error_code, price=CENT)
+        )
+        return found.status if found else None
+
+    assert await move("delivered", "sending", "sent") == "delivered"
+    assert await move("sent", "sending") is None
+    assert await move("undelivered", "sent", "delivered", error_code=30005) is None
+    assert await store.ledger.balance(ACCOUNT) == CENT
+    found = await store.messages.fetch(ACCOUNT, message.sid)
+    assert found is not None
+    assert (found.status, found.error_code) == ("delivered", None)
+
+
+async def test_moves_of_many_messages_are_one_transaction_and_one_running_balance(store: Store) -> None:
+    messages = [rows.message() for _ in range(30)]
+    await asyncio.gather(*(store.messages.create_message(message) for message in messages))
+    await store.messages.claim_batch([message.sid for message in messages])
+    await asyncio.gather(
+        *(
+            store.messages.transition(MessageTransition(message.sid, "sent", ("sending",), price=CENT))
+            for message in messages
+        )
+    )
+    entries = await store.ledger.entries(ACCOUNT)
+    assert [entry.balance for entry in entries] == [CENT * count for count in range(1, 31)]
+
+
+async def test_a_failure_keeps_its_code_and_its_words(store: Store) -> None:
+    message = rows.message()
+    await store.messages.create_message(message)
+    failed = await store.messages.transition(
+        MessageTransition(message.sid, "failed", ("queued",), error_code=30008, error_message="Unknown")
+    )
+    assert failed is not None
+    assert (failed.error_code, failed.error_message, failed.price) == (30008, "Unknown", None)
+    assert await store.outbox.depth() == {}
+
+
+async def test_an_inbound_message_is_a_webhook_job_until_it_is_done(store: Store) -> None:
+    message = rows.message(status="received", direction="inbound")
+    await store.messages.insert_inbound(message)
+    claimed = await store.messages.claim_batch([message.sid])
+    assert [(found.sid, found.status) for found in claimed] == [(message.sid, "received")]
+    await store.outbox.done_for(Topic.MESSAGES, [message.sid])
+    assert await store.outbox.depth() == {}
+
+
+async def test_receipts_tell_the_state_of_the_whole_message(store: Store) -> None:
+    message = rows.message(num_segments=3)
+    await store.messages.create_message(message)
+    await store.messages.record_segments(message.sid, "main", ["x1", "x2", "x3"])
+    first = await store.messages.record_receipts(
+        [Receipt("main", "x2", "DELIVRD"), Receipt("main", "?", "DELIVRD")]
+    )
+    assert [segment.receipt for segment in first[message.sid]] == [None, "DELIVRD", None]
+    second = await store.messages.record_receipts(
+        [Receipt("main", "x1", "ENROUTE"), Receipt("main", "x1", "DELIVRD"), Receipt("main", "x3", "UNDELIV")]
+    )
+    assert [segment.receipt for segment in second[message.sid]] == ["DELIVRD", "DELIVRD", "UNDELIV"]
+    assert list(second) == [message.sid]
+
+
+async def test_redaction_empties_the_body_and_what_the_timeline_quotes(store: Store) -> None:
+    message = rows.message(body="secret")
+    await store.messages.create_message(message)
+    store.timelines.add(
+        TimelineEntry(message.sid, ACCOUNT, utcnow(), TimelineKind.SMS, "queued", {"body": "secret"})
+    )
+    await store.timelines.flush()
+    redacted = await store.messages.redact(ACCOUNT, message.sid)
+    assert redacted is not None
+    assert redacted.body == ""
+    assert [entry.detail for entry in await store.timeline.list(message.sid)] == [{}]
+    assert await store.messages.redact(ACCOUNT, "SM" + "0" * 32) is None
+
+
+async def test_only_messages_that_have_left_can_be_deleted(store: Store) -> None:
+    message = rows.message()
+    await store.messages.create_message(message)
+    assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.LIVE
+    await store.messages.transition(MessageTransition(message.sid, "sent", ("queued",)))
+    assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.DELETED
+    assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.NOT_FOUND
+
+
+async def test_filters_of_the_list(store: Store) -> None:
+    day = utcnow().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+    old = rows.message(
+        to="+15550000001", date_created=day, date_sent=day + timedelta(minutes=1), status="sent"
+    )
+    late = rows.message(
+        from_="+15550000002", date_created=day, date_sent=day + timedelta(days=2), status="sent"
+    )
+    unsent = rows.message()
+    for message in (old, late, unsent):
+        await store.messages.create_message(message)
+
+    async def sids(**filters: object) -> set[str]:
+        page = await store.messages.list_page(ACCOUNT, MessageFilters(**filters), Page())  # type: ignore[arg-type]
+        return {message.sid for message in page.items}
+
+    assert await sids() == {old.sid, late.sid, unsent.sid}
+    assert await sids(to="+15550000001") == {old.sid}
+    assert await sids(from_="+15550000002") == {late.sid}
+    assert await sids(date_sent=TimeRange.day(day)) == {old.sid}
+    assert await sids(date_sent=TimeRange(since=day + timedelta(days=1))) == {late.sid}
+    assert await sids(date_sent=TimeRange(until=day + timedelta(days=1))) == {old.sid}

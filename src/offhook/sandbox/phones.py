@@ -152,7 +152,7 @@ class Phones:
 
     async def _receive(self, invite: sip.IncomingInvite) -> None:
         """A phone is called: do what its behaviour says."""
-        number = as_e164(invite.request.uri.user_text)
+        number = as_e164(invite.request.request_uri.user_text)
         caller = as_e164(invite.request.from_.uri.user_text)
         behaviour = self.behaviour(number)
         call = self._new_call(number, caller, "inbound", behaviour)
@@ -218,10 +218,7 @@ class Phones:
             async for segment in self._streams.synthesize(text):
                 if call.audio is None or call.state is State.ENDED:
                     return
-                if segment.path is None:
-                    call.audio.say(np.zeros(segment.milliseconds * 8, dtype=np.int16))
-                else:
-                    call.audio.say(np.fromfile(segment.path, dtype="<i2").astype(np.int16))
+                call.audio.say(np.fromfile(segment.path, dtype="<i2").astype(np.int16))
         except StreamsError as error:
             logger.warning("a virtual phone could not speak: %s", error)
 

@@ -72,7 +72,7 @@ class Smsc:
         self._credentials = settings.sandbox_smsc
         self._behaviour_of = behaviour_of
         self._texts: OrderedDict[str, Text] = OrderedDict()
-        self._parts: Reassembler[str] = Reassembler()
+        self._parts: Reassembler[tuple[str, str, int], str] = Reassembler()
         self._outgoing: deque[DeliverSm] = deque(maxlen=_REMEMBERED)
         self._connections: set[SmppConnection] = set()
         self._references = itertools.cycle(range(256))

@@ -14,7 +14,7 @@ from offhook.calls.call import Call
 from offhook.clock import new_sid, utcnow
 from offhook.config import Settings
 from offhook.delivery.client import WebhookClient
-from offhook.media import protocol as media
+from offhook.media import protocol
 from offhook.media.client import MediaClient, MediaError
 from offhook.sip import dtmf_relay
 from offhook.sip import events as sip
@@ -218,22 +218,21 @@ class Exchange:
     def _log_message(session: CallSession, log: sip.SipMessageLog) -> None:
         session.note(TimelineKind.SIP, log.summary, notes.sip_message(log))
 
-    def on_media(self, event: media.Event) -> None:
+    def on_media(self, event: protocol.Event) -> None:
         """An event of the media worker."""
-        session = self._by_rtp.get(event.leg)
-        if session is None:
+        if isinstance(event, protocol.Load) or (session := self._by_rtp.get(event.leg)) is None:
             return
         match event:
-            case media.PlayFinished():
+            case protocol.PlayFinished():
                 session.play_finished(event)
-            case media.PlayStarted():
+            case protocol.PlayStarted():
                 session.note(TimelineKind.MEDIA, "playing", {"delay_ms": event.delay_ms})
-            case media.Digit():
+            case protocol.Digit():
                 session.note(TimelineKind.MEDIA, "digit", {"source": event.source})
                 session.feed(DigitPressed(event.digit))
-            case media.FirstPacket():
+            case protocol.FirstPacket():
                 session.note(TimelineKind.RTP, "first packet", {"from": f"{event.host}:{event.port}"})
-            case media.RtpTimeout():
+            case protocol.RtpTimeout():
                 session.note(TimelineKind.RTP, "timeout", {"silent_seconds": event.silent_seconds})
                 if session.call.is_answered:
                     session.feed(events.MediaLost("No audio has come from the far end."))

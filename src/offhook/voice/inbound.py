@@ -69,7 +69,7 @@ class Inbound:
                 self._endpoint.challenge(invite.leg, monotonic())
                 self._exchange.transports.flush()
                 return
-        called = as_e164(request.uri.user_text)
+        called = as_e164(request.request_uri.user_text)
         number = await self._exchange.store.numbers.cached.get(called)
         if number is None or (phone is not None and number.account_sid != phone.account_sid):
             self._refuse(invite.leg, 404, "Not Found")
@@ -168,8 +168,11 @@ def _entry(number: NumberRecord) -> Entry | None:
         return None
     entry = EntryPoint(number.voice_url, "GET" if number.voice_method == "GET" else "POST")
     if number.voice_fallback_url:
-        method = "GET" if number.voice_fallback_method == "GET" else "POST"
-        entry = replace(entry, fallback_url=number.voice_fallback_url, fallback_method=method)
+        entry = replace(
+            entry,
+            fallback_url=number.voice_fallback_url,
+            fallback_method="GET" if number.voice_fallback_method == "GET" else "POST",
+        )
     return entry
 
 
@@ -182,7 +185,7 @@ def _sip_params(invite: IncomingInvite) -> list[tuple[str, str]]:
         if name.lower().startswith(_HEADER_PREFIX)
     ]
     return [
-        ("SipDomain", request.uri.host),
+        ("SipDomain", request.request_uri.host),
         ("SipCallId", request.call_id),
         ("SipSourceIp", invite.flow.remote.host),
         *headers[:_MAX_HEADERS],

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -22,14 +22,11 @@ from offhook.bus.nats import Bus, Work
 from offhook.calls.events import HangUpRequested
 from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
-from offhook.delivery.guard import Guard
 from offhook.media.client import MediaClient
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.store.leases import RENEW_SECONDS
-from offhook.store.records import TimelineEntry
 from offhook.store.store import Store
-from offhook.store.timeline import to_json
 from offhook.streams.client import StreamsClient
 from offhook.voice.control import Control
 from offhook.voice.exchange import Exchange
@@ -65,15 +62,6 @@ async def _run(settings: Settings) -> None:
         await node.drain()
 
 
-def _emitter(bus: Bus) -> Callable[[TimelineEntry], None]:
-    """Tells timeline entries live."""
-
-    def emit(entry: TimelineEntry) -> None:
-        bus.emit_entry(entry.account_sid, entry.resource_sid, to_json(entry))
-
-    return emit
-
-
 class Node:
     """A running voice node."""
 
@@ -87,29 +75,24 @@ class Node:
         """Connect everything and begin to take calls; `stack` undoes it."""
         bus = await Bus.connect(settings.nats_url, f"voice-{settings.node}")
         stack.push_async_callback(bus.close)
-        store = await Store.open(settings.database_url, announce=bus.announce, emit=_emitter(bus))
+        store = await Store.open(settings.database_url, announce=bus.announce, emit=bus.emit_entry)
         stack.push_async_callback(store.close)
-        guard = Guard(
-            allow_nets=settings.allow_nets,
-            allow_loopback=settings.loopback_only,
-            own_urls=(settings.public_url,),
-        )
-        http = WebhookClient(guard, settings.public_url)
+        http = WebhookClient.for_platform(settings)
         stack.push_async_callback(http.close)
-        exchange = await cls._exchange(settings, store, http, guard, stack)
+        exchange = await cls._build(settings, store, http, stack)
         node = cls(settings, exchange, bus)
         await node._serve(stack)
         return node
 
     @staticmethod
-    async def _exchange(
-        settings: Settings, store: Store, http: WebhookClient, guard: Guard, stack: AsyncExitStack
+    async def _build(
+        settings: Settings, store: Store, http: WebhookClient, stack: AsyncExitStack
     ) -> Exchange:
         endpoint = Endpoint(
             EndpointConfig(nonce_secret=secrets.token_bytes(32)), lambda: secrets.token_hex(8)
         )
         transports = SipTransports(endpoint, settings, lambda happened: exchange.on_sip(happened))
-        routing = Routing(settings, transports, guard, store.numbers.cached.get)
+        routing = Routing(settings, transports, http.guard, store.numbers.cached.get)
         await routing.start()
         exchange = Exchange(settings, store, http, transports, routing)
         exchange.inbound = Inbound(exchange)

@@ -157,4 +157,4 @@ class Prompts:
 
 def _item(segment: Segment) -> Item:
     """A piece of a spoken text as something to play."""
-    return AudioFile(segment.path) if segment.path is not None else Silence(segment.milliseconds)
+    return AudioFile(segment.path)

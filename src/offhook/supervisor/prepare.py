@@ -6,6 +6,8 @@ It is a process of its own so that the supervisor, which stays, does not carry t
 import asyncio
 from pathlib import Path
 
+import asyncpg
+
 from offhook.clock import new_sid
 from offhook.config import SEED_NUMBERS, Settings, announce_ready
 from offhook.store.database import DatabaseUnavailableError
@@ -14,6 +16,9 @@ from offhook.store.records import SipCredentialRecord
 from offhook.store.store import Store
 from offhook.supervisor.datadir import read_secrets
 
+_PATIENCE = 5.0
+"""Seconds to wait for the database; the embedded one is up by now."""
+
 
 def main(settings: Settings) -> None:
     """Prepare the database, say how it went, end."""
@@ -21,13 +26,15 @@ def main(settings: Settings) -> None:
         asyncio.run(_prepare(settings))
     except (OSError, DatabaseUnavailableError) as error:
         announce_ready(settings, {"error": f"the database cannot be reached: {error}"})
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        announce_ready(settings, {"error": f"the database cannot be prepared: {error}"})
     else:
         announce_ready(settings)
 
 
 async def _prepare(settings: Settings) -> None:
     """Migrate, then seed what `offhook up` prints; what is there already stays as it is."""
-    await migrate(settings.database_url)
+    await migrate(settings.database_url, _PATIENCE)
     made = read_secrets(Path(settings.data_dir))
     store = await Store.open(settings.database_url, connections=1)
     try:

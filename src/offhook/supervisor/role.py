@@ -44,7 +44,7 @@ def run_role(name: str) -> int:
         return _refuse(str(error), EXIT_CONFIGURATION)
     _watch_lifeline()
     if not _exists(module_name):
-        return _refuse(f"{module_name} is not part of this installation", EXIT_NOT_BUILT)
+        return EXIT_NOT_BUILT
     main: Callable[[Settings], None] = importlib.import_module(module_name).main
     gc.freeze()
     try:

@@ -1,0 +1,150 @@
+"""Flags, variables and what a role gets from them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from offhook import config
+from offhook.config import Address, ConfigurationError, SmscSettings, TrunkSettings, read_options
+
+
+def make_settings(**changes: object) -> config.Settings:
+    smsc = SmscSettings("offhook", "secret", "127.0.0.1", 2775)
+    values: dict[str, object] = {
+        "data_dir": "/data",
+        "run_dir": "/run/x",
+        "database_url": "postgresql://x@/x",
+        "nats_url": "nats://127.0.0.1",
+        "http_host": "127.0.0.1",
+        "http_port": 8080,
+        "public_url": "http://127.0.0.1:8080",
+        "sip_host": "127.0.0.1",
+        "sip_port": 5060,
+        "smpp_host": "127.0.0.1",
+        "smpp_port": 2775,
+        "sandbox_url": "http://127.0.0.1:8081",
+        "sandbox_sip": "127.0.0.1:5061",
+        "sandbox_smsc": smsc,
+        "trunk": TrunkSettings("127.0.0.1", 5061),
+        "smsc": smsc,
+        "account_sid": "AC" + "0" * 32,
+        "sip_username": "phone",
+        "sip_password": "secret",
+    }
+    return msgspec.convert({**values, **changes}, type=config.Settings)
+
+
+def test_defaults_listen_on_loopback_only() -> None:
+    options = read_options({}, {"XDG_DATA_HOME": "/home/x/data"})
+    assert options.data_dir == Path("/home/x/data/offhook")
+    assert [str(address) for address in (options.http, options.sip, options.smpp)] == [
+        "127.0.0.1:8080",
+        "127.0.0.1:5060",
+        "127.0.0.1:2775",
+    ]
+    assert options.trunk is None
+    assert options.smsc is None
+
+
+def test_a_flag_goes_before_a_variable() -> None:
+    environ = {"OFFHOOK_HTTP": "127.0.0.1:1", "OFFHOOK_SIP": "[::1]:2", "OFFHOOK_ALLOW_NET": "10.0.0.0/8"}
+    options = read_options({"http": "127.0.0.1:9", "allow_net": ["192.0.2.0/24,2001:db8::/32"]}, environ)
+    assert options.http == Address("127.0.0.1", 9)
+    assert str(options.sip) == "[::1]:2"
+    assert options.allow_nets == ("192.0.2.0/24", "2001:db8::/32")
+    assert read_options({}, environ).allow_nets == ("10.0.0.0/8",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sip:192.0.2.7:5080;transport=udp", TrunkSettings("192.0.2.7", 5080, "udp")),
+        ("sip:carrier.example;transport=TCP", TrunkSettings("carrier.example", 5060, "tcp")),
+        ("sip:[2001:db8::1]", TrunkSettings("2001:db8::1", 5060, "udp")),
+    ],
+)
+def test_trunk(text: str, expected: TrunkSettings) -> None:
+    assert config.parse_trunk(text) == expected
+
+
+def test_smsc_with_escapes() -> None:
+    parsed = config.parse_smsc("smpp://me:p%40ss@[2001:db8::1]:2776")
+    assert parsed == SmscSettings("me", "p@ss", "2001:db8::1", 2776)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("http", value) for value in ("8080", "::1:80", "a:b", "127.0.0.1:65536", "[::1", "a:-1", "a:²")),
+        *(
+            ("trunk", value)
+            for value in ("sip:", "sips:x", "sip:u@x", "sip:x;transport=tls", "sip:x;lr", "sip:x:0")
+        ),
+        *(
+            ("smsc", value)
+            for value in ("smpp://x", "smpp://a:b@x:y", "smpp://a:b@x/p", "http://a:b@x", "smpp://a:b@x:0")
+        ),
+        ("smsc", "smpp://sixteencharacter:b@x"),
+        ("allow_net", "10.0.0.1/8"),
+        ("allow_net", "everything"),
+        ("rtp_ports", "30000-20000"),
+        ("rtp_ports", "80"),
+        ("log_level", "loud"),
+        ("node", "a.b"),
+        ("media_workers", "0"),
+        ("public_url", "ftp://x"),
+        ("database_url", "postgresql://"),
+        ("nats_url", "http://x"),
+        ("nats_url", "nats://x:port"),
+    ],
+)
+def test_what_cannot_be_understood_is_one_line(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_options({}, {f"OFFHOOK_{name.upper()}": value})
+    assert "\n" not in str(caught.value)
+
+
+def test_passwords_are_not_repeated() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_options({}, {"OFFHOOK_DATABASE_URL": "mysql://me:hunter2@host/x", "OFFHOOK_SMSC": ""})
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigurationError) as caught:
+        config.parse_smsc("smpp://me:hunter2@host/path")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_settings_survive_the_environment() -> None:
+    settings = make_settings(sockets={"http": 3}, allow_nets=("10.0.0.0/8",))
+    text = msgspec.json.encode(settings).decode()
+    assert config.settings_from_environment({config.SETTINGS_VARIABLE: text}) == settings
+
+
+def test_a_role_outside_of_a_supervisor_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="offhook up"):
+        config.settings_from_environment({})
+
+
+def test_inherited_socket() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = make_settings(sockets={"http": listener.fileno()})
+        inherited = config.inherited_socket(settings, "http")
+        assert inherited is not None
+        with inherited:
+            assert inherited.getsockname() == listener.getsockname()
+            assert not inherited.getblocking()
+    assert config.inherited_socket(settings, "smpp") is None
+
+
+def test_ready_is_announced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setenv(config.READY_VARIABLE, str(writing))
+    config.announce_ready(make_settings(), {"port": 1})
+    config.announce_ready(make_settings())
+    assert os.read(reading, 1000) == b'{"node": "node-1", "port": 1}\n'
+    assert os.read(reading, 1000) == b""
+    os.close(reading)

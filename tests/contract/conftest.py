@@ -1,6 +1,7 @@
 """The api role as a real process, on a database of its own, for the tests of this folder.
 
-Nothing else of the platform runs: calls stay queued, and a test that needs a voice node answers for it on the bus.
+Nothing else of the platform runs: calls stay queued, and a test that needs a voice node answers for it on
+the bus.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Checks answers against the OpenAPI file: every field there, of the type and form that it says, and no other."""
+"""Checks answers against the OpenAPI file:
+
+every field there, of the type and form that it says, and no other.
+"""
 
 from __future__ import annotations
 

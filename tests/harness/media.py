@@ -18,6 +18,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from offhook.audio import g711
+from offhook.audio.frames import BatchReader, pack_batch
 from offhook.audio.g711 import Samples
 from offhook.media import protocol
 from offhook.media.client import MediaClient
@@ -26,7 +27,8 @@ from offhook.rtp import packet as rtp
 _WORKER = """
 import sys
 from offhook.media.worker import run
-run(sys.argv[1], sys.argv[2], sys.argv[3], (int(sys.argv[4]), int(sys.argv[5])))
+run(sys.argv[1], sys.argv[2], sys.argv[3], (int(sys.argv[4]), int(sys.argv[5])),
+    lambda: print("ready", flush=True))
 """
 
 SomeEvent = TypeVar("SomeEvent", bound=protocol.Event)
@@ -44,10 +46,13 @@ class Worker:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def event(
-        self, kind: type[SomeEvent], matches: Callable[[SomeEvent], bool] = lambda _: True, timeout: float = 5.0
+        self,
+        kind: type[SomeEvent],
+        matches: Callable[[SomeEvent], bool] = lambda _: True,
+        seconds: float = 5.0,
     ) -> SomeEvent:
         """The first event of a kind that matches, when it has come."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             while True:
                 for event in self.events:
                     if isinstance(event, kind) and matches(event):
@@ -91,9 +96,14 @@ async def media_worker(ports: int = 40) -> AsyncIterator[Worker]:
     with tempfile.TemporaryDirectory(prefix="oh") as name:
         directory = Path(name)
         low, high = free_ports(ports)
-        arguments = (str(directory / "media-0.sock"), str(directory / "streams-audio.sock"), "127.0.0.1", str(low))
+        arguments = (
+            str(directory / "media-0.sock"),
+            str(directory / "streams-audio.sock"),
+            "127.0.0.1",
+            str(low),
+        )
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _WORKER, *arguments, str(high)
+            *(sys.executable, "-c", _WORKER, *arguments, str(high)), stdout=asyncio.subprocess.PIPE
         )
         try:
             yield await _connect(process, directory)
@@ -111,11 +121,9 @@ async def _connect(process: asyncio.subprocess.Process, directory: Path) -> Work
         worker.events.append(event)
         worker.changed.set()
 
-    async with asyncio.timeout(20):
-        while not (directory / "media-0.sock").exists():
-            if process.returncode is not None:
-                raise RuntimeError("the worker ended")
-            await asyncio.sleep(0.02)
+    assert process.stdout
+    if await asyncio.wait_for(process.stdout.readline(), 20) != b"ready\n":
+        raise RuntimeError("the worker ended")
     lost = asyncio.Event()
     client = await MediaClient.connect(str(directory / "media-0.sock"), on_event, lost.set)
     worker = Worker(process, directory, client, lost=lost)
@@ -159,16 +167,22 @@ class Phone(asyncio.DatagramProtocol):
 
     def frame(self, payload: bytes, payload_type: int = 0, *, marker: bool = False) -> None:
         """Send a packet, and let its time pass."""
-        self.raw(rtp.pack(rtp.Packet(payload_type, marker, self.sequence, self.timestamp, self.ssrc, payload)))
+        self.raw(
+            rtp.pack(rtp.Packet(payload_type, marker, self.sequence, self.timestamp, self.ssrc, payload))
+        )
         self.sequence = (self.sequence + 1) & 0xFFFF
         self.timestamp = (self.timestamp + len(payload)) & 0xFFFFFFFF
 
-    async def talk(self, samples: Samples, payload_type: int = 0, frame: int = 160) -> None:
-        """Send audio at the pace of a telephone."""
+    async def talk(
+        self, samples: Samples, payload_type: int = 0, frame: int = 160, ahead: float = 0.16
+    ) -> None:
+        """Send audio at the pace of a telephone, so many seconds ahead of it: a busy machine is not heard
+        then.
+        """
         encode = g711.alaw_encode if payload_type == 8 else g711.ulaw_encode
         payload = encode(samples).tobytes()
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = loop.time() - ahead
         for start in range(0, len(payload), frame):
             self.frame(payload[start : start + frame], payload_type)
             due += frame / 8000
@@ -188,9 +202,9 @@ class Phone(asyncio.DatagramProtocol):
             await asyncio.sleep(0.02)
         self.timestamp = (self.timestamp + 800) & 0xFFFFFFFF
 
-    async def received(self, count: int, timeout: float = 5.0) -> None:
+    async def received(self, count: int, seconds: float = 5.0) -> None:
         """Wait until so many packets have come."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             while len(self.packets) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -212,7 +226,12 @@ def find(audio: Samples, piece: Samples) -> int:
 
 
 async def connect_leg(
-    worker: Worker, phone: Phone, *, codec: protocol.Codec = "PCMU", dtmf: int | None = 101, rtp_timeout: float = 30.0
+    worker: Worker,
+    phone: Phone,
+    *,
+    codec: protocol.Codec = "PCMU",
+    dtmf: int | None = 101,
+    rtp_timeout: float = 30.0,
 ) -> int:
     """Open a leg to a phone."""
     leg = await worker.client.open_leg(rtp_timeout=rtp_timeout)
@@ -220,3 +239,71 @@ async def connect_leg(
     payload_type = 0 if codec == "PCMU" else 8
     worker.client.set_remote(leg.leg, phone.host, phone.port, codec, payload_type, dtmf)
     return leg.leg
+
+
+class Ears:
+    """Streams' end of the audio socket: what every tap has heard, and a way to push feeds."""
+
+    def __init__(self) -> None:
+        self.taps: dict[int, bytearray] = {}
+        self.ended: set[int] = set()
+        self.changed = asyncio.Event()
+        self.connected = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, path: str) -> None:
+        self._server = await asyncio.start_unix_server(self._serve, path)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.connected.set()
+        batches = BatchReader()
+        while data := await reader.read(65536):
+            for tap, audio in batches.feed(data):
+                if audio:
+                    self.taps.setdefault(tap, bytearray()).extend(audio)
+                else:
+                    self.ended.add(tap)
+            self.changed.set()
+        writer.close()
+
+    async def push(self, feed: int, audio: bytes) -> None:
+        """Push audio of a feed; none ends it."""
+        await self.connected.wait()
+        assert self._writer
+        pieces = [audio[start : start + 60000] for start in range(0, len(audio), 60000)] or [b""]
+        self._writer.write(pack_batch([(feed, piece) for piece in pieces]))
+        await self._writer.drain()
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        """Wait until what was heard meets a condition."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    def heard(self, tap: int) -> Samples:
+        return np.frombuffer(bytes(self.taps.get(tap, b"")), dtype="<i2").astype(np.int16)
+
+    async def close(self) -> None:
+        if self._writer:
+            self._writer.close()
+        if self._server:
+            self._server.close()
+        self.connected.clear()
+
+
+def speech(seconds: float, seed: int = 1) -> Samples:
+    """Something that does not repeat itself."""
+    return np.random.default_rng(seed).normal(0, 3000, int(seconds * 8000)).astype(np.int16)
+
+
+def as_ulaw(samples: Samples) -> Samples:
+    """What is left of samples after µ-law."""
+    return g711.ulaw_decode(g711.ulaw_encode(samples))
+
+
+def as_alaw(samples: Samples) -> Samples:
+    """What is left of samples after A-law."""
+    return g711.alaw_decode(g711.alaw_encode(samples))

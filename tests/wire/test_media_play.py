@@ -6,17 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.harness.media import Phone, as_ulaw, connect_leg, find, media_worker, speech
 
 from offhook.audio import g711
 from offhook.audio.g711 import Samples
 from offhook.audio.tones import tone
 from offhook.media import protocol
-from tests.harness.media import Phone, connect_leg, find, media_worker
-
-
-def speech(seconds: float, seed: int = 1) -> Samples:
-    """Something that does not repeat itself."""
-    return (np.random.default_rng(seed).normal(0, 3000, int(seconds * 8000))).astype(np.int16)
 
 
 def write_raw(path: Path, samples: Samples) -> str:
@@ -81,7 +76,7 @@ async def test_items_plays_and_loops_follow_each_other_without_a_gap(tmp_path: P
         phone.close()
     once = np.concatenate([one, np.zeros(80, dtype=np.int16), two])
     expected = np.concatenate([once, once, tone((440.0,), 400), one])
-    assert find(phone.heard(), g711.ulaw_decode(g711.ulaw_encode(expected))) >= 0
+    assert find(phone.heard(), as_ulaw(expected)) >= 0
 
 
 async def test_extended_play_waits_for_more(tmp_path: Path) -> None:
@@ -99,10 +94,8 @@ async def test_extended_play_waits_for_more(tmp_path: Path) -> None:
         await phone.received(len(phone.packets) + 2)
         phone.close()
     heard = phone.heard()
-    assert 0 <= find(heard, g711.ulaw_decode(g711.ulaw_encode(one)))
-    assert find(heard, g711.ulaw_decode(g711.ulaw_encode(one))) < find(
-        heard, g711.ulaw_decode(g711.ulaw_encode(two))
-    )
+    assert find(heard, as_ulaw(one)) >= 0
+    assert find(heard, as_ulaw(one)) < find(heard, as_ulaw(two))
     assert finished.milliseconds == 200
 
 

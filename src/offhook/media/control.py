@@ -117,11 +117,13 @@ class ControlServer:
 
 
 def _listen(path: str) -> socket.socket:
-    """A listening socket at a path, in place of a dead worker's."""
-    Path(path).unlink(missing_ok=True)
+    """A listening socket at a path, in place of a dead worker's. Whoever finds the path can connect."""
+    fresh = f"{path}.new"
+    Path(fresh).unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.setblocking(False)
-    listening.bind(path)
-    Path(path).chmod(0o600)
+    listening.bind(fresh)
+    Path(fresh).chmod(0o600)
     listening.listen(4)
+    Path(fresh).replace(path)
     return listening

@@ -67,6 +67,7 @@ class JitterBank:
         self._least_ahead = np.full(capacity, _FAR, dtype=np.int32)
         self._delay = np.zeros(capacity, dtype=np.int32)
         self._hold = np.zeros(capacity, dtype=np.int32)
+        self._wait = np.zeros(capacity, dtype=np.int32)
         self._late_run = np.zeros(capacity, dtype=np.int32)
         self._review = np.zeros(capacity, dtype=np.int32)
         self._reviewing = 0
@@ -147,6 +148,7 @@ class JitterBank:
         self._next[slot] = (timestamp - START_DELAY_FRAMES * FRAME_SAMPLES) & 0xFFFFFFFF
         self._delay[slot] = START_DELAY_FRAMES
         self._hold[slot] = 0
+        self._wait[slot] = START_DELAY_FRAMES
 
     def _offset(self, slot: int, timestamp: int) -> int:
         """Samples from what is played next to a timestamp, negative when it has passed."""
@@ -171,7 +173,7 @@ class JitterBank:
         return True
 
     def take(self, slots: Integers) -> tuple[Samples, Flags, Flags]:
-        """The next 20 ms of each slot: frames (a row each), which are missing, and which buffers have begun.
+        """The next 20 ms of each slot: frames (a row each), which are missing, and which buffers have begun to play.
 
         A missing row holds nothing of use. Slots must be different from one another.
         """
@@ -191,7 +193,9 @@ class JitterBank:
         else:
             self._step(slots[advance], position[advance])
         self._review_some(slots)
-        return frames, missing, started
+        begun = started & (self._wait[slots] == 0)
+        self._wait[slots] = np.maximum(0, self._wait[slots] - 1)
+        return frames, missing, begun
 
     def _step(self, slots: Integers, position: Integers) -> None:
         """Clear the frame that was read, and go on to the next."""

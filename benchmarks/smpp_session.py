@@ -2,10 +2,10 @@
 
     python benchmarks/smpp_session.py [MESSAGES]
 
-An ESME's session and an SMSC's are wired together without sockets; each text is encoded, framed, decoded, answered, and
-the answer is encoded, framed, decoded and matched with its request. The ratio compares that with the least any
-implementation in Python would do: `struct` over header and strings of the same octets, without session, checks or
-events.
+An ESME's session and an SMSC's are wired together without sockets; each text is encoded, framed, decoded,
+answered, and the answer is encoded, framed, decoded and matched with its request. The ratio compares that
+with the least any implementation in Python would do: `struct` over header and strings of the same octets,
+without session, checks or events.
 """
 
 import struct

@@ -7,6 +7,7 @@ later.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 
 from offhook.messaging.connection import SmppConnection
@@ -52,6 +53,7 @@ class Smsc:
         self._answers: dict[object, asyncio.Future[int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self._prefix = secrets.token_hex(4)
 
     async def __aenter__(self) -> Smsc:
         await self.start()
@@ -156,7 +158,7 @@ class Smsc:
         self.count += 1
         if self.keep:
             self.texts.append(message)
-        message_id = f"{self.count:x}"
+        message_id = f"{self._prefix}{self.count:x}"
         connection.session.respond(event.sequence, SubmitSmResp(message_id))
         if self.receipt_after is not None and message.registered_delivery:
             self._pending.append((connection, self._receipt(message, message_id)))

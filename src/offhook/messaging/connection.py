@@ -40,6 +40,7 @@ class SmppConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
+        self._flush_due = False
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.peer = ""
 
@@ -76,7 +77,7 @@ class SmppConnection(asyncio.Protocol):
             self.closed.set_result(None)
 
     def pause_writing(self) -> None:
-        """asyncio: the peer does not read; until it does we do not read either: nothing piles up."""
+        """asyncio: the peer does not read; until it does we do not either, so nothing piles up."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
@@ -103,6 +104,16 @@ class SmppConnection(asyncio.Protocol):
                 self._transport.close()
         self._arm()
 
+    def flush_soon(self) -> None:
+        """`flush` once the event loop comes round: one write for all that is said until then."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush_due = False
+        self.flush()
+
     def abort(self) -> None:
         """Drop the connection at once."""
         if self._transport is not None:
@@ -122,4 +133,6 @@ class SmppConnection(asyncio.Protocol):
     def _tick(self) -> None:
         self._timer = None
         self.session.tick(self.now())
+        # Even without an event, the pace may have opened again.
+        self._on_events(self, ())
         self.flush()

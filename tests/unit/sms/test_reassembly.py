@@ -38,7 +38,7 @@ def test_garbage_headers(octets: bytes) -> None:
 
 @given(st.permutations(range(1, 6)), st.lists(st.integers(1, 5), max_size=4))
 def test_any_order_and_repeats(order: list[int], repeats: list[int]) -> None:
-    reassembler: Reassembler[int] = Reassembler()
+    reassembler: Reassembler[str, int] = Reassembler()
     arrivals = [*order[:-1], *(r for r in repeats if r != order[-1]), order[-1]]
     for number in arrivals[:-1]:
         assert reassembler.add("key", Part(7, 5, number), bytes((number,)), number, 0.0) is None
@@ -50,7 +50,7 @@ def test_any_order_and_repeats(order: list[int], repeats: list[int]) -> None:
 
 
 def test_texts_of_others_do_not_mix() -> None:
-    reassembler: Reassembler[None] = Reassembler()
+    reassembler: Reassembler[str, None] = Reassembler()
     assert reassembler.add("a", Part(1, 2, 1), b"a", None, 0.0) is None
     assert reassembler.add("b", Part(1, 2, 2), b"b", None, 0.0) is None
     assert reassembler.add("a", Part(2, 2, 2), b"c", None, 0.0) is None
@@ -60,7 +60,7 @@ def test_texts_of_others_do_not_mix() -> None:
 
 
 def test_expiry_and_flood() -> None:
-    reassembler: Reassembler[str] = Reassembler(expiry=10, max_texts=2)
+    reassembler: Reassembler[str, str] = Reassembler(expiry=10, max_texts=2)
     for reference in range(3):
         reassembler.add("k", Part(reference, 2, 1), b"x", str(reference), float(reference))
     (flooded,) = reassembler.expire(3.0)

@@ -9,7 +9,7 @@ from offhook.sms import gsm7
 from offhook.sms.segments import CONCATENATED, Encoding, count, encode_part, segment
 
 GSM_TEXT = st.text(alphabet="@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789abcXYZ^{}\\[~]|€")
-ANY_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=400)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 
 
 def repeated(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:

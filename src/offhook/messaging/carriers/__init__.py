@@ -1,22 +1,20 @@
-"""Ways out: what a carrier is, and the table of those there are, in the order in which they are asked.
+"""Ways out: what a carrier is.
 
-A carrier is a file here with a class that satisfies `Carrier`, and a row in `CARRIERS`. It moves texts and
-reports what became of them to `Reports`; it knows nothing of rows, prices or webhooks.
+A carrier is a file here with a class that satisfies `Carrier`, and a place in the order in which `node`
+asks them. It moves texts and tells `Reports` what became of them; it knows nothing of rows, prices or
+webhooks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 
 class OutgoingText(Struct, frozen=True, gc=False):
-    """A text to send. `attempt` counts from 1; the message ref of its segments follows from `sid`, the same
-    each time.
-    """
+    """A text to send. `attempt` counts from 1: how many carriers' sessions it has been written to."""
 
     sid: str
-    account_sid: str
     sender: str
     recipient: str
     body: str
@@ -33,39 +31,40 @@ class IncomingText(Struct, frozen=True, gc=False):
 
 
 class DeliveryReport(Struct, frozen=True, gc=False):
-    """What became of a text (or one segment of it) after the carrier took it.
+    """What became of a text, or of one segment of it, after the carrier took it.
 
     Attributes:
-        carrier_id: the carrier's own id of it, one of those given to `Reports.accepted`.
-        delivered: whether it arrived; `error_code` (30xxx) says why it did not.
-        done_at: when, by the carrier's clock, as it wrote it.
-        detail: the carrier's own words, for the timeline.
+        carrier_id: one of the ids given to `Reports.accepted`.
+        state: the centre's word, such as DELIVRD.
+        error_code: None when it was delivered, else the 30xxx that says why it was not.
+        error: the network's own error code, as it wrote it.
+        done_at: when, by the carrier's clock, as it wrote it (YYMMDDhhmm).
     """
 
     carrier_id: str
-    delivered: bool
-    error_code: int | None
-    done_at: str
-    detail: str
+    state: str
+    error_code: int | None = None
+    error: str = ""
+    done_at: str = ""
 
 
 class Reports(Protocol):
-    """What a carrier tells the node. All but `incoming` only take note and return at once."""
+    """What a carrier tells the node. All but `incoming` take note and return at once."""
 
-    def accepted(self, text: OutgoingText, carrier_ids: tuple[str, ...]) -> None:
-        """The carrier took every segment of the text, under these ids (none, when it gives none)."""
+    def accepted(self, carrier: str, text: OutgoingText, carrier_ids: Sequence[str]) -> None:
+        """The carrier took every segment of the text, under these ids, in order."""
 
-    def refused(self, text: OutgoingText, error_code: int, detail: str) -> None:
+    def refused(self, carrier: str, text: OutgoingText, error_code: int, detail: str) -> None:
         """The carrier will never take the text."""
 
-    def returned(self, text: OutgoingText, detail: str) -> None:
-        """The text was not sent, or nobody knows; it is to be sent again."""
+    def returned(self, carrier: str, text: OutgoingText, written: bool, detail: str) -> None:
+        """The text is to be sent again: it was not taken, or, if `written`, nobody knows."""
 
-    def reported(self, report: DeliveryReport) -> None:
-        """A delivery receipt came."""
+    def reported(self, carrier: str, report: DeliveryReport, settled: Callable[[], None]) -> None:
+        """A delivery receipt came; `settled` is called when it is committed, and may be acknowledged."""
 
-    def note(self, text: OutgoingText, name: str, detail: dict[str, object]) -> None:
-        """Something for the text's timeline."""
+    def available(self, carrier: str) -> None:
+        """The carrier has room for texts, after it had none."""
 
     async def incoming(self, text: IncomingText) -> None:
         """A text came in. Returns when it is committed: only then may the carrier acknowledge it.
@@ -80,15 +79,15 @@ class UnknownRecipientError(Exception):
 
 
 class Carrier(Protocol):
-    """A way out for texts."""
+    """A way out for texts. `name` is kept beside the ids it gives, which are unique within it for ever."""
 
     name: str
 
-    async def start(self) -> None:
-        """Begin connecting; returns without waiting for it."""
+    def start(self, reports: Reports) -> None:
+        """Begin to connect, without waiting for it."""
 
     async def close(self) -> None:
-        """Stop in an orderly way. Texts under way are reported as returned."""
+        """Stop in an orderly way. Texts that were not taken are reported as returned."""
 
     async def serves(self, recipients: Sequence[str]) -> Sequence[bool]:
         """For each recipient, whether this carrier is the way to it."""
@@ -97,4 +96,4 @@ class Carrier(Protocol):
         """How many texts it would take now; 0 while it is down, so that texts stay queued."""
 
     def submit(self, texts: Sequence[OutgoingText]) -> None:
-        """Take texts, at most `room()` of them; each ends in one of `Reports`' first three."""
+        """Take texts; each is accepted, refused or returned in the end."""

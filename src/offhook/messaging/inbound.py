@@ -1,0 +1,107 @@
+"""Texts that come in: committed for the account that owns the number, then answered with messaging TwiML.
+
+The webhook is a job in the outbox, so it is asked even if this process dies after the commit. It may then
+be asked twice, with the same idempotency token; the replies it gives get the same SIDs again and are sent
+once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from offhook.billing.rating import rate_message
+from offhook.clock import new_sid, utcnow
+from offhook.delivery.client import WebhookClient
+from offhook.ids import MESSAGE
+from offhook.messaging.carriers import IncomingText, UnknownRecipientError
+from offhook.messaging.reply import Reply, entry_of
+from offhook.sms.message_state import MessageStatus
+from offhook.store.ledger import Posting
+from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind, Topic
+from offhook.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+CONCURRENT: Final = 200
+"""Webhooks asked at a time."""
+
+
+class Inbound:
+    """See the module.
+
+    Args:
+        released: told when the job of a message has ended.
+    """
+
+    def __init__(self, store: Store, http: WebhookClient, released: Callable[[str], None]) -> None:
+        self._store = store
+        self._http = http
+        self._released = released
+        self._free = asyncio.Semaphore(CONCURRENT)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self, seconds: float = 5.0) -> None:
+        """Let webhooks under way end for a while, then leave them to the next life of the node."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def receive(self, text: IncomingText) -> None:
+        """Commit a text from outside together with the job of asking its webhook.
+
+        Raises:
+            UnknownRecipientError: no account owns the number.
+        """
+        number = await self._store.numbers.cached.get(text.recipient)
+        if number is None:
+            raise UnknownRecipientError
+        now = utcnow()
+        record = MessageRecord(
+            sid=new_sid(MESSAGE),
+            account_sid=number.account_sid,
+            to=text.recipient,
+            from_=text.sender,
+            body=text.body,
+            status=MessageStatus.RECEIVED,
+            direction="inbound",
+            date_created=now,
+            date_updated=now,
+            date_sent=now,
+            num_segments=text.segments,
+            price=rate_message("inbound", text.segments).amount,
+        )
+        await self._store.messages.insert_inbound(record)
+        self._note(record, TimelineKind.STATUS, "received", {"status": "received", "segments": text.segments})
+
+    def answer(self, record: MessageRecord) -> None:
+        """Do the webhook job of a received message, whose claim this node holds."""
+        task = asyncio.get_running_loop().create_task(self._answer(record))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, record: MessageRecord) -> None:
+        try:
+            async with self._free:
+                await self._run(record)
+            price = record.price or Decimal(0)
+            await self._store.ledger.post([Posting(record.account_sid, record.sid, "message", price)])
+            await self._store.outbox.done_for(Topic.MESSAGES, [record.sid])
+        except Exception:
+            _log.exception("%s: its webhook is asked again later", record.sid)
+        finally:
+            self._released(record.sid)
+
+    async def _run(self, record: MessageRecord) -> None:
+        number = await self._store.numbers.cached.get(record.to)
+        account = await self._store.accounts.cached.get(record.account_sid)
+        if number is None or account is None or not number.sms_url:
+            self._note(record, TimelineKind.NOTE, "no webhook", {"reason": "the number has no SmsUrl"})
+            return
+        await Reply(self._store, self._http, record, account).run(entry_of(number, number.sms_url))
+
+    def _note(self, record: MessageRecord, kind: TimelineKind, name: str, detail: dict[str, Any]) -> None:
+        self._store.timelines.add(TimelineEntry(record.sid, record.account_sid, utcnow(), kind, name, detail))

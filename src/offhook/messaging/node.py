@@ -1,0 +1,104 @@
+"""The messaging role: its connections, its carriers, and the tasks that live with it.
+
+Beside texts it runs the dispatcher of status callbacks and the janitor, which need nothing but the database
+and HTTP.
+"""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from offhook import log
+from offhook.bus import subjects
+from offhook.bus.nats import Bus
+from offhook.config import Settings, announce_ready
+from offhook.delivery.client import WebhookClient
+from offhook.delivery.dispatcher import Dispatcher
+from offhook.janitor.janitor import Janitor
+from offhook.messaging.carriers import Carrier
+from offhook.messaging.carriers.loopback import LoopbackCarrier
+from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
+from offhook.messaging.inbound import Inbound
+from offhook.messaging.outbound import BATCH, Outbound
+from offhook.store.store import Store
+
+_CONSUMER = "messaging"
+
+
+def main(settings: Settings) -> None:
+    """Run the messaging role until SIGTERM."""
+    log.configure(settings.log_level, settings.log_format)
+    uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        await start(settings, stack)
+        announce_ready(settings)
+        await stop.wait()
+
+
+async def start(settings: Settings, stack: AsyncExitStack) -> Outbound:
+    """Connect everything and begin to take texts; `stack` undoes it."""
+    bus = await Bus.connect(settings.nats_url, f"messaging-{settings.node}")
+    stack.push_async_callback(bus.close)
+    store = await Store.open(settings.database_url, announce=bus.announce, emit=bus.emit_entry)
+    stack.push_async_callback(store.close)
+    http = WebhookClient.for_platform(settings)
+    stack.push_async_callback(http.close)
+    await keep_promises(store, bus, http, stack)
+    return await take_texts(store, bus, http, carriers_of(settings, store), stack)
+
+
+async def take_texts(
+    store: Store, bus: Bus, http: WebhookClient, carriers: Sequence[Carrier], stack: AsyncExitStack
+) -> Outbound:
+    """Begin to take texts over these connections and carriers; `stack` undoes it."""
+    inbound = Inbound(store, http, lambda sid: outbound.release(sid))
+    outbound = Outbound(store, carriers, inbound.answer, inbound.receive)
+    outbound.start()
+    stack.push_async_callback(outbound.close)
+    stack.push_async_callback(inbound.close)
+    consume = asyncio.create_task(bus.consume(subjects.WORK_MESSAGES, _CONSUMER, BATCH, outbound.handle))
+
+    stack.push_async_callback(_stop, consume)
+    return outbound
+
+
+async def keep_promises(store: Store, bus: Bus, http: WebhookClient, stack: AsyncExitStack) -> None:
+    """Send status callbacks and put right what dead processes left; `stack` undoes it."""
+    dispatcher = Dispatcher(store, http)
+
+    async def wake(subject: str, payload: bytes) -> None:
+        dispatcher.wake()
+
+    await bus.subscribe(subjects.WAKE_CALLBACKS, wake)
+    for work in (dispatcher.run(), Janitor(store).run()):
+        stack.push_async_callback(_stop, asyncio.create_task(work))
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def carriers_of(settings: Settings, store: Store) -> list[Carrier]:
+    """The ways out, in the order in which they are asked: own numbers first, everything else to the SMSC."""
+
+    async def owned(numbers: Sequence[str]) -> list[bool]:
+        sql = "SELECT phone_number FROM numbers WHERE phone_number = ANY($1)"
+        found = {row[0] for row in await store.database.fetch(sql, list(numbers))}
+        return [number in found for number in numbers]
+
+    smsc = settings.smsc
+    return [
+        LoopbackCarrier(owned),
+        SmppCarrier(SmscAccount(smsc.host, smsc.port, smsc.system_id, smsc.password)),
+    ]

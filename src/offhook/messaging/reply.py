@@ -1,0 +1,204 @@
+"""The answer to one text: its webhook asked, the messaging TwiML carried out, its replies queued.
+
+The interpreter decides; here its effects become requests, rows and timeline entries.
+"""
+
+import hashlib
+from typing import Any, Final, Literal, cast
+
+from offhook.clock import new_sid, utcnow
+from offhook.delivery.client import (
+    FetchError,
+    FetchRequest,
+    FetchResponse,
+    WebhookClient,
+    without_credentials,
+)
+from offhook.errors import NOTIFICATIONS
+from offhook.ids import ENTROPY_BYTES, MESSAGE, NOTIFICATION, sid_milliseconds
+from offhook.ids import new_sid as sid_of
+from offhook.messaging.moves import params_of
+from offhook.sms import segments
+from offhook.sms.message_state import MessageStatus
+from offhook.store.records import (
+    AccountRecord,
+    MessageRecord,
+    NotificationRecord,
+    NumberRecord,
+    TimelineEntry,
+    TimelineKind,
+)
+from offhook.store.store import Store
+from offhook.twiml import effects, events
+from offhook.twiml.entry import EntryPoint, MessageFacts
+from offhook.twiml.messaging import interpreter
+from offhook.webhook.params import Params, error_params, message_params
+from offhook.webhook.policy import cookie_key
+
+SHOWN_BYTES: Final = 4096
+NOT_OURS: Final = 14108
+TOO_MANY_REPLIES: Final = 14109
+MOST_REPLIES: Final = 50
+
+Method = Literal["GET", "POST"]
+
+
+class Reply:
+    """The execution of the TwiML that answers one text."""
+
+    def __init__(
+        self, store: Store, http: WebhookClient, record: MessageRecord, account: AccountRecord
+    ) -> None:
+        self._store = store
+        self._http = http
+        self._record = record
+        self._account = account
+        self._replies = 0
+        self._requests = 0
+
+    async def run(self, entry: EntryPoint) -> None:
+        """Ask `entry` and do what the documents say."""
+        facts = MessageFacts(self._record.from_ or "", self._record.to)
+        state, wanted = interpreter.start(entry, facts)
+        queue = list(wanted)
+        while queue:
+            event = await self._carry_out(queue.pop(0))
+            if event is not None:
+                state, wanted = interpreter.step(state, event)
+                queue.extend(wanted)
+
+    async def _carry_out(self, effect: effects.Effect) -> events.Event | None:
+        match effect:
+            case effects.Fetch():
+                return await self._fetch(effect)
+            case effects.SendMessage():
+                return await self._send(effect)
+            case effects.Notify(code, message, url):
+                await self._notify(code, message, url)
+            case effects.Trace(verb, line, detail):
+                self._note(TimelineKind.TWIML, verb, {"line": line, **dict(detail)})
+        return None
+
+    async def _fetch(self, effect: effects.Fetch) -> events.Event:
+        params: Params = message_params(params_of(self._record)) + list(effect.params)
+        if effect.error is not None:
+            params += error_params(*effect.error)
+        self._requests += 1
+        request = FetchRequest(
+            effect.url,
+            effect.method,
+            params,
+            auth_token=self._account.auth_token,
+            cookies=cookie_key(self._account.sid, self._record.from_ or "", self._record.to),
+            idempotency_token=f"{self._record.sid}-{self._requests}",
+        )
+        try:
+            response = await self._http.fetch(request)
+        except FetchError as error:
+            self._note(TimelineKind.WEBHOOK, "failed", _failure(request, params, error))
+            return events.FetchFailed(effect.request, error.code, error.detail)
+        self._note(TimelineKind.WEBHOOK, "fetched", _answer(request, params, response))
+        return events.Fetched(
+            effect.request, response.url, response.status, response.content_type, response.body
+        )
+
+    async def _send(self, effect: effects.SendMessage) -> events.Event | None:
+        """Queue a reply; its SID follows from that of the text, so that a repeat makes it once."""
+        index, self._replies = self._replies, self._replies + 1
+        digest = hashlib.sha256(f"{self._record.sid}:{index}".encode()).digest()
+        sid = sid_of(MESSAGE, sid_milliseconds(self._record.sid), digest[:ENTROPY_BYTES])
+        status = "failed"
+        if index >= MOST_REPLIES:
+            await self._notify(TOO_MANY_REPLIES, f"More than {MOST_REPLIES} replies", "")
+        elif await self._owned(effect.from_):
+            await self._store.messages.create_message(self._reply(sid, effect))
+            self._note(TimelineKind.SMS, "reply", {"message_sid": sid})
+            status = "queued"
+        else:
+            await self._notify(NOT_OURS, "The 'from' number of <Message> is not the account's", "")
+        return events.MessageQueued(effect.message, sid, status) if effect.awaited else None
+
+    def _reply(self, sid: str, effect: effects.SendMessage) -> MessageRecord:
+        now = utcnow()
+        return MessageRecord(
+            sid=sid,
+            account_sid=self._record.account_sid,
+            to=effect.to,
+            from_=effect.from_,
+            body=effect.body,
+            status=MessageStatus.QUEUED,
+            direction="outbound-reply",
+            date_created=now,
+            date_updated=now,
+            num_segments=segments.count(effect.body),
+            status_callback=effect.status_callback,
+        )
+
+    async def _owned(self, sender: str) -> bool:
+        number = await self._store.numbers.cached.get(sender)
+        return number is not None and number.account_sid == self._record.account_sid
+
+    async def _notify(self, code: int, message: str, url: str) -> None:
+        known = NOTIFICATIONS.get(code)
+        level = 1 if known is not None and known.level == "warning" else 0
+        row = NotificationRecord(
+            sid=new_sid(NOTIFICATION),
+            account_sid=self._record.account_sid,
+            call_sid=None,
+            message_sid=self._record.sid,
+            log=level,
+            error_code=code,
+            message_date=utcnow(),
+            message_text=message,
+            request_url=url or None,
+        )
+        await self._store.notifications.create(row)
+        self._note(TimelineKind.ERROR, str(code), {"code": code, "message": message, "url": url})
+
+    def _note(self, kind: TimelineKind, name: str, detail: dict[str, Any]) -> None:
+        entry = TimelineEntry(self._record.sid, self._record.account_sid, utcnow(), kind, name, detail)
+        self._store.timelines.add(entry)
+
+
+def entry_of(number: NumberRecord, url: str) -> EntryPoint:
+    """Where a number's texts are answered."""
+    return EntryPoint(
+        url,
+        _method(number.sms_method),
+        number.sms_fallback_url or None,
+        _method(number.sms_fallback_method),
+    )
+
+
+def _method(method: str) -> Method:
+    return cast(Method, method if method in ("GET", "POST") else "POST")
+
+
+def _asked(request: FetchRequest, params: Params) -> dict[str, Any]:
+    return {
+        "url": without_credentials(request.url),
+        "method": request.method,
+        "request": {"params": dict(params)},
+    }
+
+
+def _answer(request: FetchRequest, params: Params, response: FetchResponse) -> dict[str, Any]:
+    body = response.body[:SHOWN_BYTES].decode(errors="replace")
+    return {
+        **_asked(request, params),
+        "status": response.status,
+        "ms": response.elapsed_ms,
+        "response": {"content_type": response.content_type, "body": body},
+        "error": None,
+    }
+
+
+def _failure(request: FetchRequest, params: Params, error: FetchError) -> dict[str, Any]:
+    return {
+        **_asked(request, params),
+        "status": None,
+        "ms": error.elapsed_ms,
+        "response": None,
+        "error": error.code,
+        "reason": error.detail,
+    }

@@ -15,7 +15,7 @@ from itertools import count
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.events import IncomingInvite, SipMessageLog
-from offhook.sip.flow import UDP, Address, Flow
+from offhook.sip.flow import UDP, Address, Flow, Send
 from offhook.sip.parser import parse_message
 
 SDP = (
@@ -66,7 +66,9 @@ def run_calls(calls: int) -> tuple[float, list[bytes]]:
         logged = [event for event in endpoint.events() if isinstance(event, SipMessageLog)]
         spent += time.perf_counter() - began
         assert len(logged) == 2
-        tag = actions[-1].data.split(b"\r\nTo: ", 1)[1].split(b"tag=", 1)[1].split(b"\r\n", 1)[0].decode()
+        answer = actions[-1]
+        assert isinstance(answer, Send)
+        tag = answer.data.split(b"\r\nTo: ", 1)[1].split(b"tag=", 1)[1].split(b"\r\n", 1)[0].decode()
         ack, bye = request("ACK", number, 1, tag), request("BYE", number, 2, tag)
         began = time.perf_counter()
         endpoint.receive(ack, FLOW, now)

@@ -7,6 +7,7 @@ know. Parsing is lenient about line ends (RFC 4566 section 5 asks for it) and st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from offhook.errors import RemoteProtocolError
 
@@ -76,9 +77,9 @@ def parse(data: bytes) -> Description:
     starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
     if len(starts) > MAX_MEDIA:
         raise RemoteProtocolError("too many media", 488)
-    session = lines[1 : starts[0]] if starts else lines[1:]
-    ends = [*starts[1:], len(lines)]
-    media = tuple(_parse_media(lines[start:end]) for start, end in zip(starts, ends, strict=True))
+    bounds = [*starts, len(lines)]
+    session = lines[1 : bounds[0]]
+    media = tuple(_parse_media(lines[start:end]) for start, end in pairwise(bounds))
     origin = next((line[2:].split() for line in session if line.startswith("o=")), [])
     if len(origin) != 6:
         raise RemoteProtocolError("malformed o= line", 488)

@@ -16,7 +16,9 @@ from offhook.sip.headers import NameAddr, parse_name_addr
 E = TypeVar("E")
 
 OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
-ANSWER = b"v=0\r\no=- 2 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"
+ANSWER = (
+    b"v=0\r\no=- 2 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"
+)
 
 
 def tokens(prefix: str) -> Callable[[], str]:
@@ -110,12 +112,12 @@ class Network:
     def _carry(self, action: Send) -> None:
         self.sent.append(action.data)
         if not self.drops(len(self.sent) - 1, action.data):
-            heapq.heappush(
-                self._flying, (self.now + self._latency, len(self.sent), action.flow, action.data)
-            )
+            heapq.heappush(self._flying, (self.now + self._latency, len(self.sent), action.flow, action.data))
 
     def _next(self) -> float | None:
-        moments = [moment for host in self.hosts.values() if (moment := host.endpoint.next_timer()) is not None]
+        moments = [
+            moment for host in self.hosts.values() if (moment := host.endpoint.next_timer()) is not None
+        ]
         if self._flying:
             moments.append(self._flying[0][0])
         return min(moments, default=None)

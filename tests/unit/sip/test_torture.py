@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from tests.unit.sip.network import tokens
 
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
@@ -13,7 +14,6 @@ from offhook.sip.events import IncomingInvite, RegisterRequest
 from offhook.sip.flow import TCP, UDP, Address, Flow, Send
 from offhook.sip.message import Request, Response
 from offhook.sip.parser import BadMessageError, parse_message
-from tests.unit.sip.network import tokens
 
 DIRECTORY = Path(__file__).parent / "torture"
 MANIFEST = list(csv.DictReader((DIRECTORY / "MANIFEST.tsv").open(), delimiter="\t"))

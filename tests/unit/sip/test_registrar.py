@@ -1,0 +1,185 @@
+"""REGISTER, through an endpoint."""
+
+from __future__ import annotations
+
+import re
+
+from tests.unit.sip.network import tokens
+
+from offhook.sip.config import EndpointConfig
+from offhook.sip.digest import Credentials, Password, authorization, choose_challenge
+from offhook.sip.endpoint import Endpoint
+from offhook.sip.events import RegisterRequest
+from offhook.sip.flow import UDP, Address, Flow, Send
+from offhook.sip.message import Response
+from offhook.sip.parser import parse_message
+
+FLOW = Flow(UDP, Address("192.0.2.1", 5060), Address("203.0.113.9", 40000))
+
+
+class Phone:
+    """Writes REGISTERs to a registrar and reads its answers."""
+
+    def __init__(self, **settings: object) -> None:
+        config = EndpointConfig(nonce_secret=b"s", **settings)  # type: ignore[arg-type]
+        self.endpoint = Endpoint(config, tokens("t"))
+        self.cseq = 0
+        self.asked: RegisterRequest | None = None
+
+    def send(self, *contacts: str, extra: str = "", call_id: str = "c", now: float = 1.0) -> Response | None:
+        """Send one; returns an answer that came without the application."""
+        self.cseq += 1
+        rows = "".join(f"Contact: {contact}\r\n" for contact in contacts)
+        data = (
+            "REGISTER sip:example.com SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 10.0.0.5:5060;rport;branch=z9hG4bK{call_id}{self.cseq}\r\n"
+            "From: <sip:alice@example.com>;tag=1\r\nTo: <sip:alice@example.com>\r\n"
+            f"Call-ID: {call_id}\r\nCSeq: {self.cseq} REGISTER\r\n{rows}{extra}Content-Length: 0\r\n\r\n"
+        )
+        self.endpoint.receive(data.encode(), FLOW, now)
+        asked = [event for event in self.endpoint.events() if isinstance(event, RegisterRequest)]
+        self.asked = asked[0] if asked else None
+        return self.answer()
+
+    def answer(self) -> Response | None:
+        actions = [action for action in self.endpoint.actions() if isinstance(action, Send)]
+        if not actions:
+            return None
+        message = parse_message(actions[-1].data)
+        assert isinstance(message, Response)
+        return message
+
+    def register(self, *contacts: str, extra: str = "", call_id: str = "c", now: float = 1.0) -> Response:
+        """Send one that is accepted for alice."""
+        answer = self.send(*contacts, extra=extra, call_id=call_id, now=now)
+        if self.asked is not None:
+            self.endpoint.accept_register(self.asked.request_id, "alice", now)
+            answer = self.answer()
+        assert answer is not None
+        return answer
+
+    def reached(self, now: float = 1.0) -> list[str]:
+        return [str(binding.contact) for binding in self.endpoint.bindings("alice", now)]
+
+
+def test_bindings_are_listed_by_preference_and_run_out() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5>;q=0.2;expires=600")
+    answer = phone.register("<sip:alice@10.0.0.6>;q=0.9", extra="Expires: 100\r\n", now=2.0)
+    assert answer.status == 200
+    assert answer.values("Contact") == [
+        "<sip:alice@10.0.0.6>;expires=100",
+        "<sip:alice@10.0.0.5>;expires=599",
+    ]
+    assert phone.reached(2.0) == ["sip:alice@10.0.0.6", "sip:alice@10.0.0.5"]
+    assert phone.reached(150.0) == ["sip:alice@10.0.0.5"]
+    assert phone.reached(700.0) == []
+    assert phone.endpoint.bindings("alice", 2.0)[0].flow == FLOW
+
+
+def test_expiry_has_a_default_and_bounds() -> None:
+    phone = Phone()
+    brief = phone.register("<sip:alice@10.0.0.5>;expires=5")
+    assert (brief.status, brief.get("Min-Expires")) == (423, "60")
+    assert phone.register("<sip:alice@10.0.0.5>").get("Contact") == "<sip:alice@10.0.0.5>;expires=3600"
+    assert (
+        phone.register("<sip:alice@10.0.0.5>;expires=99999").get("Contact")
+        == "<sip:alice@10.0.0.5>;expires=7200"
+    )
+
+
+def test_one_contact_or_all_are_removed() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5>, <sip:alice@10.0.0.6>", "<sip:alice@10.0.0.7>")
+    phone.register("<sip:alice@10.0.0.6>;expires=0")
+    assert len(phone.reached()) == 2
+    assert phone.register("*", extra="Expires: 0\r\n").get("Contact") is None
+    assert phone.reached() == []
+
+
+def test_a_wildcard_that_means_nothing_is_refused() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5>")
+    assert phone.register("*").status == 400
+    assert phone.register("*", "<sip:alice@10.0.0.6>", extra="Expires: 0\r\n").status == 400
+    assert len(phone.reached()) == 1
+
+
+def test_a_query_changes_nothing() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5>")
+    assert phone.register().get("Contact") == "<sip:alice@10.0.0.5>;expires=3600"
+
+
+def test_an_older_request_does_not_undo_a_newer() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5>")
+    phone.cseq -= 1
+    assert phone.register("<sip:alice@10.0.0.5>;expires=0", call_id="c", now=60.0).status in (200, 500)
+    assert phone.reached(60.0) == ["sip:alice@10.0.0.5"]
+
+
+def test_limits() -> None:
+    phone = Phone(max_bindings=2)
+    for number in range(2):
+        assert phone.register(f"<sip:alice@10.0.0.{number + 1}>").status == 200
+    assert phone.register("<sip:alice@10.0.0.9>").status == 503
+    assert len(phone.reached()) == 2
+    assert phone.register("<mailto:alice@example.com>").status == 400
+
+
+def test_a_challenge_is_answered() -> None:
+    phone = Phone()
+    phone.send("<sip:alice@10.0.0.5>")
+    assert phone.asked is not None
+    phone.endpoint.challenge(phone.asked.request_id, 1.0, realm="sip.example")
+    refused = phone.answer()
+    assert refused is not None
+    assert refused.status == 401
+    assert [re.findall("algorithm=([^,]+)", row)[0] for row in refused.get_all("WWW-Authenticate")] == [
+        "MD5",
+        "SHA-256",
+    ]
+    challenge = choose_challenge(refused.get_all("WWW-Authenticate"))
+    assert challenge is not None
+    value = authorization(challenge, Credentials("alice", "pw"), "REGISTER", "sip:example.com", "c", 1)
+    phone.send("<sip:alice@10.0.0.5>", extra=f"Authorization: {value}\r\n")
+    asked = phone.asked
+    lookup = {"alice": Password("pw")}.get
+    assert phone.endpoint.verify(asked.request, lookup, 2.0, realm="sip.example") == "alice"
+    assert phone.endpoint.verify(asked.request, lookup, 2.0, realm="sip.example") is None
+    phone.endpoint.accept_register(asked.request_id, "alice", 2.0)
+    assert phone.reached() == ["sip:alice@10.0.0.5"]
+
+
+def test_an_old_nonce_is_called_stale() -> None:
+    phone = Phone()
+    challenge = 'Digest realm="offhook", nonce="from before the restart", qop="auth"'
+    parsed = choose_challenge([challenge])
+    assert parsed is not None
+    value = authorization(parsed, Credentials("alice", "pw"), "REGISTER", "sip:example.com", "c", 7)
+    phone.send("<sip:alice@10.0.0.5>", extra=f"Authorization: {value}\r\n")
+    assert phone.asked is not None
+    assert phone.endpoint.verify(phone.asked.request, {"alice": Password("pw")}.get, 1.0) is None
+    phone.endpoint.challenge(phone.asked.request_id, 1.0)
+    answer = phone.answer()
+    assert answer is not None
+    assert "stale=true" in (answer.get("WWW-Authenticate") or "")
+
+
+def test_nobody_waits_for_ever() -> None:
+    phone = Phone()
+    phone.send("<sip:alice@10.0.0.5>")
+    assert phone.asked is not None
+    phone.endpoint.tick(40.0)
+    answer = phone.answer()
+    assert answer is not None
+    assert answer.status == 500
+    assert phone.endpoint.accept_register(phone.asked.request_id, "alice", 41.0) is False
+
+
+def test_without_a_registrar_it_is_not_allowed() -> None:
+    answer = Phone(registrar=False).send("<sip:alice@10.0.0.5>")
+    assert answer is not None
+    assert answer.status == 405
+    assert "REGISTER" not in (answer.get("Allow") or "")

@@ -219,6 +219,7 @@ class Bus:
             self._start(self._answer(message, answer))
 
         await self._client.subscribe(subject, cb=received)
+        await self._settle()
 
     async def subscribe(
         self, subject: str, received: Callable[[str, bytes], Awaitable[None]], queue: str = ""
@@ -232,7 +233,13 @@ class Bus:
             await received(message.subject, message.data)
 
         subscription = await self._client.subscribe(subject, queue=queue, cb=heard)
+        await self._settle()
         return subscription.unsubscribe
+
+    async def _settle(self) -> None:
+        """Return when the server knows of what was subscribed; if it is away, it will be told on return."""
+        with contextlib.suppress(NatsError, OSError, TimeoutError):
+            await self._client.flush(2)
 
     def _post(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
         if not self._client.is_connected or len(self._outgoing) >= MAX_OUTGOING:

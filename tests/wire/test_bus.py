@@ -1,0 +1,235 @@
+"""The bus on a real NATS server: queues, requests, live events, and the server being killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.harness.waiting import eventually
+
+from offhook.bus import subjects
+from offhook.bus.nats import Bus, RequestError, Work
+from offhook.store.records import WorkNotice
+from offhook.supervisor.nats import Nats
+
+
+class Taken:
+    """A consumer that remembers what it was handed."""
+
+    def __init__(self) -> None:
+        self.work: list[Work] = []
+        self.batches: list[int] = []
+        self.failures = 0
+
+    async def __call__(self, work: Sequence[Work]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("cannot claim")
+        self.work.extend(work)
+        self.batches.append(len(work))
+
+    async def reaches(self, count: int, seconds: float = 5.0) -> None:
+        async def enough() -> bool:
+            return len(self.work) >= count
+
+        await eventually(enough, seconds)
+
+
+@asynccontextmanager
+async def consuming(bus: Bus, taken: Taken, batch: int = 100) -> AsyncIterator[None]:
+    task = asyncio.create_task(bus.consume(subjects.WORK_MESSAGES, "test", batch, taken))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def notices(first: int, last: int, attempt: int = 0) -> list[WorkNotice]:
+    return [WorkNotice("work.messages", n, f"SM{n:032x}", attempt) for n in range(first, last)]
+
+
+async def test_announced_work_arrives_once_and_at_once(bus: Bus) -> None:
+    taken = Taken()
+    async with consuming(bus, taken):
+        bus.announce(notices(0, 1))
+        await taken.reaches(1)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        bus.announce(notices(1, 2))
+        await taken.reaches(2)
+        assert loop.time() - began < 0.5
+        bus.announce(notices(2, 1000))
+        await taken.reaches(1000)
+    assert [work.id for work in taken.work] == list(range(1000))
+    assert max(taken.batches) <= 100
+
+
+async def test_work_announced_before_anybody_consumes_waits(bus: Bus) -> None:
+    bus.announce(notices(0, 300))
+    taken = Taken()
+    async with consuming(bus, taken):
+        await taken.reaches(300)
+    assert sorted(work.id for work in taken.work) == list(range(300))
+
+
+async def test_the_same_row_is_dropped_unless_it_is_announced_again_on_purpose(bus: Bus) -> None:
+    taken = Taken()
+    async with consuming(bus, taken):
+        bus.announce(notices(7, 8))
+        bus.announce(notices(7, 8))
+        bus.announce(notices(7, 8, attempt=1))
+        bus.announce(notices(9, 10))
+        await taken.reaches(3)
+    assert [work.id for work in taken.work] == [7, 7, 9]
+
+
+async def test_work_whose_handler_fails_comes_again(bus: Bus) -> None:
+    taken = Taken()
+    taken.failures = 1
+    async with consuming(bus, taken):
+        bus.announce(notices(0, 3))
+        await taken.reaches(3)
+    assert sorted(work.id for work in taken.work) == [0, 1, 2]
+
+
+async def test_consumers_of_one_name_share_the_work(bus: Bus, nats_url: str) -> None:
+    other = await Bus.connect(nats_url, "other")
+    mine, theirs = Taken(), Taken()
+
+    async def all_taken() -> bool:
+        return len(mine.work) + len(theirs.work) >= 500
+
+    try:
+        async with consuming(bus, mine, 10), consuming(other, theirs, 10):
+            await bus.request("$SYS.REQ.USER.INFO", b"", 2)
+            for start in range(0, 500, 50):
+                bus.announce(notices(start, start + 50))
+            await eventually(all_taken)
+    finally:
+        await other.close()
+    ids = [work.id for work in [*mine.work, *theirs.work]]
+    assert sorted(ids) == list(range(500))
+
+
+async def test_a_message_that_is_no_work_is_dropped(bus: Bus) -> None:
+    taken = Taken()
+    async with consuming(bus, taken):
+        await bus.publish_work(subjects.WORK_MESSAGES, b"\xff\x00", "junk")
+        bus.announce(notices(1, 2))
+        await taken.reaches(1)
+    assert [work.id for work in taken.work] == [1]
+
+
+async def test_requests_are_answered_concurrently(bus: Bus, nats_url: str) -> None:
+    server = await Bus.connect(nats_url, "voice")
+    release = asyncio.Event()
+
+    async def answer(payload: bytes) -> bytes:
+        if payload == b"slow":
+            await release.wait()
+        if payload == b"bad":
+            raise ValueError
+        return payload.upper()
+
+    try:
+        await server.serve(subjects.voice_calls("node-1"), answer)
+        slow = asyncio.create_task(bus.request(subjects.voice_calls("node-1"), b"slow"))
+        assert await bus.request(subjects.voice_calls("node-1"), b"fast") == b"FAST"
+        release.set()
+        assert await slow == b"SLOW"
+        with pytest.raises(RequestError):
+            await bus.request(subjects.voice_calls("node-1"), b"bad", 0.2)
+        with pytest.raises(RequestError):
+            await bus.request(subjects.voice_calls("node-2"), b"", 5)
+    finally:
+        await server.close()
+
+
+async def test_live_events_are_heard_by_account(bus: Bus) -> None:
+    heard: list[tuple[str, bytes]] = []
+
+    async def hear(subject: str, payload: bytes) -> None:
+        heard.append((subject, payload))
+
+    async def both() -> bool:
+        return len(heard) == 2
+
+    stop = await bus.subscribe("events.AC1.*", hear)
+    for account, sid in (("AC1", "CA1"), ("AC2", "CA2"), ("AC1", "CA3")):
+        bus.emit_entry(account, sid, sid.encode())
+    await eventually(both)
+    await stop()
+    assert heard == [("events.AC1.CA1", b"CA1"), ("events.AC1.CA3", b"CA3")]
+
+
+async def test_callbacks_are_one_wake_up(bus: Bus) -> None:
+    heard: list[str] = []
+
+    async def hear(subject: str, payload: bytes) -> None:
+        heard.append(subject)
+
+    async def any_heard() -> bool:
+        return "test.done" in heard
+
+    await bus.subscribe(subjects.WAKE_CALLBACKS, hear)
+    await bus.subscribe("test.done", hear)
+    bus.announce([WorkNotice("work.callbacks", n, "CA") for n in range(50)])
+    bus.emit("test.done", b"")
+    await eventually(any_heard)
+    assert heard == [subjects.WAKE_CALLBACKS, "test.done"]
+
+
+@pytest.mark.parametrize("lose_the_store", [False, True])
+async def test_a_killed_server_comes_back_to_the_same_clients(own_nats: Nats, lose_the_store: bool) -> None:
+    bus = await Bus.connect(own_nats.url, "test")
+    taken = Taken()
+
+    async def connected() -> bool:
+        return bus.is_connected
+
+    async def disconnected() -> bool:
+        return not bus.is_connected
+
+    async def answered() -> bool:
+        bus.announce(notices(next(numbers), 10_000)[:1])
+        return len(taken.work) > 1
+
+    numbers = iter(range(100, 10_000))
+    try:
+        async with consuming(bus, taken):
+            bus.announce(notices(0, 1))
+            await taken.reaches(1)
+            assert own_nats.child is not None
+            os.kill(own_nats.child.pid, signal.SIGKILL)
+            await own_nats.child.wait()
+            await eventually(disconnected)
+            if lose_the_store:
+                shutil.rmtree(own_nats.store_dir)
+            await own_nats.start()
+            await eventually(connected)
+            await eventually(answered, 15)
+    finally:
+        await bus.close()
+
+
+async def test_work_that_was_queued_survives_a_kill(own_nats: Nats) -> None:
+    bus = await Bus.connect(own_nats.url, "test")
+    taken = Taken()
+    try:
+        for n in range(20):
+            await bus.publish_work(subjects.WORK_MESSAGES, subjects.encode_work(n, f"SM{n:032x}"), str(n))
+        assert own_nats.child is not None
+        os.kill(own_nats.child.pid, signal.SIGKILL)
+        await own_nats.child.wait()
+        await own_nats.start()
+        async with consuming(bus, taken):
+            await taken.reaches(20, 15)
+    finally:
+        await bus.close()
+    assert sorted(work.id for work in taken.work) == list(range(20))

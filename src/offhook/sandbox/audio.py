@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import deque
+from typing import cast
 
 import numpy as np
 
@@ -147,8 +148,8 @@ class PhoneAudio(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # uvloop's transport has the interface, not the type.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """A packet came; what is not RTP is passed over."""

@@ -19,7 +19,7 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 
 def main(requirements: Path) -> int:
     """Install what is missing and return an exit status."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 (it runs before the packaging checks it)
         return complain(f"Offhook needs Python 3.11 or newer, this is {sys.version.split()[0]}")
     stamp = ENVIRONMENT / f"installed-{requirements.stem}"
     wanted = fingerprint(requirements)

@@ -75,6 +75,7 @@ def running_platform(data: Path) -> Iterator[InstanceFacts]:
         [
             *(sys.executable, "-P", "-m", "offhook", "up", "--json", "--data", str(data)),
             *("--http", any_port, "--sip", any_port, "--smpp", any_port, "--sandbox", any_port),
+            *("--log-level", "error"),
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -159,7 +160,7 @@ def print_summary(
     for title, outcome in (("call", called), ("text", texted)):
         if outcome.sid:
             console.print(f"[bold]Timeline of the {title}[/bold] {outcome.sid}")
-            show(client.timeline(outcome.sid), console)
+            show(client.timeline(outcome.sid)[0], console)
             console.print(f"            price {outcome.price or 'none'} USD\n")
     console.print(f"What the phone heard:  {heard or 'nothing'}")
     data = f" --data {client.facts.data_dir}"

@@ -62,9 +62,13 @@ class RestClient:
         """Return one resource of the account."""
         return dict(self.get(f"{self._account}/{resource}/{sid}.json"))
 
-    def timeline(self, sid: str) -> list[dict[str, Any]]:
-        """Return what happened to a call or a message: [{sid, at, kind, name, detail}], oldest first."""
-        return list(self.get(f"/offhook/v1/timelines/{sid}")["timeline"])
+    def timeline(self, sid: str, after: str = "") -> tuple[list[dict[str, Any]], str]:
+        """Return what happened to a call or a message, and the cursor to ask what came after with.
+
+        An entry is {at, kind, name, detail}; the oldest is first.
+        """
+        answer = self.get(f"/offhook/v1/timelines/{sid}?after={after}")
+        return list(answer["entries"]), str(answer["cursor"])
 
     @property
     def _account(self) -> str:

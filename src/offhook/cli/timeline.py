@@ -25,7 +25,6 @@ _STYLES = {
 }
 _POLL_SECONDS = 0.2
 _LONGEST_VALUE = 60
-_QUIET_KINDS = frozenset({"sdp"})
 _LAST_WORDS_SECONDS = 1.0
 
 Entry = dict[str, Any]
@@ -38,7 +37,7 @@ def timeline(
 ) -> None:
     """Show everything that happened to a call or a message."""
     client = connect(data)
-    show(follow_timeline(client, sid) if follow else client.timeline(sid), Console())
+    show(follow_timeline(client, sid) if follow else client.timeline(sid)[0], Console())
 
 
 def show(entries: Iterable[Entry], console: Console) -> None:
@@ -52,18 +51,17 @@ def show(entries: Iterable[Entry], console: Console) -> None:
 
 def follow_timeline(client: RestClient, sid: str, timeout: float = 4 * 3600) -> Iterator[Entry]:
     """Yield the entries of a call or message as they happen, until it has a final status and fell silent."""
-    shown = 0
+    cursor = ""
     deadline = time.monotonic() + timeout
     ended_at: float | None = None
     resource = "Calls" if sid.startswith("CA") else "Messages"
     while time.monotonic() < deadline:
-        entries = client.timeline(sid)
-        yield from entries[shown:]
-        news, shown = len(entries) > shown, len(entries)
-        if ended_at is not None and not news and time.monotonic() - ended_at > _LAST_WORDS_SECONDS:
-            return
+        entries, cursor = client.timeline(sid, cursor)
+        yield from entries
         if ended_at is None and client.resource(resource, sid)["status"] in FINAL:
             ended_at = time.monotonic()
+        elif ended_at is not None and not entries and time.monotonic() - ended_at > _LAST_WORDS_SECONDS:
+            return
         time.sleep(_POLL_SECONDS)
 
 
@@ -82,8 +80,11 @@ def describe(entry: Entry) -> str:
         outcome = f"error {detail['error']}" if detail.get("error") else detail.get("status")
         words = f"{name} {detail.get('method', '')} {detail['url']} → {outcome}"
         return f"{words} in {detail['ms']} ms" if detail.get("ms") is not None else words
-    if entry["kind"] in _QUIET_KINDS:
-        return name
+    if entry["kind"] == "sip":
+        arrow = "→" if detail.get("direction") == "sent" else "←"
+        return f"{arrow} {name} ({detail.get('peer', '')})"
+    if entry["kind"] == "twiml":
+        name = f"<{name}>"
     values = (f"{key}={_short(value)}" for key, value in detail.items() if value not in (None, "", {}, []))
     return " ".join([name, *values])
 

@@ -48,7 +48,7 @@ def up(
         str | None, typer.Option(metavar="URL", help="The URL under which others reach the REST API.")
     ] = None,
     log_level: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="debug, info, warning (default) or error.")
+        str | None, typer.Option(metavar="LEVEL", help="debug, info (default), warning or error.")
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON on stdout once all accepts traffic.")

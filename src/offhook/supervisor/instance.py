@@ -1,8 +1,8 @@
 """One running instance: everything `offhook up` starts, in order, and ends, in reverse order.
 
 Start: data directory, orphans of an earlier run gone, public sockets, PostgreSQL and NATS, schema and media
-side by side, then the roles that need them. End: roles, then NATS and PostgreSQL, then by force whatever is
-left, so that all is over within ten seconds.
+side by side, then the roles that need them. End: the same backwards, and by force whatever is left, so that all is
+over within ten seconds.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from offhook.supervisor.watch import Service, keep_running, report
 
 _FIRST_ROLES = ("media", "streams")
 _OTHER_ROLES = ("voice", "messaging", "api", "sandbox")
+_STOP_ORDER = (("api", "voice", "messaging"), ("prepare", "sandbox", *_FIRST_ROLES))
 _STRAGGLER_SECONDS = 1.0
 
 
@@ -88,11 +89,15 @@ class Instance:
         return facts
 
     async def stop(self) -> None:
-        """End everything that was started and give the data directory free."""
+        """End everything that was started and give the data directory free.
+
+        Three steps, each of which waits 3 s at most for what does not end by itself.
+        """
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        await asyncio.gather(*(role.stop() for role in self._roles))
+        for names in _STOP_ORDER:
+            await asyncio.gather(*(role.stop() for role in self._roles if role.name in names))
         await asyncio.gather(*(store.stop() for store in self._stores))
         await self._end_stragglers()
         self._directory.withdraw()

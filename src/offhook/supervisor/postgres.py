@@ -30,7 +30,7 @@ from offhook.supervisor.unprivileged import (
 
 DATABASE = "offhook"
 _START_SECONDS = 60.0
-_STOP_SECONDS = 3.0
+_STOP_SECONDS = 2.5
 
 _CONFIGURATION = """\
 # Written by Offhook at every start; put your own settings into local.conf beside it.
@@ -125,7 +125,7 @@ class Postgres:
     async def stop(self) -> None:
         """Shut down fast (open transactions are rolled back); what takes too long is left to recovery."""
         if self.child is not None:
-            await self.child.stop((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 1.0))
+            await self.child.stop((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 0.5))
 
     def _make_socket_dir(self) -> None:
         self.socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from offhook.supervisor.process import Child, StartError, describe_exit
 from offhook.supervisor.role import EXIT_CONFIGURATION, EXIT_NOT_BUILT
 
 _START_SECONDS = 60.0
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 3.0
 _LONGEST_ANNOUNCEMENT = 64 * 1024
 
 
@@ -65,7 +65,7 @@ class Role:
             os.close(ready)
 
     async def stop(self) -> None:
-        """Ask the role to end, kill it and what it started when it takes too long."""
+        """Ask the role to end; kill it, and what it started, when it takes too long."""
         if self.child is not None:
             await self.child.stop((signal.SIGTERM, _STOP_SECONDS))
 

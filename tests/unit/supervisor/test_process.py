@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.fault.running import wait_until_gone
 
 from offhook.supervisor.process import Child, descendants, describe_exit
 

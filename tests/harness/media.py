@@ -64,6 +64,16 @@ class Worker:
         """All events of a kind that have come."""
         return [event for event in self.events if isinstance(event, kind)]
 
+    async def counters(
+        self, leg: int, satisfy: Callable[[protocol.Counters], bool], seconds: float = 5.0
+    ) -> protocol.Counters:
+        """A leg's counters as soon as they satisfy a condition."""
+        async with asyncio.timeout(seconds):
+            while True:
+                counters = await self.client.stats(leg)
+                if satisfy(counters):
+                    return counters
+
     @property
     def audio_path(self) -> str:
         return str(self.directory / "streams-audio.sock")

@@ -111,6 +111,7 @@ async def test_event_becomes_a_tone_for_a_phone_without_events() -> None:
     async with media_worker() as worker:
         a, b, leg_a, leg_b = await two_phones(worker, "PCMU", "PCMU", dtmf=(101, None))
         worker.client.bridge(leg_a, leg_b)
+        await worker.client.load()
         await a.press(5)
         await b.received(len(b.packets) + 20)
         a.close()
@@ -148,6 +149,7 @@ async def test_tones_are_heard_in_a_bridge_when_asked_for() -> None:
     async with media_worker() as worker:
         a, b, leg_a, leg_b = await two_phones(worker, "PCMU", "PCMU", dtmf=(None, None))
         worker.client.bridge(leg_a, leg_b, detect_inband=True)
+        await worker.client.load()
         await a.talk(np.concatenate([speech(0.1), dtmf("*", 800), np.zeros(1600, dtype=np.int16)]))
         digit = await worker.event(protocol.Digit)
         a.close()

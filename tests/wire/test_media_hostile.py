@@ -63,7 +63,7 @@ async def test_source_is_learnt_anew_when_sdp_changes() -> None:
         worker.client.set_remote(leg, after.host, after.port, "PCMU", 0, 101)
         await after.received(3)
         await asyncio.gather(after.talk(speech(0.1)), before.talk(speech(0.1)))
-        counters = await worker.client.stats(leg)
+        counters = await worker.counters(leg, lambda counters: counters.packets_received >= 10)
         before.close()
         after.close()
     assert counters.remote_port == after.port

@@ -215,10 +215,7 @@ async def test_reports_and_round_trip() -> None:
                 phone.ssrc, (rtcp.ReportBlock(report.ssrc, 0, 3, 0, 80, rtcp.middle(report.ntp), 0),)
             )
             control.sendto(rtcp.pack((answer,)), (phone.leg_address[0], phone.leg_address[1] + 1))
-            async with asyncio.timeout(5):
-                counters = await worker.client.stats(leg)
-                while counters.rtt_ms is None:
-                    counters = await worker.client.stats(leg)
+            counters = await worker.counters(leg, lambda counters: counters.rtt_ms is not None)
             talking.cancel()
             await worker.client.close_leg(leg)
             ended = rtcp.unpack(await asyncio.wait_for(loop.sock_recv(control, 1500), 2))

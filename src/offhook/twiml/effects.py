@@ -255,7 +255,14 @@ Effect = (
     | Decline
     | HangUp
     | Join
-    | Started
+    | Speak
+    | PlayUrl
+    | PlayDigits
+    | Beep
+    | StartTimer
+    | StartRecording
+    | Dial
+    | SendMessage
     | StopPlay
     | StopTimer
     | StopRecording

@@ -116,12 +116,21 @@ class Turn:
         """Take note that what `event` answers is over; say whether it was active at all."""
         match event:
             case events.Played(started) | events.PlayFailed(started):
-                return isinstance(self.active.pop(started, None), _PLAYS)
-            case events.TimerFired(started) | events.MessageQueued(started):
-                return self.active.pop(started, None) is not None
-            case events.RecordingDone(started) | events.DialDone(started):
-                return self.active.pop(started, None) is not None
-        return False
+                kind: tuple[type, ...] = _PLAYS
+            case events.TimerFired(started):
+                kind = (effects.StartTimer,)
+            case events.RecordingDone(started):
+                kind = (effects.StartRecording,)
+            case events.DialDone(started):
+                kind = (effects.Dial,)
+            case events.MessageQueued(started):
+                kind = (effects.SendMessage,)
+            case _:
+                return False
+        if not isinstance(self.active.get(started), kind):
+            return False
+        del self.active[started]
+        return True
 
     def answer(self) -> None:
         """Answer the call, if it is not answered yet."""
@@ -153,7 +162,7 @@ class Turn:
         try:
             resolved = urljoin(self.base or "", url)
             parts = urlsplit(resolved)
-            if parts.scheme in ("http", "https") and parts.hostname and resolved.isprintable():
+            if url and parts.scheme in ("http", "https") and parts.hostname and resolved.isprintable():
                 return resolved
             if self.base is None and not parts.scheme:
                 problem = RELATIVE_WITHOUT_BASE

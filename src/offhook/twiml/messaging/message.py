@@ -14,7 +14,6 @@ from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
 
 INVALID_TO = 14101
 INVALID_BODY = 14103
-TOO_MANY_MEDIA = 21623
 LONGEST_BODY = 1600
 MOST_MEDIA = 10
 MEDIA = ("Media", "MediaUrl")
@@ -69,6 +68,6 @@ class Message(Verb):
     def _media(self, turn: Turn) -> tuple[str, ...]:
         written = [child.text for child in self.element.children if child.name in MEDIA]
         if len(written) > MOST_MEDIA:
-            turn.warn(TOO_MANY_MEDIA, self.element, f"Only the first {MOST_MEDIA} media are sent")
+            turn.warn(INVALID_BODY, self.element, f"Only the first {MOST_MEDIA} media are sent")
         absolute = (turn.absolute(text) for text in written[:MOST_MEDIA])
         return tuple(url for url in absolute if url is not None)

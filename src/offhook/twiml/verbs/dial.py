@@ -80,6 +80,7 @@ class Dial(Verb):
     if_machine: str | None = choice(None, "continue", "hangup", code=13211, inert=True)
 
     nests = (*NOUNS, *UNBUILT)
+    hears_digits = True
 
     def answers(self) -> bool:
         """With `answerOnBridge` the caller's call is answered when somebody answers."""
@@ -119,7 +120,7 @@ class Dial(Verb):
         return self
 
     def step(self, event: Event, turn: Turn) -> Outcome:
-        """Tell how it went."""
+        """Tell how it went. Digits are for the other party, and not for a later `<Gather>`."""
         if not isinstance(event, DialDone):
             return self
         turn.answered = turn.answered or event.bridged

@@ -1,0 +1,289 @@
+"""What the interpreter decides around the verbs: documents, failures, fallbacks, redirects, hanging up."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.twiml.transcript import ANSWERED, CALLER, RINGING, URL, Transcript, codes, run
+
+from offhook.errors.notifications import NOTIFICATIONS
+from offhook.twiml.effects import (
+    Answer,
+    Fetch,
+    HangUp,
+    Join,
+    Notify,
+    PlayUrl,
+    Speak,
+    StartTimer,
+    StopPlay,
+    Trace,
+)
+from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml
+from offhook.twiml.events import DigitPressed, Fetched, FetchFailed, HungUp, Played, Redirected, TimerFired
+from offhook.twiml.interpreter import MOST_TYPED_AHEAD, step
+from offhook.twiml.unbuilt import NOUNS, VERBS
+
+FALLBACK = "https://backup.example/"
+SORRY = "An application error has occurred. Goodbye."
+
+
+def test_asks_for_the_first_document() -> None:
+    call = Transcript(EntryPoint("http://a.example/x", "GET"))
+    assert call.asked == [Fetch(1, "http://a.example/x", "GET")]
+    assert not call.finished
+
+
+def test_runs_inline_twiml() -> None:
+    call = Transcript(InlineTwiml("<Response><Say>Hello</Say></Response>"))
+    assert call.asked == [Speak(1, "Hello", "man", "en-US")]
+    assert call.played() == [HangUp()]
+
+
+def test_runs_verbs_from_top_to_bottom_and_traces_them() -> None:
+    call = run('<Say voice="woman">One</Say>\n<Pause/>\n<Hangup/>')
+    call.played()
+    assert call.fired() == [HangUp()]
+    assert call.traces == [
+        Trace("Say", 1, (("voice", "woman"), ("text", "One"))),
+        Trace("Pause", 2),
+        Trace("Hangup", 3),
+    ]
+
+
+def test_an_empty_response_hangs_up() -> None:
+    assert run("").asked == [HangUp()]
+    assert run("", RINGING).asked == [Answer(), HangUp()]
+
+
+def test_a_step_changes_nothing_but_what_it_returns() -> None:
+    call = run("<Gather><Say>Hello</Say></Gather>")
+    before = call.state
+    assert step(before, DigitPressed("1")) == step(before, DigitPressed("1"))
+    assert call.state == before
+
+
+def test_events_after_the_end_change_nothing() -> None:
+    call = run("<Hangup/>")
+    for event in (HungUp(), DigitPressed("1"), Played(1), Redirected(InlineTwiml("<Response/>"))):
+        assert call.on(event) == []
+
+
+def test_answers_to_what_was_stopped_change_nothing() -> None:
+    call = run("<Say>One</Say><Say>Two</Say>")
+    for event in (
+        Played(99),
+        TimerFired(2),
+        Fetched(1, URL, 200, "text/xml", b"<Response/>"),
+        FetchFailed(7, 11200),
+    ):
+        assert call.on(event) == []
+    assert call.active(Speak).text == "One"
+
+
+# Documents that cannot be had
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body", "code"),
+    [
+        (500, "text/xml", "<Response/>", 11200),
+        (404, "text/html", "<html/>", 11200),
+        (304, None, "", 11200),
+        (200, "text/xml", "", 11770),
+        (204, None, "", 11770),
+        (200, "text/plain", " \n", 11770),
+        (200, "application/json", "{}", 12300),
+        (200, None, "<Response/>", 12300),
+        (200, "text/html", "<html><body/></html>", 12102),
+        (200, "text/xml", "<Response><Say>", 12100),
+        (200, "text/xml", "a" * 65537, 11750),
+    ],
+)
+def test_a_bad_answer_is_told_and_apologised_for(
+    status: int, content_type: str | None, body: str, code: int
+) -> None:
+    call = Transcript(EntryPoint(URL), RINGING)
+    asked = call.respond(body, content_type, status)
+    assert codes(asked) == [code]
+    assert asked[0].url == URL  # type: ignore[union-attr]
+    assert asked[1:] == [Answer(), Speak(2, SORRY, "man", "en-US")]
+    assert call.played() == [HangUp()]
+
+
+def test_no_answer_is_told_and_apologised_for() -> None:
+    call = Transcript(EntryPoint(URL))
+    asked = call.on(FetchFailed(1, 11210, "no such host"))
+    assert asked == [Notify(11210, "no such host", URL), Speak(2, SORRY, "man", "en-US")]
+
+
+def test_the_fallback_is_asked_and_told_why() -> None:
+    call = Transcript(EntryPoint(URL, fallback_url=FALLBACK, fallback_method="GET"))
+    asked = call.respond("", status=503)
+    assert codes(asked) == [11200]
+    assert asked[1] == Fetch(2, FALLBACK, "GET", error=(11200, URL))
+    assert call.respond("<Response><Say>Later</Say></Response>") == [Speak(3, "Later", "man", "en-US")]
+
+
+def test_a_fallback_that_fails_too_is_apologised_for() -> None:
+    call = Transcript(EntryPoint(URL, fallback_url=FALLBACK))
+    call.respond("", status=503)
+    asked = call.respond("nonsense")
+    assert codes(asked) == [12100]
+    assert asked[-1] == Speak(3, SORRY, "man", "en-US")
+
+
+def test_the_fallback_serves_every_document_of_the_call() -> None:
+    call = run("<Redirect>next</Redirect>", fallback=FALLBACK)
+    asked = call.on(FetchFailed(2, 11205))
+    assert asked[-1] == Fetch(3, FALLBACK, "POST", error=(11205, "https://app.example/voice/next"))
+
+
+def test_a_url_that_cannot_be_requested_leads_to_the_fallback() -> None:
+    call = run("<Redirect>ftp://x/</Redirect>", fallback=FALLBACK)
+    assert codes(call.asked) == [11100]
+    assert call.asked[-1] == Fetch(2, FALLBACK, "POST", error=(11100, "ftp://x/"))
+
+
+def test_a_fallback_that_leads_back_to_what_fails_does_not_go_on_for_ever() -> None:
+    call = Transcript(EntryPoint(URL, fallback_url=FALLBACK))
+    for _ in range(100):
+        if call.state.request is None:
+            break
+        healthy = call.state.request.url == FALLBACK
+        call.respond(f"<Response><Redirect>{URL}</Redirect></Response>", status=200 if healthy else 500)
+    assert codes(call.asked) == [14106] or codes(call.asked) == [11200, 14106]
+    assert call.active(Speak).text == SORRY
+
+
+def test_hanging_up_during_the_apology() -> None:
+    call = Transcript(EntryPoint(URL))
+    call.respond("", status=500)
+    assert call.on(HungUp()) == [StopPlay(2)]
+    assert call.finished
+
+
+def test_inline_twiml_that_is_not_xml() -> None:
+    call = Transcript(InlineTwiml("Hello"))
+    assert codes(call.asked) == [12100]
+    assert call.asked[-1] == Speak(1, SORRY, "man", "en-US")
+
+
+# Content types
+
+
+def test_plain_text_is_said() -> None:
+    call = Transcript(EntryPoint(URL))
+    assert call.respond("Hello <you>", "text/plain; charset=utf-8") == [
+        Speak(2, "Hello <you>", "man", "en-US")
+    ]
+
+
+def test_audio_is_played() -> None:
+    call = Transcript(EntryPoint(URL))
+    assert call.respond(b"RIFF\0\xff", "audio/wav") == [PlayUrl(2, URL)]
+
+
+# What is not known or not built
+
+
+def test_what_is_not_known_is_told_and_passed_over() -> None:
+    call = run('<Sing/><Say tempo="1">Hello<Blink/></Say><Number>1</Number>')
+    assert codes(call.asked) == [12200] * 4
+    assert call.asked[-1] == Speak(2, "Hello", "man", "en-US")
+    assert isinstance(call.asked[0], Notify)
+    assert "line 1" in call.asked[0].message
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_what_is_not_built_is_told_and_passed_over(verb: str) -> None:
+    attribute = next(iter(VERBS[verb].attributes), None)
+    call = run(f'<{verb} {attribute}="x"/><Say>on</Say>' if attribute else f"<{verb}/><Say>on</Say>")
+    assert codes(call.asked) == [13750]
+    assert call.asked[-1] == Speak(2, "on", "man", "en-US")
+
+
+def test_a_document_cannot_give_any_number_of_notifications() -> None:
+    assert len(run("<Sing/>" * 1000).asked) == 21
+    assert len(run("<Echo/>" * 1000).asked) == 51
+
+
+def test_every_code_has_an_entry() -> None:
+    for code in {row.code for rows in (VERBS, NOUNS) for row in rows.values()} | {12200, 13201, 14106, 15004}:
+        assert code in NOTIFICATIONS
+
+
+# Redirects of a live call, hanging up
+
+
+def test_a_live_call_is_redirected() -> None:
+    call = run("<Say loop='0'>Hello</Say>")
+    assert call.on(Redirected(EntryPoint("http://new.example/", "GET"))) == [
+        StopPlay(2),
+        Fetch(3, "http://new.example/", "GET"),
+    ]
+    assert call.respond("<Response><Pause/></Response>") == [StartTimer(4, 1)]
+
+
+def test_a_redirect_overtakes_the_document_that_is_awaited() -> None:
+    call = run("<Redirect>slow</Redirect>")
+    call.on(Redirected(EntryPoint("http://new.example/")))
+    assert call.on(Fetched(2, URL, 200, "text/xml", b"<Response><Hangup/></Response>")) == []
+    assert call.respond("<Response><Hangup/></Response>") == [HangUp()]
+
+
+def test_a_redirect_brings_its_own_fallback() -> None:
+    call = run("<Pause/>", fallback=FALLBACK)
+    call.on(Redirected(EntryPoint("http://new.example/")))
+    assert call.respond("", status=500)[-1] == Speak(4, SORRY, "man", "en-US")
+
+
+def test_a_redirect_during_the_apology() -> None:
+    call = Transcript(EntryPoint(URL))
+    call.respond("", status=500)
+    assert call.on(Redirected(InlineTwiml("<Response><Say>Back</Say></Response>"))) == [
+        StopPlay(2),
+        Speak(3, "Back", "man", "en-US"),
+    ]
+
+
+def test_hanging_up_while_a_document_is_awaited() -> None:
+    call = Transcript(EntryPoint(URL))
+    assert call.on(HungUp()) == []
+    assert call.finished
+
+
+def test_digits_are_kept_within_reason() -> None:
+    call = run("<Say>Hello</Say>")
+    call.press("1" * 1000)
+    assert len(call.state.typed) == MOST_TYPED_AHEAD
+
+
+# Whispers
+
+
+def test_a_whisper_ends_in_the_bridge() -> None:
+    call = Transcript(
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True, whisper=True)
+    )
+    call.respond("<Response><Say>A call for you</Say></Response>")
+    assert call.played() == [Join()]
+    assert call.finished
+
+
+def test_a_whisper_may_refuse() -> None:
+    call = Transcript(
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True, whisper=True)
+    )
+    assert call.respond("<Response><Hangup/></Response>") == [HangUp()]
+
+
+def test_a_whisper_that_fails_ends_the_leg() -> None:
+    call = Transcript(
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True, whisper=True)
+    )
+    assert call.respond("", status=500)[1:] == [HangUp()]
+
+
+def test_gather_without_action_in_inline_twiml_runs_it_again() -> None:
+    call = Transcript(InlineTwiml("<Response><Gather numDigits='1'/></Response>"), ANSWERED)
+    assert call.press("1")[-1] == StartTimer(2, 5)

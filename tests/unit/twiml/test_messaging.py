@@ -1,0 +1,138 @@
+"""Replies to a text.
+
+| <Message> | default | bad value |
+|---|---|---|
+| to | where the text came from | 14101 |
+| from | where it went to | 14102 |
+| action | none | 11100 |
+| method | POST | 14104 |
+| statusCallback | none | 14105 |
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.twiml.transcript import CALLED, CALLER, URL, attribute_table, codes
+
+from offhook.twiml.effects import Effect, Fetch, SendMessage, Trace
+from offhook.twiml.entry import EntryPoint, MessageFacts
+from offhook.twiml.events import Fetched, FetchFailed, MessageQueued
+from offhook.twiml.messaging.interpreter import State, start, step
+from offhook.twiml.messaging.message import Message
+
+
+def reply(
+    body: str, content_type: str | None = "text/xml", status: int = 200, fallback: str | None = None
+) -> tuple[State, list[Effect]]:
+    state, asked = start(EntryPoint(URL, fallback_url=fallback), MessageFacts(CALLER, CALLED))
+    assert asked == [Fetch(1, URL, "POST")]
+    state, asked = step(state, Fetched(1, URL, status, content_type, body.encode()))
+    return state, [effect for effect in asked if not isinstance(effect, Trace)]
+
+
+def replies(verbs: str) -> list[Effect]:
+    return reply(f"<Response>{verbs}</Response>")[1]
+
+
+def test_attributes() -> None:
+    assert attribute_table(Message) == {
+        "to": (None, 14101),
+        "from": (None, 14102),
+        "action": (None, 11100),
+        "method": ("POST", 14104),
+        "statusCallback": (None, 14105),
+    }
+
+
+@pytest.mark.parametrize("message", ["<Message>Hi</Message>", "<Message><Body> Hi </Body></Message>"])
+def test_replies_to_where_it_came_from(message: str) -> None:
+    state, asked = reply(f"<Response>{message}</Response>")
+    assert asked == [SendMessage(2, CALLER, CALLED, "Hi")]
+    assert state.finished
+
+
+def test_several_messages_with_media() -> None:
+    assert replies(
+        '<Message to="5554445555" from="12345" statusCallback="cb"><Body>A</Body><Media>a.png</Media>'
+        "<Media>http://b.example/b.png</Media></Message><Message><Media>c.png</Media></Message>"
+    ) == [
+        SendMessage(
+            2,
+            "+15554445555",
+            "12345",
+            "A",
+            ("https://app.example/voice/a.png", "http://b.example/b.png"),
+            "https://app.example/voice/cb",
+        ),
+        SendMessage(3, CALLER, CALLED, "", ("https://app.example/voice/c.png",)),
+    ]
+
+
+def test_redirects() -> None:
+    state, asked = reply("<Response><Redirect method='GET'>next</Redirect></Response>")
+    assert asked == [Fetch(2, "https://app.example/voice/next", "GET")]
+    assert not state.finished
+
+
+def test_an_action_is_told() -> None:
+    state, asked = reply("<Response><Message action='sent'>Hi</Message></Response>")
+    assert asked == [SendMessage(2, CALLER, CALLED, "Hi", awaited=True)]
+    state, asked = step(state, MessageQueued(2, "SM1", "queued"))
+    params = (("MessageSid", "SM1"), ("MessageStatus", "queued"))
+    assert asked == [Fetch(3, "https://app.example/voice/sent", "POST", params)]
+
+
+def test_plain_text_is_a_reply() -> None:
+    assert reply("Hi there", "text/plain")[1] == [SendMessage(2, CALLER, CALLED, "Hi there")]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [("<Response/>", "text/xml", 200), ("", "text/plain", 200), ("", None, 204)],
+)
+def test_no_reply(body: str, content_type: str | None, status: int) -> None:
+    state, asked = reply(body, content_type, status)
+    assert asked == []
+    assert state.finished
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("<Message/>", 14103),
+        (f"<Message>{'a' * 1601}</Message>", 14103),
+        ('<Message to="x">Hi</Message>', 14101),
+        ('<Message from="&lt;">Hi</Message>', 14102),
+        ('<Message method="x">Hi</Message>', 14104),
+        ('<Message statusCallback="mailto:x">Hi</Message>', 14105),
+        (f"<Message>{'<Media>a.png</Media>' * 11}</Message>", 14103),
+        ("<Say>Hi</Say>", 14110),
+        ("<Enqueue>Hi</Enqueue>", 14110),
+        ("<Sing>Hi</Sing>", 12200),
+    ],
+)
+def test_bad_values(message: str, code: int) -> None:
+    assert codes(replies(message)) == [code]
+
+
+def test_a_failure_leads_to_the_fallback_and_then_to_nothing() -> None:
+    state, asked = reply("", status=500, fallback="http://b.example/")
+    assert codes(asked) == [11200]
+    assert asked[1] == Fetch(2, "http://b.example/", "POST", error=(11200, URL))
+    state, asked = step(state, FetchFailed(2, 11205))
+    assert codes(asked) == [11205]
+    assert len(asked) == 1
+    assert state.finished
+
+
+def test_documents_that_lead_nowhere_end() -> None:
+    state, asked = reply("<Response><Redirect/></Response>")
+    for _ in range(200):
+        fetch = asked[-1]
+        if not isinstance(fetch, Fetch):
+            break
+        state, asked = step(
+            state, Fetched(fetch.request, URL, 200, "text/xml", b"<Response><Redirect/></Response>")
+        )
+    assert codes(asked) == [14106]
+    assert state.finished

@@ -1,0 +1,122 @@
+"""<Number> (sendDigits none 13222, method POST 13221, statusCallbackEvent completed) and <Sip> (13241, 13249)."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.twiml.transcript import attribute_table, codes, run
+
+from offhook.twiml.effects import Dial, DialNumber, DialSip, DialTarget, StatusCallback
+from offhook.twiml.nouns.number import Number
+from offhook.twiml.nouns.sip import Sip
+from offhook.twiml.phone import normalised
+
+
+def targets(nouns: str) -> tuple[DialTarget, ...]:
+    return run(f"<Dial>{nouns}</Dial>").active(Dial).targets
+
+
+def test_attributes_of_number() -> None:
+    assert attribute_table(Number) == {
+        "sendDigits": (None, 13222),
+        "url": (None, 11100),
+        "method": ("POST", 13221),
+        "statusCallback": (None, 11100),
+        "statusCallbackMethod": ("POST", 13221),
+        "statusCallbackEvent": (("completed",), 12200),
+    }
+
+
+def test_attributes_of_sip() -> None:
+    assert attribute_table(Sip) == {
+        "username": (None, 13249),
+        "password": (None, 13249),
+        "url": (None, 11100),
+        "method": ("POST", 13241),
+        "statusCallback": (None, 11100),
+        "statusCallbackMethod": ("POST", 13241),
+        "statusCallbackEvent": (("completed",), 12200),
+    }
+
+
+def test_number() -> None:
+    assert targets(
+        '<Number sendDigits="ww12#" url="whisper" method="GET" statusCallback="/cb"'
+        ' statusCallbackEvent="initiated ringing answered completed">(555) 444-5555</Number>'
+    ) == (
+        DialNumber(
+            "+15554445555",
+            "ww12#",
+            "https://app.example/voice/whisper",
+            "GET",
+            StatusCallback(
+                "https://app.example/cb", "POST", ("initiated", "ringing", "answered", "completed")
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code"),
+    [
+        ('sendDigits="x"', 13222),
+        ('method="x"', 13221),
+        ('url="mailto:x"', 11100),
+        ('statusCallbackEvent="x"', 12200),
+    ],
+)
+def test_bad_values_of_number(attribute: str, code: int) -> None:
+    call = run(f"<Dial><Number {attribute}>+15554445555</Number></Dial>")
+    assert codes(call.asked) == [code]
+    assert call.active(Dial).targets == (DialNumber("+15554445555"),)
+
+
+def test_sip() -> None:
+    assert targets(
+        '<Sip username="u" password="p">sip:a@b.example:5070;transport=tcp?X-Id=1&amp;User-to-User=a%3Db</Sip>'
+    ) == (DialSip("sip:a@b.example:5070;transport=tcp", (("X-Id", "1"), ("User-to-User", "a=b")), "u", "p"),)
+
+
+def test_sip_with_uris_and_headers_of_their_own() -> None:
+    assert targets(
+        '<Sip username="u"><Uri>sip:a@b.example</Uri><Uri username="v">sips:[2001:db8::1]</Uri>'
+        '<Headers><Header name="X-A" value="1"/></Headers></Sip>'
+    ) == (
+        DialSip("sip:a@b.example", (("X-A", "1"),), "u"),
+        DialSip("sips:[2001:db8::1]", (("X-A", "1"),), "v"),
+    )
+
+
+@pytest.mark.parametrize("uri", ["", "a@b", "tel:+1", "sip:", "sip:a b@c", "sip:a@b@c", "sip:a@b\r\nX: y"])
+def test_what_is_no_sip_address(uri: str) -> None:
+    assert codes(run(f"<Dial><Sip>{uri}</Sip></Dial>").asked) == [13243]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [("Via=x", 13252), ("X-A=%0d%0aB:c", 13252), ("X-A=" + "a" * 1100, 13253)],
+)
+def test_headers_that_may_not_be_sent(query: str, code: int) -> None:
+    call = run(f"<Dial><Sip>sip:a@b.example?{query}</Sip></Dial>")
+    assert codes(call.asked) == [code]
+    assert call.active(Dial).targets == (DialSip("sip:a@b.example"),)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("+15554445555", "+15554445555"),
+        ("5554445555", "+15554445555"),
+        ("15554445555", "+15554445555"),
+        ("1-555-444-5555", "+15554445555"),
+        ("+44 20 7946 0958", "+442079460958"),
+        ("442079460958", "+442079460958"),
+        ("911", None),
+        ("+0123456789", None),
+        ("+1555444555566667", None),
+        ("alice", None),
+        ("", None),
+        ("٥٥٥٤٤٤٥٥٥٥", None),
+    ],
+)
+def test_numbers_are_understood_as_people_write_them(written: str, number: str | None) -> None:
+    assert normalised(written) == number

@@ -1,0 +1,278 @@
+"""<Dial>.
+
+| attribute | default | bad value |
+|---|---|---|
+| action | none: the next verb | 11100 |
+| method | POST | 13210 |
+| timeout | 30 s, 5 to 600 | 13212 |
+| hangupOnStar | false | 13213 |
+| timeLimit | 14400 s | 13216 |
+| callerId | the caller's number | 13214 |
+| record | do-not-record | 13217 |
+| trim | do-not-trim | 12200 |
+| recordingTrack | both | 12200 |
+| recordingStatusCallback | none | 13256 |
+| recordingStatusCallbackMethod | POST | 13210 |
+| recordingStatusCallbackEvent | completed | 13621 |
+| answerOnBridge | false | 13219 |
+| ringTone | automatic | 13220 |
+| sequential | false | 13218 |
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.twiml.transcript import CALLER, RINGING, Transcript, attribute_table, codes, run
+
+from offhook.twiml.effects import Answer, Dial, DialNumber, EndDial, Fetch, HangUp, Speak, StatusCallback
+from offhook.twiml.entry import CallFacts, EntryPoint
+from offhook.twiml.events import DialDone, HungUp
+from offhook.twiml.verbs.dial import Dial as DialVerb
+
+NUMBER = "+15554445555"
+DONE = "https://app.example/voice/done"
+
+
+def plain(dial: int = 2) -> Dial:
+    return Dial(
+        dial,
+        targets=(DialNumber(NUMBER),),
+        caller_id=CALLER,
+        check_caller_id=False,
+        timeout=30,
+        time_limit=14400,
+        hangup_on_star=False,
+        answer_on_bridge=False,
+        ring_tone="automatic",
+        sequential=False,
+        record="do-not-record",
+        recording_track="both",
+        trim="do-not-trim",
+    )
+
+
+def dialled(call: Transcript) -> Dial:
+    return call.active(Dial)
+
+
+def test_attributes() -> None:
+    assert attribute_table(DialVerb) == {
+        "action": (None, 11100),
+        "method": ("POST", 13210),
+        "timeout": (30, 13212),
+        "hangupOnStar": (False, 13213),
+        "timeLimit": (14400, 13216),
+        "callerId": (None, 13214),
+        "record": ("do-not-record", 13217),
+        "trim": ("do-not-trim", 12200),
+        "recordingTrack": ("both", 12200),
+        "recordingStatusCallback": (None, 13256),
+        "recordingStatusCallbackMethod": ("POST", 13210),
+        "recordingStatusCallbackEvent": (("completed",), 13621),
+        "answerOnBridge": (False, 13219),
+        "ringTone": ("automatic", 13220),
+        "sequential": (False, 13218),
+    }
+
+
+def test_dials_and_goes_on_with_the_next_verb() -> None:
+    call = run(f"<Dial>{NUMBER}</Dial><Say>after</Say>")
+    assert call.asked == [plain()]
+    assert call.on(DialDone(2, "busy")) == [Speak(3, "after", "man", "en-US")]
+
+
+def test_tells_its_action() -> None:
+    call = run(f'<Dial action="done" method="GET">{NUMBER}</Dial>')
+    asked = call.on(
+        DialDone(2, "completed", "CA1", 12, bridged=True, recording_url="http://r", recording_sid="RE1")
+    )
+    params = (
+        ("DialCallStatus", "completed"),
+        ("DialCallSid", "CA1"),
+        ("DialCallDuration", "12"),
+        ("DialBridged", "true"),
+        ("RecordingUrl", "http://r"),
+        ("RecordingSid", "RE1"),
+    )
+    assert asked == [Fetch(3, DONE, "GET", params)]
+
+
+def test_tells_of_sip() -> None:
+    call = run('<Dial action="done"><Sip>sip:a@b.example</Sip></Dial>')
+    (fetch,) = call.on(DialDone(2, "failed", "CA1", sip_call_id="x@y", sip_response_code=404))
+    assert isinstance(fetch, Fetch)
+    assert fetch.params == (
+        ("DialCallStatus", "failed"),
+        ("DialCallSid", "CA1"),
+        ("DialCallDuration", "0"),
+        ("DialBridged", "false"),
+        ("DialSipCallId", "x@y"),
+        ("DialSipResponseCode", "404"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "field", "value"),
+    [
+        ('timeout="5"', "timeout", 5),
+        ('timeLimit="60"', "time_limit", 60),
+        ('hangupOnStar="true"', "hangup_on_star", True),
+        ('record="true"', "record", "record-from-answer"),
+        ('record="false"', "record", "do-not-record"),
+        ('record="record-from-ringing-dual"', "record", "record-from-ringing-dual"),
+        ('ringTone="us"', "ring_tone", "us"),
+        ('sequential="true"', "sequential", True),
+        ('trim="trim-silence"', "trim", "trim-silence"),
+        ('recordingTrack="inbound"', "recording_track", "inbound"),
+        (
+            'recordingStatusCallback="/r" recordingStatusCallbackMethod="GET"',
+            "recording_callback",
+            StatusCallback("https://app.example/r", "GET", ("completed",)),
+        ),
+    ],
+)
+def test_attributes_are_carried(attributes: str, field: str, value: object) -> None:
+    assert getattr(dialled(run(f"<Dial {attributes}>{NUMBER}</Dial>")), field) == value
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code"),
+    [
+        ('method="x"', 13210),
+        ('ifMachine="x"', 13211),
+        ('timeout="4"', 13212),
+        ('timeout="601"', 13212),
+        ('hangupOnStar="x"', 13213),
+        ('callerId="&lt;x&gt;"', 13214),
+        ('timeLimit="0"', 13216),
+        ('record="x"', 13217),
+        ('sequential="x"', 13218),
+        ('answerOnBridge="x"', 13219),
+        ('ringTone="x"', 13220),
+        ('recordingStatusCallback="mailto:x"', 13256),
+        ('recordingStatusCallbackEvent="x"', 13621),
+    ],
+)
+def test_bad_values_are_ignored_with_a_warning(attribute: str, code: int) -> None:
+    call = run(f"<Dial {attribute}>{NUMBER}</Dial>")
+    assert codes(call.asked) == [code]
+    assert call.asked[-1] == plain()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown", "checked"),
+    [
+        (CALLER, CALLER, False),
+        ("+15552223333", "+15552223333", False),
+        ("(555) 999-8888", "+15559998888", True),
+        ("15559998888", "+15559998888", True),
+    ],
+)
+def test_a_caller_id_that_is_not_of_the_call_is_to_be_checked(given: str, shown: str, checked: bool) -> None:
+    dial = dialled(run(f'<Dial callerId="{given}">{NUMBER}</Dial>'))
+    assert (dial.caller_id, dial.check_caller_id) == (shown, checked)
+
+
+def test_a_foreign_caller_id_fails_the_dial() -> None:
+    call = run(f'<Dial action="done" callerId="+15559998888">{NUMBER}</Dial>')
+    asked = call.on(DialDone(2, "failed", error_code=13247))
+    assert codes(asked) == [13247]
+    assert asked[-1] == Fetch(3, DONE, "POST", (("DialCallStatus", "failed"), ("DialBridged", "false")))
+
+
+@pytest.mark.parametrize("who", ["client:alice", "sip:alice@b.example"])
+def test_who_has_no_number_needs_a_caller_id_to_dial_a_telephone(who: str) -> None:
+    facts = CallFacts(who, "+15552223333", answered=True)
+    call = run(f'<Dial action="done">{NUMBER}</Dial>', facts)
+    assert codes(call.asked) == [13214]
+    assert dict(call.asked[-1].params)["DialCallStatus"] == "failed"  # type: ignore[union-attr]
+    assert dialled(run(f"<Dial callerId='+15552223333'>{NUMBER}</Dial>", facts)).caller_id == "+15552223333"
+    assert dialled(run("<Dial><Sip>sip:b@c.example</Sip></Dial>", facts)).caller_id == who
+
+
+def test_a_withheld_number_is_passed_on_as_such() -> None:
+    call = run(f"<Dial>{NUMBER}</Dial>", CallFacts("anonymous", "+15552223333", answered=True))
+    assert dialled(call).caller_id == "anonymous"
+
+
+def test_several_at_once_but_not_more_than_ten() -> None:
+    numbers = "".join(f"<Number>+1555000{n:04}</Number>" for n in range(12))
+    call = run(f"<Dial>{numbers}</Dial>")
+    assert codes(call.asked) == [13215]
+    assert [target.number for target in dialled(call).targets][:2] == ["+15550000000", "+15550000001"]  # type: ignore[union-attr]
+    assert len(dialled(call).targets) == 10
+
+
+@pytest.mark.parametrize(
+    ("noun", "code"),
+    [
+        ("<Client>alice</Client>", 13750),
+        ("<Conference beep='false'>room</Conference>", 13750),
+        ("<Queue>support</Queue>", 13750),
+        ("<Application/>", 13750),
+        ("<WhatsApp>+15550001111</WhatsApp>", 13750),
+        ("<Sim>DE1</Sim>", 13258),
+        ("<Say>Hello</Say>", 13215),
+        ("<Number>nobody</Number>", 13223),
+        ("nobody", 13223),
+        ("", 13223),
+    ],
+)
+def test_what_cannot_be_dialled_fails_the_dial(noun: str, code: int) -> None:
+    call = run(f'<Dial action="done">{noun}</Dial>')
+    assert codes(call.asked) == [code]
+    assert call.asked[-1] == Fetch(2, DONE, "POST", (("DialCallStatus", "failed"), ("DialBridged", "false")))
+
+
+def test_a_noun_that_cannot_be_dialled_does_not_keep_the_others_from_it() -> None:
+    call = run(f"<Dial><Client>alice</Client><Number>{NUMBER}</Number></Dial>")
+    assert codes(call.asked) == [13750]
+    assert dialled(call).targets == (DialNumber(NUMBER),)
+
+
+def test_answers_an_inbound_call_before_it_dials() -> None:
+    assert run(f"<Dial>{NUMBER}</Dial>", RINGING).asked == [Answer(), plain()]
+
+
+def test_answer_on_bridge_leaves_the_answer_to_the_bridge() -> None:
+    call = run(f'<Dial answerOnBridge="true">{NUMBER}</Dial><Hangup/>', RINGING)
+    assert [type(effect) for effect in call.asked] == [Dial]
+    assert dialled(call).answer_on_bridge
+    assert call.on(DialDone(2, "completed", "CA1", 3, bridged=True)) == [HangUp()]
+
+
+def test_answer_on_bridge_when_nobody_answers_leaves_it_to_the_next_verb() -> None:
+    call = run(f'<Dial answerOnBridge="true">{NUMBER}</Dial><Say>Sorry</Say>', RINGING)
+    assert call.on(DialDone(2, "no-answer")) == [Answer(), Speak(3, "Sorry", "man", "en-US")]
+
+
+def test_the_caller_hangs_up() -> None:
+    call = run(f'<Dial action="done">{NUMBER}</Dial>')
+    assert call.on(HungUp()) == [EndDial(2)]
+    (fetch,) = call.on(DialDone(2, "completed", "CA1", 5, bridged=True))
+    assert isinstance(fetch, Fetch)
+    assert fetch.final
+    assert not call.finished
+    assert call.respond("<Response><Say>nobody hears this</Say></Response>") == []
+    assert call.finished
+
+
+def test_the_caller_hangs_up_and_nobody_is_to_be_told() -> None:
+    call = run(f"<Dial>{NUMBER}</Dial><Say>never</Say>")
+    assert call.on(HungUp()) == [EndDial(2)]
+    assert call.on(DialDone(2, "canceled")) == []
+    assert call.finished
+
+
+def test_digits_of_a_bridged_call_are_not_kept() -> None:
+    call = run(f"<Pause/><Dial>{NUMBER}</Dial><Gather numDigits='1'/>")
+    call.press("1")
+    call.fired()
+    call.press("23")
+    assert type(call.on(DialDone(3, "completed", "CA1", 5, bridged=True))[-1]).__name__ == "StartTimer"
+
+
+def test_a_dialled_leg_cannot_dial() -> None:
+    facts = CallFacts(CALLER, NUMBER, "outbound-dial", answered=True, whisper=True)
+    call = Transcript(EntryPoint("http://app.example/w"), facts)
+    assert codes(call.respond(f"<Response><Dial>{NUMBER}</Dial></Response>")) == [13201]

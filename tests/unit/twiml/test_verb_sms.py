@@ -1,0 +1,62 @@
+"""<Sms> in a call: `to` 14101, `from` 14102, `action`, `method` POST 14104, `statusCallback` 14105."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.twiml.transcript import CALLED, CALLER, attribute_table, codes, run
+
+from offhook.twiml.effects import Fetch, HangUp, SendMessage
+from offhook.twiml.entry import CallFacts
+from offhook.twiml.events import MessageQueued
+from offhook.twiml.verbs.sms import Sms
+
+
+def test_attributes() -> None:
+    assert attribute_table(Sms) == {
+        "to": (None, 14101),
+        "from": (None, 14102),
+        "action": (None, 11100),
+        "method": ("POST", 14104),
+        "statusCallback": (None, 14105),
+    }
+
+
+def test_goes_to_the_caller_and_the_call_goes_on() -> None:
+    assert run("<Sms>Hello</Sms>").asked == [SendMessage(2, CALLER, CALLED, "Hello"), HangUp()]
+
+
+def test_goes_to_the_called_party_of_an_outbound_call() -> None:
+    call = run("<Sms>Hello</Sms>", CallFacts(CALLER, CALLED, "outbound-api", answered=True))
+    assert call.asked[0] == SendMessage(2, CALLED, CALLER, "Hello")
+
+
+def test_tells_its_action() -> None:
+    call = run('<Sms to="5554445555" from="12345" action="sent" statusCallback="/cb">Hello</Sms>')
+    assert call.asked == [
+        SendMessage(
+            2, "+15554445555", "12345", "Hello", status_callback="https://app.example/cb", awaited=True
+        )
+    ]
+    params = (("SmsSid", "SM1"), ("SmsStatus", "queued"))
+    assert call.on(MessageQueued(2, "SM1", "queued")) == [
+        Fetch(3, "https://app.example/voice/sent", "POST", params)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sms", "code"),
+    [
+        ("<Sms></Sms>", 14103),
+        (f"<Sms>{'a' * 1601}</Sms>", 14103),
+        ('<Sms to="x">Hello</Sms>', 14101),
+        ('<Sms from="&lt;">Hello</Sms>', 14102),
+        ('<Sms method="x">Hello</Sms>', 14104),
+    ],
+)
+def test_bad_values(sms: str, code: int) -> None:
+    assert codes(run(sms).asked) == [code]
+
+
+def test_a_caller_without_a_number_gets_none() -> None:
+    call = run("<Sms>Hello</Sms>", CallFacts("client:alice", CALLED, answered=True))
+    assert codes(call.asked) == [14101]

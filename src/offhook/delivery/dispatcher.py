@@ -50,6 +50,7 @@ SLOTS_PER_HOST: Final = 100
 
 _BATCH = 100
 _TIMEOUT_SECONDS = 15.0
+_SHORTEST_WAIT = 0.02
 _LONGEST_WAIT = 2.0
 _CLOSE_SECONDS = 3.0
 _SHOWN_BYTES = 4096
@@ -107,7 +108,10 @@ class Dispatcher:
         """Take what is due, or else wait until something may be."""
         self._wake.clear()
         free = self._slots - len(self._running)
-        rows = await self._store.outbox.claim_callbacks(min(free, _BATCH)) if free else []
+        if not free:
+            await self._wake.wait()
+            return
+        rows = await self._store.outbox.claim_callbacks(min(free, _BATCH))
         for row in rows:
             await self._start(row)
         if not rows:
@@ -115,8 +119,7 @@ class Dispatcher:
 
     async def _sleep(self) -> None:
         due = await self._store.outbox.callback_due_in()
-        # A callback that is due already waits for an older one of its resource, whose end wakes us.
-        pause = _LONGEST_WAIT if due is None or due <= 0 else min(due, _LONGEST_WAIT)
+        pause = _LONGEST_WAIT if due is None else min(max(due, _SHORTEST_WAIT), _LONGEST_WAIT)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), pause)
 

@@ -31,16 +31,24 @@ _INSERT = (
     "RETURNING topic, id, resource_sid"
 )
 
+_IS_OLDEST = """
+    NOT EXISTS (
+        SELECT FROM outbox AS older
+        WHERE older.resource_sid = head.resource_sid AND older.topic = head.topic AND older.id < head.id)
+"""
+
 _CLAIM_CALLBACKS = f"""
     UPDATE outbox SET due_at = now() + $2, attempts = attempts + 1
     WHERE id IN (
         SELECT id FROM outbox AS head
-        WHERE topic = 'work.callbacks' AND due_at <= now()
-          AND NOT EXISTS (
-            SELECT FROM outbox AS older
-            WHERE older.resource_sid = head.resource_sid AND older.topic = head.topic AND older.id < head.id)
+        WHERE topic = 'work.callbacks' AND due_at <= now() AND {_IS_OLDEST}
         ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING {columns(OutboxRow)}
+"""
+
+_NEXT_CALLBACK = f"""
+    SELECT extract(epoch FROM due_at - now())::float8 FROM outbox AS head
+    WHERE topic = 'work.callbacks' AND {_IS_OLDEST} ORDER BY due_at LIMIT 1
 """
 
 _SWEEP = """
@@ -70,11 +78,8 @@ class Outbox:
         return sorted(loads(OutboxRow, rows), key=lambda row: row.id)
 
     async def callback_due_in(self) -> float | None:
-        """Seconds until the next callback is due: 0 or less when one is, None when there is none."""
-        seconds = await self._database.fetchval(
-            "SELECT extract(epoch FROM min(due_at) - now())::float8 FROM outbox "
-            "WHERE topic = 'work.callbacks'"
-        )
+        """Seconds until the next callback may be claimed: 0 or less when one may, None when there is none."""
+        seconds = await self._database.fetchval(_NEXT_CALLBACK)
         return None if seconds is None else float(seconds)
 
     async def retry(self, row_id: int, after: timedelta) -> None:

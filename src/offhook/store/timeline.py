@@ -86,6 +86,7 @@ class TimelineWriter:
         self._waiting: deque[TimelineEntry] = deque()
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._dropped = 0
 
     def start(self) -> None:
@@ -119,6 +120,10 @@ class TimelineWriter:
 
     async def flush(self) -> None:
         """Write everything that was added up to now."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
             try:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 #: Methods answered here; REGISTER joins them where there is a registrar.
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 
-#: Messages that come after a leg's end (retransmissions, the ACK of a 487) are still logged with it for as
-#: long.
+#: In units of T1: messages after a leg's end (retransmissions, the ACK of a 487) are logged with it so long.
 LOG_LINGER = 64
 
 

@@ -189,9 +189,7 @@ def choose_flow(next_hop: Uri, origin: Flow, *, pinned: bool) -> Flow:
 
 
 def _leads_elsewhere(dialog: Dialog, request: Request, flow: Flow) -> bool:
-    """Whether the target is named by the address that the INVITE named, and the INVITE was sent to another
-    one.
-    """
+    """Whether the target is where the INVITE was addressed to, and the INVITE was sent somewhere else."""
     hop, asked = dialog.next_hop(), request.request_uri
     same = (hop.address, hop.port) == (asked.address, asked.port)
     return same and (asked.address, asked.port or DEFAULT_PORT) != tuple(flow.remote)

@@ -45,9 +45,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """What a user's digest is checked against: the password, or HA1 by algorithm ("MD5", "SHA-256") in lower
-    hex.
-    """
+    """What a user's digest is checked against: the password, or HA1 by algorithm ("MD5", "SHA-256")."""
 
     password: str | None = None
     ha1: tuple[tuple[str, str], ...] = ()
@@ -156,8 +154,7 @@ class Verifier:
         return True
 
     def is_stale(self, given: dict[str, str], now: float) -> bool:
-        """Whether credentials fail for their nonce alone: too old, used up, or not ours (made before a
-        restart).
+        """Whether credentials fail for their nonce alone: too old, used up, or of before a restart.
 
         A new challenge says stale=true then, and a phone answers it without asking its user.
         """

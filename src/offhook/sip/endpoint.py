@@ -1,5 +1,4 @@
-"""A SIP user agent, both roles, without I/O: what an application sees of this package (RFC 3261 sections 8 to
-15).
+"""A SIP user agent, both roles, without I/O: what an application sees of this package (RFC 3261).
 
 Drive it with `receive`, `flow_closed` and `tick`; after each of these and after each command do what
 `actions` returns and handle what `events` returns; call `tick` again no later than `next_timer`.
@@ -125,8 +124,7 @@ class Endpoint:
         return session.leg
 
     def cancel(self, leg: int, now: float, reason: str | None = None) -> bool:
-        """Give up a call not yet answered; `reason` is a Reason header. Ends in Failed (487) at the peer's
-        answer.
+        """Give up a call not yet answered; `reason` is a Reason header. Failed (487) follows.
 
         Before the first provisional response the CANCEL waits for one (section 9.1). If a 2xx crosses it, the
         call is hung up at once and still ends in Failed (487).
@@ -152,15 +150,15 @@ class Endpoint:
 
         Repeated each minute until answered (section 13.3.1.1).
         """
-        session = self._live(leg)
-        if isinstance(session, IncomingSession):
+        session = self._called(leg)
+        if session is not None:
             session.provisional(status, now, sdp, _text(reason), checked_fields(headers))
         return session is not None
 
     def answer(self, leg: int, sdp: bytes, now: float, *, headers: Iterable[Field] = ()) -> bool:
         """Send 200, again and again until the ACK comes: Confirmed or AckTimeout follows."""
-        session = self._live(leg)
-        if isinstance(session, IncomingSession):
+        session = self._called(leg)
+        if session is not None:
             session.answer(sdp, now, checked_fields(headers))
         return session is not None
 
@@ -177,14 +175,12 @@ class Endpoint:
 
         Ends a leg without further event.
         """
-        return self._refuse(request, status, now, _text(reason), checked_fields(headers))
+        return self._refuse(request, status, now, _text(reason), checked_fields(headers, contact=True))
 
     # Authentication, for any waiting leg or request.
 
     def challenge(self, request: int, now: float, *, realm: str | None = None, proxy: bool = False) -> bool:
-        """Refuse with 401 (407 when `proxy`) and a fresh nonce; ends the leg without event, a new INVITE
-        follows.
-        """
+        """Refuse with 401 (407 when `proxy`) and a fresh nonce; ends a leg without event."""
         asked = self._waiting_request(request)
         if asked is None:
             return False
@@ -248,9 +244,7 @@ class Endpoint:
     def answer_reinvite(self, leg: int, sdp: bytes, now: float) -> bool:
         """Accept the peer's waiting re-INVITE."""
         session = self._live(leg)
-        if session is not None:
-            session.renegotiation.answer(sdp, now)
-        return session is not None
+        return session is not None and session.renegotiation.answer(sdp, now)
 
     # The registrar.
 
@@ -287,6 +281,12 @@ class Endpoint:
     def _live(self, leg: int) -> Session | None:
         session = self._core.legs.get(leg)
         return None if session is None or session.silent else session
+
+    def _called(self, leg: int) -> IncomingSession | None:
+        session = self._live(leg)
+        if session is not None and not isinstance(session, IncomingSession):
+            raise LocalProtocolError(f"leg {leg} is a call of ours: it is not for us to answer")
+        return session
 
     def _waiting_request(self, number: int) -> Request | None:
         """The request that a number names while it waits for an answer."""

@@ -1,5 +1,4 @@
-"""Values of the headers that carry a call: Via, From, To, Contact, Route, CSeq (RFC 3261 sections 20 and
-25.1).
+"""Values of the headers that carry a call: Via, From, To, Contact, Route, CSeq (RFC 3261 section 20).
 
 Every value type parses from and prints to the text of one header value. Parsing is memoised, because the
 values of a call come back in each of its messages; the memo is small, so that hostile values cannot make it
@@ -174,9 +173,7 @@ def parse_cseq(text: str) -> CSeq:
 
 
 def parse_delta_seconds(text: str) -> int | None:
-    """Read seconds as Expires and Retry-After give them; what is too large is capped, what is no number is
-    None.
-    """
+    """Read seconds of Expires or Retry-After: what is too large is capped, what is no number is None."""
     digits = text.split(";", 1)[0].split("(", 1)[0].strip()
     if not (digits.isascii() and digits.isdigit()):
         return None

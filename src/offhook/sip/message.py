@@ -87,15 +87,15 @@ def checked_text(text: str) -> str:
     return text
 
 
-def checked_fields(fields: Iterable[Field]) -> tuple[Field, ...]:
-    """Rows that an application adds.
+def checked_fields(fields: Iterable[Field], *, contact: bool = False) -> tuple[Field, ...]:
+    """Rows that an application adds; `contact` allows Contact, which a 3xx needs.
 
     Raises:
         LocalProtocolError: one is not well formed, or is not for an application to write.
     """
     rows = tuple((canonical_name(name), checked_text(value)) for name, value in fields)
     for name, _ in rows:
-        if not is_token(name) or name in _OWN:
+        if not is_token(name) or (name in _OWN and not (contact and name == "Contact")):
             raise LocalProtocolError(f"header {name!r} cannot be added")
     return rows
 

@@ -195,9 +195,7 @@ def _check_syntax(message: Request | Response) -> None:
 
 
 def _salvage(head: bytes) -> Request | None:
-    """A request with the rows that an answer copies, if the first line is a request's and Via and Call-ID can
-    be read.
-    """
+    """A request with the rows that an answer copies, if there is enough of them to answer."""
     lines = _FOLD.sub(" ", head[:MAX_MESSAGE].decode("latin-1")).split("\r\n")
     method, _, rest = lines[0].partition(" ")
     if not rest or method[:4].upper() == "SIP/" or re.fullmatch(TOKEN, method) is None:

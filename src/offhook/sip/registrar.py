@@ -143,9 +143,7 @@ class Registrar:
 
 
 def _key(uri: Uri) -> str:
-    """What makes two contacts the same here: scheme, user, host and port; a phone that changes a parameter
-    moves.
-    """
+    """What makes two contacts one: scheme, user, host and port. Phones change their parameters."""
     return f"{uri.scheme}:{uri.user_text}@{uri.host.lower()}:{uri.port or 0}"
 
 

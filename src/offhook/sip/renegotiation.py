@@ -1,6 +1,4 @@
-"""Changing a session by re-INVITE, both ways (RFC 3261 section 14), with glare (14.1) and hold left to the
-offers.
-"""
+"""Changing a session by re-INVITE, both ways (RFC 3261 section 14), with glare. Hold is in the offers."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from offhook.errors import LocalProtocolError
 from offhook.sip.acceptance import Acceptance
 from offhook.sip.admission import SDP, offered_sdp
 from offhook.sip.events import Reinvite, ReinviteAnswered, ReinviteConfirmed, ReinviteFailed
-from offhook.sip.message import Field, Request, Response
+from offhook.sip.message import REASONS, Field, Request, Response
 from offhook.sip.transaction_table import ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
@@ -34,13 +32,17 @@ class Renegotiation:
     # Ours.
 
     def offer(self, sdp: bytes, now: float) -> None:
-        """Send a re-INVITE.
+        """Send a re-INVITE, unless the peer's own came first: that fails like any glare.
 
         Raises:
-            LocalProtocolError: another one is under way.
+            LocalProtocolError: another one of ours is under way.
         """
-        if self._offer is not None or self._waiting is not None:
+        session = self._session
+        if self._offer is not None:
             raise LocalProtocolError("a re-INVITE is already under way")
+        if self._waiting is not None:
+            session.emit(ReinviteFailed(session.leg, 491, REASONS[491]))
+            return
         self._offer = sdp
         self._send(now)
 
@@ -113,19 +115,16 @@ class Renegotiation:
             session.respond(transaction, 100, now)
             session.emit(Reinvite(session.leg, transaction.request, offered_sdp(transaction.request)))
 
-    def answer(self, sdp: bytes, now: float) -> None:
-        """Accept the waiting re-INVITE.
-
-        Raises:
-            LocalProtocolError: none is waiting.
-        """
+    def answer(self, sdp: bytes, now: float) -> bool:
+        """Accept the waiting re-INVITE; False when none is waiting, as after a CANCEL."""
         session, transaction = self._session, self._waiting
         if transaction is None:
-            raise LocalProtocolError("no re-INVITE is waiting")
+            return False
         self._waiting = None
         response = session.accepting(transaction, sdp)
         offered = offered_sdp(transaction.request) is None
         self._acceptance = Acceptance(session.core, transaction, response, self, now, offered=offered)
+        return True
 
     def reject(self, status: int, now: float, reason: str | None, fields: tuple[Field, ...]) -> bool:
         """Refuse the waiting re-INVITE; False when none is waiting."""

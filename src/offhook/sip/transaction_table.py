@@ -298,9 +298,7 @@ class TransactionTable:
 
 
 def server_key(request: Request, method: str) -> Key:
-    """What identifies the server transaction of a request: section 17.2.3, and for RFC 2543 peers the same
-    rules.
-    """
+    """What identifies the server transaction of a request (section 17.2.3), RFC 2543's included."""
     via = request.via
     method = "INVITE" if method == "ACK" else method
     branch = via.branch
@@ -318,9 +316,7 @@ def server_key(request: Request, method: str) -> Key:
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:
-    """Where responses go: the connection, the source address with rport (RFC 3581), else sent-by's port
-    (18.2.2).
-    """
+    """Where responses go: the connection; the source with rport (RFC 3581); else sent-by's port (18.2.2)."""
     via = request.via
     if flow.reliable or via_wants_rport(via):
         return flow

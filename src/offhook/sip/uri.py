@@ -22,8 +22,8 @@ MAX_URI_LENGTH = 2048
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
 # userinfo = ( user / telephone-subscriber ) [ ":" password ] "@"
-# user = 1*( unreserved / escaped / user-unreserved ), user-unreserved = "&" / "=" / "+" / "$" / "," / ";" /
-# "?" / "/" "#" and "[" "]" are tolerated in the user part: dial strings carry them unescaped.
+# user = 1*( unreserved / escaped / user-unreserved ), user-unreserved = "&" / "=" / "+" / "$" / "," / ";"
+# / "?" / "/"; besides, "#" and brackets are tolerated in the user part: dial strings carry them unescaped.
 _SIP_URI = re.compile(
     r"(?i:(?P<scheme>sips?)):"
     r"(?:(?P<user>[^\s:@<>\"]+)(?::(?P<password>[^\s@<>\"]*))?@)?"

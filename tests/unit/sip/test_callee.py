@@ -259,7 +259,8 @@ def test_commands_that_the_state_forbids_are_defects() -> None:
     with pytest.raises(LocalProtocolError):
         pair.bob.endpoint.answer(other, ANSWER, pair.network.now)
     with pytest.raises(LocalProtocolError):
-        pair.bob.endpoint.answer_reinvite(other, ANSWER, pair.network.now)
+        pair.alice.endpoint.answer(leg, ANSWER, pair.network.now)
+    assert pair.bob.endpoint.answer_reinvite(other, ANSWER, pair.network.now) is False
     assert pair.alice.told(Answered)
     assert pair.bob.endpoint.bye(99, pair.network.now) is False
     assert pair.alice.endpoint.call_id(leg) == pair.bob.endpoint.call_id(other)

@@ -102,6 +102,18 @@ def test_a_refusal_carries_status_reason_and_headers() -> None:
     assert pair.nothing_left()
 
 
+def test_a_redirection_names_its_target() -> None:
+    pair = Pair()
+    pair.alice.call(pair.bob)
+    pair.network.run(0.1)
+    leg = pair.bob.told(IncomingInvite)[0].leg
+    pair.bob.endpoint.reject(leg, 302, pair.network.now, headers=[("Contact", "<sip:carol@chicago.example>")])
+    pair.network.run(0.1)
+    (failed,) = pair.alice.told(Failed)
+    assert failed.response is not None
+    assert failed.response.values("Contact") == ["<sip:carol@chicago.example>"]
+
+
 def test_a_ringing_call_is_cancelled() -> None:
     pair = Pair()
     leg, other = pair.ring()

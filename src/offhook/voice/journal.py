@@ -1,4 +1,4 @@
-"""What one call commits: its statuses with their callbacks and its notifications, in order and never lost.
+"""What one call puts on record: statuses with their callbacks, notifications, its timeline; in order, never lost.
 
 The call does not wait for its rows: they are written one after the other behind it. While PostgreSQL is away
 they wait; the call goes on.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offhook.billing.rating import rate_call
 from offhook.calls.effects import Changed
@@ -20,7 +20,7 @@ from offhook.calls.status import TERMINAL, TRANSITIONS, CallbackEvent, CallStatu
 from offhook.clock import new_sid, utcnow
 from offhook.errors import NOTIFICATIONS
 from offhook.store.database import DatabaseUnavailableError
-from offhook.store.records import CallbackDraft, CallRecord, NotificationRecord
+from offhook.store.records import CallbackDraft, CallRecord, NotificationRecord, TimelineEntry, TimelineKind
 from offhook.webhook.params import CallParams, call_status_params
 
 if TYPE_CHECKING:
@@ -46,10 +46,17 @@ class Journal:
     def changed(self, effect: Changed) -> None:
         """Commit a new status."""
         at = utcnow()
+        detail: dict[str, int] = {}
+        if effect.response:
+            detail["response"] = effect.response
+        if effect.duration is not None:
+            detail["duration"] = effect.duration
+        self.note(TimelineKind.STATUS, effect.status, detail)
         self._writes.put_nowait(lambda: self._commit(effect, at))
 
     def notify(self, code: int, message: str, url: str) -> None:
         """Commit a notification."""
+        self.note(TimelineKind.ERROR, str(code), {"message": message, "url": url})
         entry = NOTIFICATIONS.get(code)
         level = 1 if entry is not None and entry.level == "warning" else 0
         row = NotificationRecord(
@@ -64,6 +71,12 @@ class Journal:
             request_url=url or None,
         )
         self._writes.put_nowait(lambda: self._exchange.store.notifications.create(row))
+
+    def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Write into the call's timeline."""
+        record = self._record
+        entry = TimelineEntry(record.sid, record.account_sid, utcnow(), kind, name, detail or {})
+        self._exchange.store.timelines.add(entry)
 
     async def close(self) -> None:
         """Return when everything is written."""

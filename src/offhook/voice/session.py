@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from offhook.calls import effects, events
 from offhook.calls.call import Call, step
-from offhook.clock import monotonic, utcnow
+from offhook.clock import monotonic
 from offhook.media.client import MediaError
 from offhook.media.protocol import PlayFinished
 from offhook.sdp.negotiate import NotAcceptable
-from offhook.store.records import AccountRecord, CallRecord, TimelineEntry, TimelineKind
+from offhook.store.records import AccountRecord, CallRecord, TimelineKind
 from offhook.twiml import effects as twiml
 from offhook.voice import notes
 from offhook.voice.children import place_child
@@ -96,8 +96,7 @@ class CallSession:
 
     def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """Write into the call's timeline."""
-        entry = TimelineEntry(self.call.sid, self.account.sid, utcnow(), kind, name, detail or {})
-        self.exchange.store.timelines.add(entry)
+        self.journal.note(kind, name, detail)
 
     def start_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something for this call; the session stays open until it ends."""
@@ -218,10 +217,6 @@ class CallSession:
         session.feed(event)
 
     def _changed(self, effect: effects.Changed) -> None:
-        detail = {"response": effect.response} if effect.response else {}
-        if effect.duration is not None:
-            detail["duration"] = effect.duration
-        self.note(TimelineKind.STATUS, effect.status, detail)
         self.journal.changed(effect)
         if effect.event == "answered":
             self.recorder.start_call()
@@ -229,8 +224,7 @@ class CallSession:
                 self.prompts.start(twiml.PlayDigits(0, digits))
 
     def notify(self, code: int, message: str, url: str) -> None:
-        """Write a notification, and into the timeline."""
-        self.note(TimelineKind.ERROR, str(code), {"message": message, "url": url})
+        """Put a notification on record."""
         self.journal.notify(code, message, url)
 
     def _set_timer(self, effect: effects.SetTimer) -> None:

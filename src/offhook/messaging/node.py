@@ -19,7 +19,7 @@ from offhook.delivery.client import WebhookClient
 from offhook.delivery.dispatcher import Dispatcher
 from offhook.janitor.janitor import Janitor
 from offhook.messaging.carriers import Carrier
-from offhook.messaging.carriers.loopback import LoopbackCarrier
+from offhook.messaging.carriers.loopback import LoopbackCarrier, Owned
 from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
 from offhook.messaging.inbound import Inbound
 from offhook.messaging.outbound import BATCH, Outbound
@@ -91,14 +91,19 @@ async def _stop(task: asyncio.Task[None]) -> None:
 
 def carriers_of(settings: Settings, store: Store) -> list[Carrier]:
     """The ways out, in the order in which they are asked: own numbers first, everything else to the SMSC."""
+    smsc = settings.smsc
+    return [
+        LoopbackCarrier(owned_by(store)),
+        SmppCarrier(SmscAccount(smsc.host, smsc.port, smsc.system_id, smsc.password)),
+    ]
+
+
+def owned_by(store: Store) -> Owned:
+    """Asks which numbers accounts of the platform own, in one query for a batch."""
 
     async def owned(numbers: Sequence[str]) -> list[bool]:
         sql = "SELECT phone_number FROM numbers WHERE phone_number = ANY($1)"
         found = {row[0] for row in await store.database.fetch(sql, list(numbers))}
         return [number in found for number in numbers]
 
-    smsc = settings.smsc
-    return [
-        LoopbackCarrier(owned),
-        SmppCarrier(SmscAccount(smsc.host, smsc.port, smsc.system_id, smsc.password)),
-    ]
+    return owned

@@ -78,6 +78,7 @@ class Outbound:
         self._claimed: dict[str, _Claimed] = {}
         self._attempts: dict[str, int] = {}
         self._unclaimed: list[str] = []
+        self._closing = False
         self._waiting: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,16 +90,16 @@ class Outbound:
         self._keep(self._extend())
 
     async def close(self) -> None:
-        """Let carriers finish, and record what they did."""
+        """Let carriers finish, record what they did, and end the claims of what they gave back."""
+        self._closing = True
         for carrier in self._carriers:
             await carrier.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._settlement.close()
-        returned = [sid for sid in self._waiting if sid not in self._claimed]
-        if returned:
-            await self._store.outbox.extend(Topic.MESSAGES, returned, timedelta(0))
+        if self._unclaimed:
+            await self._store.outbox.extend(Topic.MESSAGES, self._unclaimed, timedelta(0))
 
     # Work comes in.
 
@@ -223,7 +224,7 @@ class Outbound:
     def _moved(self, move: MessageTransition, record: MessageRecord) -> None:
         self.release(record.sid)
         if record.status == MessageStatus.QUEUED:
-            if not self._unclaimed:
+            if not self._unclaimed and not self._closing:
                 self._keep(self._give_back())
             self._unclaimed.append(record.sid)
             return

@@ -97,6 +97,7 @@ class SmppCarrier:
         self._connection: SmppConnection | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
         self._drained: asyncio.Future[None] | None = None
         self._reason = ""
         self._bound_at = 0.0
@@ -109,6 +110,7 @@ class SmppCarrier:
 
     async def close(self) -> None:
         """Give responses a moment to come, unbind, and return what was not taken."""
+        self._closing = True
         connection = self._connection
         if connection is not None:
             self._queue.clear()
@@ -151,6 +153,8 @@ class SmppCarrier:
         backoff = Backoff()
         while True:
             lasted, reason = await self._stay_bound()
+            if self._closing:
+                return
             backoff = backoff.failed(lasted)
             wait = backoff.wait(random.random())  # spreads reconnects; no secret
             _log.warning("%s: %s; binding again in %.1f s", self.name, reason, wait)

@@ -1,0 +1,216 @@
+"""SMPP on real sockets: the asyncio shell, the sink SMSC, and the carrier that keeps a bind up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+from tests.harness.smsc import Smsc
+
+from offhook.messaging.carriers import DeliveryReport, IncomingText, OutgoingText
+from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
+from offhook.smpp.bodies import DataSm, SubmitSm
+from offhook.smpp.pdu import encode, encode_bare
+from offhook.smpp.vocabulary import RESPONSE, Command, Status, Tag
+
+
+class Notes:
+    """What a carrier reports, kept."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, Sequence[str]] = {}
+        self.refusals: dict[str, int] = {}
+        self.returns: list[tuple[str, bool]] = []
+        self.reports: list[DeliveryReport] = []
+        self.texts: list[IncomingText] = []
+        self.ups = 0
+        self.commit = asyncio.Event()
+        self.commit.set()
+        self.changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def accepted(self, carrier: str, text: OutgoingText, carrier_ids: Sequence[str]) -> None:
+        self.taken[text.sid] = list(carrier_ids)
+        self._tell()
+
+    def refused(self, carrier: str, text: OutgoingText, error_code: int, detail: str) -> None:
+        self.refusals[text.sid] = error_code
+        self._tell()
+
+    def returned(self, carrier: str, text: OutgoingText, written: bool, detail: str) -> None:
+        self.returns.append((text.sid, written))
+        self._tell()
+
+    def reported(self, carrier: str, report: DeliveryReport, settled: Callable[[], None]) -> None:
+        self.reports.append(report)
+        settled()
+        self._tell()
+
+    def available(self, carrier: str) -> None:
+        self.ups += 1
+        self._tell()
+
+    async def incoming(self, text: IncomingText) -> None:
+        await self.commit.wait()
+        self.texts.append(text)
+
+    def _tell(self) -> None:
+        task = asyncio.ensure_future(self._notify())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _notify(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait for a report that makes `condition` true."""
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(condition)
+
+
+@pytest.fixture
+async def smsc() -> AsyncIterator[Smsc]:
+    async with Smsc() as running:
+        yield running
+
+
+@pytest.fixture
+async def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+async def carrier(smsc: Smsc, notes: Notes) -> AsyncIterator[SmppCarrier]:
+    running = SmppCarrier(SmscAccount("127.0.0.1", smsc.port, "offhook", "secret", window=10))
+    running.start(notes)
+    await notes.wait(lambda: notes.ups > 0)
+    yield running
+    await running.close()
+
+
+def text(number: int, body: str = "Hello") -> OutgoingText:
+    return OutgoingText(f"SM{number:032x}", "+15550100100", "+15551230000", body)
+
+
+async def test_texts_beyond_the_window_all_go(smsc: Smsc, notes: Notes, carrier: SmppCarrier) -> None:
+    carrier.submit([text(number) for number in range(200)])
+    await notes.wait(lambda: len(notes.taken) == 200)
+    await notes.wait(lambda: len(notes.reports) == 200)
+    assert len({ids[0] for ids in notes.taken.values()}) == smsc.count == 200
+
+
+async def test_a_segment_that_is_refused_refuses_the_text_once(
+    smsc: Smsc, notes: Notes, carrier: SmppCarrier
+) -> None:
+    smsc.answer = lambda message: Status.RINVDSTADR if message.short_message[5] == 2 else 0
+    carrier.submit([text(1, "x" * 400)])
+    await notes.wait(lambda: bool(notes.refusals))
+    assert notes.refusals == {text(1).sid: 30005}
+    assert notes.taken == {}
+
+
+async def test_a_temporary_error_is_tried_again(smsc: Smsc, notes: Notes, carrier: SmppCarrier) -> None:
+    answers = iter([Status.RSYSERR])
+    smsc.answer = lambda _: next(answers, 0)
+    carrier.submit([text(1)])
+    await notes.wait(lambda: bool(notes.taken))
+
+
+async def test_what_cannot_be_encoded_is_refused_and_harms_nothing_else(
+    notes: Notes, carrier: SmppCarrier
+) -> None:
+    carrier.submit([OutgoingText(f"SM{1:032x}", "Жук", "+1555", "x"), text(2)])
+    await notes.wait(lambda: bool(notes.taken) and bool(notes.refusals))
+
+
+async def test_a_lost_bind_returns_texts_and_is_made_again(
+    smsc: Smsc, notes: Notes, carrier: SmppCarrier
+) -> None:
+    smsc.answer = lambda _: None
+    carrier.submit([text(number) for number in range(15)])
+    await asyncio.sleep(0.1)
+    smsc.drop()
+    await notes.wait(lambda: len(notes.returns) == 15)
+    assert sum(written for _, written in notes.returns) == 10
+    assert carrier.room() == 0
+    await notes.wait(lambda: notes.ups == 2)
+    assert carrier.room() > 0
+
+
+async def test_a_refused_bind_is_not_tried_in_a_tight_loop(smsc: Smsc, notes: Notes) -> None:
+    smsc.bind_status = Status.RBINDFAIL
+    carrier = SmppCarrier(SmscAccount("127.0.0.1", smsc.port, "offhook", "secret"))
+    carrier.start(notes)
+    await asyncio.sleep(1.0)
+    assert 1 <= len(smsc.connections) <= 5
+    assert carrier.room() == 0
+    await carrier.close()
+
+
+async def test_closing_while_nothing_answers(notes: Notes) -> None:
+    carrier = SmppCarrier(SmscAccount("127.0.0.1", 1, "offhook", "secret"))
+    carrier.start(notes)
+    await asyncio.sleep(0.05)
+    await carrier.close()
+
+
+async def test_senders_are_paced(smsc: Smsc, notes: Notes) -> None:
+    carrier = SmppCarrier(SmscAccount("127.0.0.1", smsc.port, "offhook", "secret", sender_rate=20))
+    carrier.start(notes)
+    await notes.wait(lambda: notes.ups > 0)
+    started = asyncio.get_running_loop().time()
+    carrier.submit([text(number) for number in range(11)])
+    await notes.wait(lambda: len(notes.taken) == 11)
+    assert asyncio.get_running_loop().time() - started >= 0.49
+    await carrier.close()
+
+
+async def test_a_text_is_acknowledged_only_when_it_is_committed(
+    smsc: Smsc, notes: Notes, carrier: SmppCarrier
+) -> None:
+    notes.commit.clear()
+    delivery = asyncio.ensure_future(smsc.deliver("15551230000", "15550100100", b"Hi"))
+    done, _ = await asyncio.wait([delivery], timeout=0.2)
+    assert not done
+    notes.commit.set()
+    assert await delivery == 0
+    assert notes.texts == [IncomingText("+15551230000", "+15550100100", "Hi")]
+
+
+async def test_data_sm_carries_texts_too(smsc: Smsc, notes: Notes, carrier: SmppCarrier) -> None:
+    message = DataSm("", 1, 1, "15551230000", 1, 1, "15550100100", tlvs=((Tag.MESSAGE_PAYLOAD, b"Hi"),))
+    assert await smsc.send(message) == 0
+    assert notes.texts[0].body == "Hi"
+
+
+async def exchange(port: int, data: bytes) -> bytes:
+    """Say something raw to the SMSC and read until it closes or falls silent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    answer = b""
+    try:
+        async with asyncio.timeout(0.3):
+            while received := await reader.read(4096):
+                answer += received
+    except TimeoutError:
+        pass
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", encode_bare(Command.GENERIC_NACK, 0, Status.RINVCMDLEN)),
+        (encode_bare(0x77, 4), encode_bare(Command.GENERIC_NACK, 4, Status.RINVCMDID)),
+        (
+            encode(SubmitSm("1", "2", b"x"), 5),
+            encode_bare(RESPONSE | Command.SUBMIT_SM, 5, Status.RINVBNDSTS),
+        ),
+        (b"\0\0\0\x40\0\0\0\x04" + bytes(8), b""),
+    ],
+)
+async def test_strangers_at_an_smsc(smsc: Smsc, sent: bytes, answer: bytes) -> None:
+    assert await exchange(smsc.port, sent) == answer

@@ -71,7 +71,7 @@ class Transcript:
     def _take(self, step: interpreter.Step) -> None:
         self.state, effects = step
         self.traces += [effect for effect in effects if isinstance(effect, Trace)]
-        self.asked = [effect for effect in effects if not isinstance(effect, Trace)]
+        self.asked: list[Effect] = [effect for effect in effects if not isinstance(effect, Trace)]
 
 
 def run(verbs: str, facts: CallFacts = ANSWERED, fallback: str | None = None) -> Transcript:

@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 import asyncpg
 
 from offhook.clock import monotonic
-from offhook.store.database import Connection
+from offhook.store.database import Connection, is_gone
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ Value = TypeVar("Value")
 TTL: Final = 5.0
 MAX_ENTRIES: Final = 50_000
 CHANNEL: Final = "offhook_changed"
+_RECONNECT_SECONDS: Final = 0.2
 
 
 class Cache(Generic[Key, Value]):
@@ -97,16 +98,14 @@ class Invalidations:
         while True:
             try:
                 connection = await asyncpg.connect(self._url, timeout=5)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await asyncio.sleep(0.5)
-                continue
-            try:
-                await self._hear(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                _log.info("the connection that hears of changes was lost")
-            finally:
-                connection.terminate()
-            await asyncio.sleep(0.1)
+                try:
+                    await self._hear(connection)
+                finally:
+                    connection.terminate()
+            except Exception as error:
+                if not is_gone(error):
+                    _log.exception("changes cannot be heard of")
+            await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _hear(self, connection: Connection) -> None:
         lost = asyncio.Event()

@@ -42,6 +42,8 @@ _GONE: Final = (
     asyncpg.TooManyConnectionsError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
+    # asyncpg's words for a connection that was cut in the middle of its handshake.
+    asyncpg.InternalClientError,
 )
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5

@@ -2,7 +2,8 @@
 
 Writing one must never slow a call down: `TimelineWriter.add` only puts the entry into a list, which is
 written in one statement every 50 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
-the oldest are dropped, which is logged. Each entry is also heard live on the bus.
+the oldest are dropped, which is logged. A batch whose commit was not heard of is written again, so an
+entry may stand twice after an outage. Each entry is also heard live on the bus.
 """
 
 from __future__ import annotations

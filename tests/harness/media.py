@@ -243,11 +243,12 @@ async def connect_leg(
     dtmf: int | None = 101,
     rtp_timeout: float = 30.0,
 ) -> int:
-    """Open a leg to a phone."""
+    """Open a leg to a phone; the worker has taken all of it in when this returns."""
     leg = await worker.client.open_leg(rtp_timeout=rtp_timeout)
     phone.leg_address = (leg.host, leg.port)
     payload_type = 0 if codec == "PCMU" else 8
     worker.client.set_remote(leg.leg, phone.host, phone.port, codec, payload_type, dtmf)
+    await worker.client.stats(leg.leg)
     return leg.leg
 
 

@@ -46,6 +46,7 @@ class StreamsLink:
     def feed(self, number: int) -> Feed:
         """The feed of this number, for a source that plays it."""
         self._claimed.add(number)
+        self._unwanted.discard(number)
         return self._feeds.setdefault(number, Feed())
 
     def release(self, number: int) -> None:

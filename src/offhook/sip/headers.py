@@ -42,13 +42,16 @@ _VIA = re.compile(
     re.IGNORECASE,
 )
 
-# name-addr = [ display-name ] LAQUOT addr-spec RAQUOT; display-name = *(token LWS) / quoted-string
-# An unquoted name may hold any octet but those that delimit, since phones write names in UTF-8 without
-# quotes.
-_NAME_ADDR = re.compile(rf'\s*(?:({QUOTED})|([^"<>,;\\]*?))\s*<([^<>\s]*)>', re.DOTALL)
+# display-name = *(token LWS) / quoted-string. An unquoted name may hold any octet but those that delimit, since
+# phones write names in UTF-8 without quotes.
+_QUOTED_NAME = re.compile(rf"({QUOTED})\s*<")
+_PLAIN_NAME = re.compile(r'([^"<>,;\\]*)<')
+
+# name-addr = [ display-name ] LAQUOT addr-spec RAQUOT
+_BRACKETED = re.compile(r"([^<>\s]*)>")
 
 # addr-spec outside brackets must not contain comma, semicolon or question mark (section 20)
-_ADDR_SPEC = re.compile(r'\s*([^\s;,?<>"]+)')
+_ADDR_SPEC = re.compile(r'([^\s;,?<>"]+)')
 
 # CSeq = 1*DIGIT LWS Method
 _CSEQ = re.compile(rf"([0-9]{{1,40}})\s+({TOKEN})")
@@ -137,14 +140,13 @@ def parse_name_addr(text: str) -> NameAddr:
     Raises:
         RemoteProtocolError: 400.
     """
-    match = _NAME_ADDR.match(text)
-    if match is not None:
-        name = unquote(match[1]) if match[1] is not None else match[2].strip()
-        return NameAddr(parse_uri(match[3]), name, parse_parameters(text, match.end()))
-    match = _ADDR_SPEC.match(text)
+    text = text.strip()
+    start = (_QUOTED_NAME if text[:1] == '"' else _PLAIN_NAME).match(text)
+    match = _ADDR_SPEC.match(text) if start is None else _BRACKETED.match(text, start.end())
     if match is None:
         raise RemoteProtocolError("malformed address", 400)
-    return NameAddr(parse_uri(match[1]), "", parse_parameters(text, match.end()))
+    name = "" if start is None else unquote(start[1].strip())
+    return NameAddr(parse_uri(match[1]), name, parse_parameters(text, match.end()))
 
 
 def parse_name_addrs(rows: list[str]) -> list[NameAddr]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from offhook.errors import RemoteProtocolError
-from offhook.sip.grammar import TOKEN, split_list
+from offhook.sip.grammar import TOKEN, is_token, split_list
 from offhook.sip.headers import parse_cseq, parse_name_addr, parse_name_addrs, parse_via
 from offhook.sip.message import NAMES, Field, Message, Request, Response
 from offhook.sip.uri import MAX_URI_LENGTH
@@ -29,11 +29,9 @@ _REQUEST_LINE = re.compile(rf"({TOKEN}) (\S+) (SIP/[0-9]+\.[0-9]+)", re.IGNORECA
 # reason
 _STATUS_LINE = re.compile(r"(SIP/[0-9]+\.[0-9]+) ([0-9]{3})(?: (.*))?", re.IGNORECASE)
 
-# message-header = field-name HCOLON field-value; HCOLON = *( SP / HTAB ) ":" SWS
-_FIELD = re.compile(rf"({TOKEN})[ \t]*:[ \t]*(.*?)[ \t]*", re.DOTALL)
-
-# LWS = [*WSP CRLF] 1*WSP
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+# The end of one folded line and the beginning of the next: LWS = [*WSP CRLF] 1*WSP. What stands before the CRLF
+# is left as it is: an expression that took it too would look at long runs of blanks again and again.
+_FOLD = re.compile(r"\r\n[ \t]+")
 
 # CTL octets stand in quoted pairs only
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -135,11 +133,7 @@ def _parse_fields(rows: str) -> tuple[list[Field], int | None]:
     fields: list[Field] = []
     length: int | None = None
     for line in lines:
-        match = _FIELD.fullmatch(line)
-        if match is None or len(line) > MAX_FIELD_LENGTH:
-            raise RemoteProtocolError("malformed or overlong header", 400)
-        name, value = match[1], match[2]
-        name = NAMES.get(name.lower(), name)
+        name, value = _parse_field(line)
         if name == "Content-Length":
             if length is not None:
                 raise RemoteProtocolError("Content-Length given twice", 400)
@@ -147,6 +141,18 @@ def _parse_fields(rows: str) -> tuple[list[Field], int | None]:
         else:
             fields.append((name, value))
     return fields, length
+
+
+def _parse_field(line: str) -> Field:
+    """Read one row. message-header = field-name *( SP / HTAB ) ":" SWS field-value"""
+    if len(line) > MAX_FIELD_LENGTH:
+        raise RemoteProtocolError("header too long", 400)
+    name, colon, value = line.partition(":")
+    name = name.rstrip(" \t")
+    known = NAMES.get(name.lower())
+    if known is None and not (colon and is_token(name)):
+        raise RemoteProtocolError("malformed header", 400)
+    return known or name, value.strip(" \t")
 
 
 def content_length(text: str) -> int:
@@ -202,11 +208,11 @@ def _salvage(head: bytes) -> Request | None:
         return None
     fields: list[Field] = []
     for line in lines[1 : MAX_FIELDS + 1]:
-        match = _FIELD.fullmatch(line)
-        if match is None or len(line) > MAX_FIELD_LENGTH or _CONTROL.search(line):
+        try:
+            name, value = _parse_field(line)
+        except RemoteProtocolError:
             continue
-        name = NAMES.get(match[1].lower(), match[1])
-        if name in ("Via", *_SINGLE) and "\r" not in line and "\n" not in line:
-            fields.append((name, match[2]))
+        if name in ("Via", *_SINGLE) and not _CONTROL.search(line) and "\r" not in line and "\n" not in line:
+            fields.append((name, value))
     request = Request(tuple(fields), b"", method, "")
     return request if request.get("Via") and request.get("CSeq") else None

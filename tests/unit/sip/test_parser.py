@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -114,3 +116,18 @@ def test_an_endpoint_takes_anything(messages: list[bytes], transport: str) -> No
     endpoint.flow_closed(flow, 500.0)
     endpoint.actions()
     endpoint.events()
+
+
+@pytest.mark.parametrize(
+    "filler", [b" ", b"\t", b"a", b'"', b"\\", b";", b",", b"<", b"=", b"\r\n ", b":", b"%"]
+)
+@pytest.mark.parametrize(
+    "before", [b"f: a", b'f: "', b"v: SIP/2.0/UDP h", b"Contact: sip:", b"X", b"CSeq: 1"]
+)
+def test_no_message_takes_long(filler: bytes, before: bytes) -> None:
+    row = before + filler * (8_000 // len(filler)) + b"x\r\n"
+    data = b"OPTIONS sip:a@b SIP/2.0\r\n" + row * 7 + b"\r\n"
+    began = process_time()
+    with contextlib.suppress(RemoteProtocolError):
+        parse_message(data)
+    assert process_time() - began < 0.2

@@ -178,7 +178,9 @@ def sipp(scenario: Path, target: str, number: str, port: int, rate: int, seconds
     command += ["-r", str(rate), "-m", str(calls), "-l", str(rate * 20), "-nostdin", "-trace_rtt"]
     command += ["-rtt_freq", "1", "-timeout", str(seconds + 40), "-mp", str(free_port() // 2 * 2)]
     command += ["-trace_stat", "-fd", "5", "-stf", "stat.csv", "-recv_timeout", "20000"]
-    subprocess.run(command, cwd=scenario.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(
+        command, cwd=scenario.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
     times: list[float] = []
     for path in scenario.parent.glob("*_rtt.csv"):
         rows = path.read_text().splitlines()[1:]
@@ -235,7 +237,9 @@ def main() -> int:
             number = answer_with(platform, url)
             sipp(folder / "caller.xml", platform.facts["sip"], number, port, 5, 2)
             before = stolen()
-            result = sipp(folder / "caller.xml", platform.facts["sip"], number, port, asked.rate, asked.seconds)
+            result = sipp(
+                folder / "caller.xml", platform.facts["sip"], number, port, asked.rate, asked.seconds
+            )
             after = stolen()
         finally:
             platform.stop()

@@ -61,7 +61,9 @@ def main() -> int:
         finally:
             platform.stop()
     for what, times in (("spoken first", spoken), ("in the cache", cached)):
-        print(f"{what}: median {times[len(times) // 2]:.0f} ms, worst {times[-1]:.0f} ms of {len(times)} calls")
+        print(
+            f"{what}: median {times[len(times) // 2]:.0f} ms, worst {times[-1]:.0f} ms of {len(times)} calls"
+        )
     print(f"ratio of medians: {spoken[len(spoken) // 2] / cached[len(cached) // 2]:.1f}")
     good = spoken[len(spoken) // 2] < _UNCACHED_LIMIT_MS and cached[len(cached) // 2] < _CACHED_LIMIT_MS
     return 0 if good else 1

@@ -85,14 +85,8 @@ def api(postgres: Postgres, nats_server: Nats, tmp_path_factory: pytest.TempPath
     """The api process of the test session."""
     asyncio.run(_execute(postgres.url, f"CREATE DATABASE contract TEMPLATE {TEMPLATE}"))
     listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    settings = _settings(
-        url,
-        listener,
-        with_database(postgres.url, "contract"),
-        nats_server.url,
-        tmp_path_factory.mktemp("data"),
-    )
+    data = tmp_path_factory.mktemp("data")
+    settings = make_settings(listener, with_database(postgres.url, "contract"), nats_server.url, data)
     ready, told = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "offhook", "role", "api"],
@@ -106,13 +100,15 @@ def api(postgres: Postgres, nats_server: Nats, tmp_path_factory: pytest.TempPath
     os.close(told)
     with os.fdopen(ready) as line:
         assert line.readline(), "the api process ended before it was ready"
-    yield Api(url, settings)
+    yield Api(settings.public_url, settings)
     process.terminate()
     assert process.wait(10) == 0
     listener.close()
 
 
-def _settings(url: str, listener: socket.socket, database: str, nats: str, data: Path) -> Settings:
+def make_settings(listener: socket.socket, database: str, nats: str, data: Path) -> Settings:
+    """The settings of an api process on `listener`, with nothing else of the platform there."""
+    port = listener.getsockname()[1]
     nowhere = SmscSettings("none", "none", "127.0.0.1", 1)
     return Settings(
         data_dir=str(data),
@@ -120,8 +116,8 @@ def _settings(url: str, listener: socket.socket, database: str, nats: str, data:
         database_url=database,
         nats_url=nats,
         http_host="127.0.0.1",
-        http_port=listener.getsockname()[1],
-        public_url=url,
+        http_port=port,
+        public_url=f"http://127.0.0.1:{port}",
         sip_host="127.0.0.1",
         sip_port=1,
         smpp_host="127.0.0.1",

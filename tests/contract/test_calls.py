@@ -91,6 +91,7 @@ def test_request_reaches_the_row(tenant: Tenant) -> None:
         ({"Url": "voice"}, 21205),
         ({"Url": "", "ApplicationSid": "AP" + "0" * 32}, 21218),
         ({"Method": "PUT"}, 21209),
+        ({"CallerId": "+12025550199"}, 20001),
         ({"FallbackUrl": "nowhere"}, 21205),
         ({"StatusCallback": "nowhere"}, 21205),
         ({"StatusCallbackEvent": "born"}, 21626),

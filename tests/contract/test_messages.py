@@ -66,6 +66,9 @@ def test_a_201_is_committed_with_its_work(tenant: Tenant) -> None:
         ({"Body": "x" * 1601}, 21617),
         ({"MediaUrl": "http://example.com/cat.png"}, 21622),
         ({"ValidityPeriod": "0"}, 21624),
+        ({"SendAt": "2099-01-01T00:00:00Z", "ScheduleType": "fixed"}, 20001),
+        ({"MaxPrice": "0.001"}, 20001),
+        ({"ContentRetention": "discard"}, 20001),
     ],
 )
 def test_refused_with_the_code(tenant: Tenant, changes: dict[str, str], code: int) -> None:

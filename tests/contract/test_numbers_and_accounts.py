@@ -68,6 +68,7 @@ def test_a_number_just_bought_can_send(tenant: Tenant) -> None:
         ({"PhoneNumber": "+12025550142", "SmsMethod": "PATCH"}, 21403),
         ({"PhoneNumber": "+12025550142", "StatusCallback": "x"}, 21502),
         ({"PhoneNumber": "+12025550142", "FriendlyName": "x" * 65}, 20002),
+        ({"PhoneNumber": "+12025550142", "VoiceApplicationSid": "AP" + "0" * 32}, 21218),
     ],
 )
 def test_refused_with_the_code(tenant: Tenant, form: dict[str, str], code: int) -> None:

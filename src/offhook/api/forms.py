@@ -67,9 +67,14 @@ class Form(msgspec.Struct, kw_only=True):
 
     `codes` gives the error code of a parameter, by its name on the wire, for a value that is missing or
     malformed; a parameter without a code answers 20001.
+
+    `refuses` names the parameters that are not built and whose absence would do something else than was asked
+    (a text to be sent tomorrow would go now), each with the reason. They are refused when they have a value;
+    only what changes nothing that was promised may be ignored.
     """
 
     codes: ClassVar[Mapping[str, int]] = {}
+    refuses: ClassVar[Mapping[str, str]] = {}
 
 
 F = TypeVar("F", bound=Form)
@@ -192,6 +197,9 @@ def decode(kind: type[F], values: Values) -> Decoded[F]:
     Raises:
         RestError: a parameter is malformed or missing; the code is the form's own for it, else 20001.
     """
+    for name, reason in kind.refuses.items():
+        if any(values.get(name, ())):
+            raise rest(kind.codes.get(name, INVALID), f"{name}: {reason}", parameter=name)
     fields = _fields(kind)
     found: dict[str, Any] = {}
     for field in fields.values():
@@ -202,6 +210,11 @@ def decode(kind: type[F], values: Values) -> Decoded[F]:
             raise rest(code, f"{field.name} {error}", parameter=field.name) from None
     ignored = tuple(key for key in values if key.rstrip("<>") not in fields)
     return Decoded(kind(**found), ignored)
+
+
+def names(kind: type[Form]) -> frozenset[str]:
+    """The names on the wire of a form's parameters."""
+    return frozenset(_fields(kind))
 
 
 @dataclass(frozen=True, slots=True)

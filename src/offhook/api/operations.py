@@ -130,6 +130,11 @@ class Handler:
             if any(item.name == snake(name) for item in parameters)
         ]
 
+    @property
+    def form(self) -> type[Form] | None:
+        """The parameters it understands, None when it takes none."""
+        return self._form.annotation if self._form is not None else None
+
     async def run(self, request: Request) -> tuple[int, Body | None]:
         """Carry the operation out and return the status and the body.
 

@@ -273,6 +273,8 @@ def _formatted(get: Getter, prop: Property) -> Getter:
 
 
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, Decimal):
         return f"{value:.5f}"
     if isinstance(value, datetime):

@@ -75,6 +75,12 @@ class CreateCall(Form):
         "Timeout": 21208,
         "RecordingStatusCallback": 21205,
         "RecordingStatusCallbackMethod": 21209,
+        "ApplicationSid": 21218,
+    }
+    refuses: ClassVar = {
+        "ApplicationSid": "Applications are not built yet: use Url or Twiml",
+        "Byoc": "BYOC trunks are not built yet: calls leave by the platform's own trunk",
+        "CallerId": "a caller id other than From is not built yet",
     }
 
     to: str = ""
@@ -84,7 +90,6 @@ class CreateCall(Form):
     fallback_url: Url = ""
     fallback_method: Method = HttpMethod.POST
     twiml: str = ""
-    application_sid: str = ""
     status_callback: Url = ""
     status_callback_method: Method = HttpMethod.POST
     status_callback_event: tuple[CallbackEvent, ...] = ()
@@ -108,6 +113,11 @@ class UpdateCall(Form):
         "FallbackUrl": 21205,
         "FallbackMethod": 21209,
         "Status": 21220,
+    }
+    refuses: ClassVar = {
+        "StatusCallback": "it cannot be changed yet; give it when the call is created",
+        "StatusCallbackMethod": "it cannot be changed yet; give it when the call is created",
+        "TimeLimit": "it cannot be changed yet; give it when the call is created",
     }
 
     url: Url = ""
@@ -242,8 +252,6 @@ async def _caller(context: Context, from_: str, to: str) -> tuple[str, str | Non
 
 def _check_instructions(form: CreateCall) -> None:
     """The call must have something to do, and what it has must be readable."""
-    if form.application_sid:
-        raise errors.rest(21218, "Applications are not built yet: use Url or Twiml")
     if not form.url and not form.twiml:
         raise errors.rest(21205, "Url parameter is required.")
     if len(form.twiml) > MAX_TWIML:

@@ -43,6 +43,13 @@ class Settings(Form):
         "SmsFallbackMethod": 21403,
         "StatusCallback": 21502,
         "StatusCallbackMethod": 21403,
+        "SmsApplicationSid": 21218,
+        "VoiceApplicationSid": 21218,
+    }
+    refuses: ClassVar = {
+        "SmsApplicationSid": "Applications are not built yet: use SmsUrl",
+        "TrunkSid": "SIP trunks of accounts are not built yet",
+        "VoiceApplicationSid": "Applications are not built yet: use VoiceUrl",
     }
 
     friendly_name: str | None = None

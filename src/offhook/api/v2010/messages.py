@@ -21,19 +21,29 @@ messages = Resource(MessageRecord)
 class CreateMessage(Form):
     """A new text. `validity_period`: seconds for which it may wait to be sent."""
 
-    codes: ClassVar = {"ValidityPeriod": 21624}
+    codes: ClassVar = {"ValidityPeriod": 21624, "MediaUrl": 21622, "MessagingServiceSid": 21701}
+    refuses: ClassVar = {
+        "AddressRetention": "what is kept of a message cannot be chosen yet: redact or delete it",
+        "ContentRetention": "what is kept of a message cannot be chosen yet: redact or delete it",
+        "ContentSid": "content templates are not built yet: use Body",
+        "MaxPrice": "a limit of the price is not built yet",
+        "MediaUrl": "media messages are not built yet: send a Body alone",
+        "MessagingServiceSid": "Messaging Services are not built yet: use From",
+        "ScheduleType": "scheduled messages are not built yet",
+        "SendAt": "scheduled messages are not built yet",
+    }
 
     to: str = ""
     from_: str = ""
     body: str = ""
     status_callback: str = ""
     validity_period: Annotated[int, Between(1, MAX_VALIDITY)] = MAX_VALIDITY
-    media_url: tuple[str, ...] = ()
-    messaging_service_sid: str = ""
 
 
 class UpdateMessage(Form):
     """An empty `body` redacts."""
+
+    refuses: ClassVar = {"Status": "scheduled messages are not built yet, so there is none to cancel"}
 
     body: str | None = None
 
@@ -125,8 +135,6 @@ def _recipient(to: str) -> str:
 
 async def _sender(context: Context, form: CreateMessage) -> NumberRecord:
     """The account's number that the text is from."""
-    if form.messaging_service_sid:
-        raise errors.rest(21701, "Messaging Services are not built yet: use From")
     if not form.from_.strip():
         raise errors.rest(21603)
     number = e164(form.from_)
@@ -145,8 +153,6 @@ async def _sender(context: Context, form: CreateMessage) -> NumberRecord:
 
 
 def _check_content(form: CreateMessage) -> None:
-    if form.media_url:
-        raise errors.rest(21622, "Media messages are not built yet: send a Body without MediaUrl")
     if not form.body:
         raise errors.rest(21602)
     if len(form.body) > MAX_BODY:

@@ -1,0 +1,135 @@
+"""Begin a new REST resource: its file, its test, its row in the table of resources.
+
+    python scripts/scaffold_resource.py Queue
+
+NAME is a resource of the OpenAPI file as its operations name it (`ListQueue`, `FetchQueue`, …). The file
+gets every operation with its documented parameters; each answers 501 until it is written, and the test
+fails until then.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from offhook.api.schema import Operation, operations, snake
+
+ROOT = Path(__file__).parent.parent
+RESOURCES = ROOT / "src" / "offhook" / "api" / "v2010"
+VERBS = ("List", "Create", "Fetch", "Update", "Delete")
+PAGING = {"PageSize", "Page", "PageToken"}
+KEYWORDS = {"from"}
+
+
+def operations_of(name: str) -> dict[str, Operation]:
+    """The operations of a resource, by verb."""
+    return {verb: operations()[verb + name] for verb in VERBS if verb + name in operations()}
+
+
+def form(verb: str, name: str, operation: Operation) -> str:
+    """The class of an operation's parameters, empty when it has none."""
+    names = sorted({each.rstrip("<>") for each in operation.parameters} - PAGING)
+    if not names:
+        return ""
+    fields = "".join(f"    {attribute(each)}: str | None = None\n" for each in names)
+    about = f'    """Parameters of {operation.id}: give each its type."""\n\n'
+    return f"class {verb}{name}(Form):\n{about}{fields}\n\n"
+
+
+def attribute(name: str) -> str:
+    """The field of a parameter."""
+    plain = snake(name)
+    return f"{plain}_" if plain in KEYWORDS else plain
+
+
+def function(verb: str, name: str, operation: Operation) -> str:
+    """The function of an operation."""
+    placeholders = [snake(each) for each in operation.patterns if each != "AccountSid"]
+    arguments = ["context: Context", *(f"{each}: str" for each in placeholders)]
+    if form(verb, name, operation):
+        arguments.append(f"form: {verb}{name}")
+    if operation.list_key:
+        arguments.append("page: Page")
+    answer = {"List": f"PageResult[{name}Record]", "Delete": "None"}.get(verb, f"{name}Record | None")
+    return (
+        f'@resource.operation("{operation.id}")\n'
+        f"async def {snake(operation.id)}({', '.join(arguments)}) -> {answer}:\n"
+        f'    """{operation.method} {operation.path}"""\n'
+        f'    raise errors.RestError(20501, 501, "{operation.id} is not written yet")\n\n\n'
+    )
+
+
+def source(name: str, found: dict[str, Operation]) -> str:
+    """The resource's file."""
+    head = (
+        f'"""{name}: say what it is. https://www.twilio.com/docs"""\n\n'
+        "from __future__ import annotations\n\n"
+        "from offhook import errors\n"
+        "from offhook.api.forms import Form\n"
+        "from offhook.api.operations import Context, Resource\n"
+        "from offhook.store.paging import Page, PageResult\n"
+        f"from offhook.store.records import {name}Record\n\n"
+        f"resource = Resource({name}Record)\n\n\n"
+    )
+    forms = "".join(form(verb, name, operation) for verb, operation in found.items())
+    functions = "".join(function(verb, name, operation) for verb, operation in found.items())
+    return head + forms + functions.rstrip() + "\n"
+
+
+def test(name: str, module: str, found: dict[str, Operation]) -> str:
+    """The resource's test: it fails until its first operation is written."""
+    first = next(iter(found.values()))
+    path = first.path.partition("{AccountSid}")[2]
+    return (
+        f'"""{name}, by HTTP and by the official SDK."""\n\n'
+        "from __future__ import annotations\n\n"
+        "from tests.contract.conftest import Tenant\n"
+        "from tests.contract.openapi import assert_matches\n\n\n"
+        f"def test_{module}_answers_every_field(tenant: Tenant) -> None:\n"
+        f'    answer = tenant.request("{first.method}", "{path}.json")\n'
+        f'    assert_matches("{first.id}", {first.status}, answer.json())\n'
+    )
+
+
+def register(module: str) -> None:
+    """Add the resource to the table."""
+    table = RESOURCES / "__init__.py"
+    text = table.read_text()
+    modules = sorted({*re.findall(r"^    (\w+),$", text, re.MULTILINE), module})
+    rows = sorted({*re.findall(r"^    (\w+\.\w+),$", text, re.MULTILINE), f"{module}.resource"})
+    text = _table(r"import \(\n.*?\)", f"import (\n{_lines(modules)})", text)
+    text = _table(r"= \(\n.*?\)", f"= (\n{_lines(rows)})", text)
+    table.write_text(text)
+
+
+def _table(pattern: str, lines: str, text: str) -> str:
+    """The text with the first thing that has the form of `pattern` replaced."""
+    return re.sub(pattern, lambda _: lines, text, count=1, flags=re.DOTALL)
+
+
+def _lines(items: list[str]) -> str:
+    return "".join(f"    {item},\n" for item in items)
+
+
+def main() -> None:
+    """Write the files; refuse to write over one."""
+    if len(sys.argv) != 2 or not (found := operations_of(sys.argv[1])):
+        sys.exit("usage: scaffold_resource.py NAME, where ListNAME or FetchNAME is an operation")
+    name, module = sys.argv[1], f"{snake(sys.argv[1])}s"
+    files = {
+        RESOURCES / f"{module}.py": source(name, found),
+        ROOT / "tests" / "contract" / f"test_{module}.py": test(name, module, found),
+    }
+    for path in files:
+        if path.exists():
+            sys.exit(f"{path.relative_to(ROOT)} is there already")
+    for path, text in files.items():
+        path.write_text(text)
+        print(path.relative_to(ROOT))
+    register(module)
+    print(f"Next: {name}Record and its repository in offhook.store, then python scripts/coverage_api.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -53,8 +53,10 @@ async def make_messages(store: Store, count: int, made: list[str]) -> None:
         made.append(message.sid)
 
 
-async def send(store: Store, sid: str) -> None:
-    await store.messages.transition(MessageTransition(sid, "sent", ("queued", "sending"), price=CENT))
+async def send(store: Store, sid: str) -> str | None:
+    move = MessageTransition(sid, "sent", ("queued", "sending"), price=CENT)
+    sent = await store.messages.transition(move)
+    return sent.status if sent is not None else None
 
 
 async def test_no_acknowledged_message_is_lost_and_none_is_charged_twice(own_postgres: Postgres) -> None:
@@ -76,7 +78,7 @@ async def test_no_acknowledged_message_is_lost_and_none_is_charged_twice(own_pos
         await asyncio.sleep(0.05)
         await kill_and_restart(own_postgres, 0.2)
         async with asyncio.timeout(60):
-            await asyncio.gather(*senders)
+            assert set(await asyncio.gather(*senders)) == {"sent"}
         assert await store.ledger.balance(ACCOUNT) == CENT * 1500
         assert await store.outbox.depth() == {}
         page = await store.messages.list_page(ACCOUNT, MessageFilters(), Page(page_size=1000))

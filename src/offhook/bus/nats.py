@@ -4,10 +4,6 @@ What goes over the bus is never the truth, only the news of it, so this client m
 so where it can: PostgreSQL's outbox keeps what must be done, and a sweeper announces it again. The
 connection is kept for ever; when the server comes back without its store, the stream and the consumers
 are made anew.
-
-A work queue is read by keeping one pull request open with the server (what nats-py's `fetch` does, which
-however waits for a full batch until its timeout): messages come the moment they are published, and what came
-while the handler was busy is its next batch.
 """
 
 from __future__ import annotations
@@ -17,10 +13,8 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import msgspec
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -30,7 +24,9 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType,
 from nats.js.errors import BadRequestError, NotFoundError
 
 from offhook.bus import subjects
-from offhook.clock import monotonic
+from offhook.bus.queue import Handler, Pull, Work
+
+__all__ = ["Bus", "Handler", "RequestError", "Work"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,13 +36,10 @@ MAX_OUTGOING: Final = 100_000
 """Messages that may wait to be written to the socket; more are dropped."""
 
 ACK_SECONDS: Final = 60.0
-REDELIVERY_SECONDS: Final = 1.0
 
-_PULL_SECONDS = 5.0
 _PAUSE_SECONDS = 0.2
 _PENDING_BYTES = 8 * 1024 * 1024
 
-Handler = Callable[[Sequence["Work"]], Awaitable[None]]
 Server = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -67,14 +60,6 @@ class Notice(Protocol):
     def attempt(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A message of a work queue: the outbox row `id` asks for work on the resource `sid`."""
-
-    id: int
-    sid: str
-
-
 class Bus:
     """A connection to NATS. Make one with `connect`."""
 
@@ -82,7 +67,7 @@ class Bus:
         self._client = client
         self._outgoing: deque[tuple[str, bytes, dict[str, str] | None]] = deque()
         self._posting: asyncio.Task[None] | None = None
-        self._pulls: set[_Pull] = set()
+        self._pulls: set[Pull] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stream_ready = asyncio.Lock()
 
@@ -178,7 +163,7 @@ class Bus:
         Consumers of one `durable` name share the queue. Messages are acknowledged when the handler
         returns, so it must have claimed the rows by then; when it raises, they come again a second later.
         """
-        pull = _Pull(self._client, subject, durable, batch)
+        pull = Pull(self._client, subject, durable, batch)
         self._pulls.add(pull)
         try:
             while True:
@@ -306,91 +291,6 @@ class Bus:
                 max_ack_pending=10_000,
             ),
         )
-
-
-class _Pull:
-    """One pull request after the other on a durable consumer.
-
-    Server's side: the subject `$JS.API.CONSUMER.MSG.NEXT.STREAM.DURABLE`, answered by up to `batch`
-    messages and, when it ends early, by a message without a body and with a `Status` header.
-    """
-
-    def __init__(self, client: Client, subject: str, durable: str, batch: int) -> None:
-        self._client = client
-        self._subject = subject
-        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.STREAM}.{durable}"
-        self._batch = batch
-        self._arrived: list[Msg] = []
-        self._wake = asyncio.Event()
-        self._outstanding = 0
-        self._until = 0.0
-        self._broken = False
-
-    def interrupt(self) -> None:
-        """Ask anew: the connection was lost, and with it the request."""
-        self._broken = True
-        self._wake.set()
-
-    async def run(self, handler: Handler) -> None:
-        """Pull and hand out until the consumer or the connection has to be made again, which is returned."""
-        self._broken, self._outstanding, self._arrived = False, 0, []
-        inbox = self._client.new_inbox()
-        subscription = await self._client.subscribe(inbox, cb=self._received)
-        try:
-            while not self._broken:
-                await self._ask(inbox)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), max(0.01, self._until - monotonic()))
-                self._wake.clear()
-                while self._arrived:
-                    batch, self._arrived = self._arrived[: self._batch], self._arrived[self._batch :]
-                    await self._handle(batch, handler)
-        finally:
-            with contextlib.suppress(NatsError, OSError):
-                await subscription.unsubscribe()
-
-    async def _ask(self, inbox: str) -> None:
-        now = monotonic()
-        if self._outstanding > 0 and now < self._until:
-            return
-        self._outstanding = self._batch
-        self._until = now + _PULL_SECONDS
-        expires = int((_PULL_SECONDS - 0.5) * 1e9)
-        request = msgspec.json.encode({"batch": self._batch, "expires": expires})
-        await self._client.publish(self._next, request, reply=inbox)
-
-    async def _received(self, message: Msg) -> None:
-        status = message.headers.get("Status") if message.headers else None
-        if status is None:
-            self._outstanding -= 1
-            self._arrived.append(message)
-        elif status == "408":
-            self._outstanding = 0
-        elif status != "100":
-            self._broken = True
-        self._wake.set()
-
-    async def _handle(self, messages: list[Msg], handler: Handler) -> None:
-        work, readable = [], []
-        for message in messages:
-            try:
-                item = subjects.decode_work(message.data)
-            except msgspec.MsgspecError:
-                _log.error("a message of %s cannot be read and is dropped", self._subject)
-                await message.term()
-                continue
-            work.append(Work(item.id, item.sid))
-            readable.append(message)
-        try:
-            if work:
-                await handler(work)
-        except Exception:
-            _log.exception("work of %s failed, it comes again", self._subject)
-            for message in readable:
-                await message.nak(REDELIVERY_SECONDS)
-        else:
-            for message in readable:
-                await message.ack()
 
 
 async def _log_error(error: Exception) -> None:

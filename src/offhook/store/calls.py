@@ -54,6 +54,12 @@ _CLAIM = f"""
     RETURNING {columns(CallRecord, "c")}
 """
 
+_CLAIMED_BEFORE = f"""
+    SELECT {_ALL} FROM calls
+    WHERE sid = ANY($1) AND lease = $2 AND status = 'queued' AND NOT sid = ANY($3)
+"""
+"""What an attempt before this one has claimed, whose commit was not heard of."""
+
 _MOVE_COLUMNS: Final = (
     ("sid", "text"),
     ("status", "text"),
@@ -193,11 +199,21 @@ class Calls:
     async def claim_batch(self, sids: Sequence[str], node: str, lease: int) -> list[CallRecord]:
         """Take those of `sids` that are queued and unclaimed for a voice node, in one statement.
 
-        The job leaves the outbox: from here on the node's lease answers for the call. Should the
-        connection be lost after the commit, the repeat finds nothing to claim, and the janitor ends
-        these calls when the lease ends.
+        The job leaves the outbox: from here on the node's lease answers for the call.
         """
-        return loads(CallRecord, await self._database.fetch(_CLAIM, list(sids), node, lease))
+        attempts = 0
+
+        async def attempt(connection: Connection) -> list[CallRecord]:
+            nonlocal attempts
+            attempts += 1
+            claimed = loads(CallRecord, await connection.fetch(_CLAIM, list(sids), node, lease))
+            if attempts > 1:
+                known = [call.sid for call in claimed]
+                before = await connection.fetch(_CLAIMED_BEFORE, list(sids), lease, known)
+                claimed += loads(CallRecord, before)
+            return claimed
+
+        return await self._database.run(attempt)
 
     async def transition(
         self,
@@ -236,7 +252,15 @@ class Calls:
 
     async def transition_batch(self, moves: Sequence[CallTransition]) -> list[CallRecord | None]:
         """Make moves of different calls in one transaction; the results are in the order of `moves`."""
-        rows, notices = await self._database.transact(lambda connection: _transition(connection, moves))
+        attempts = 0
+
+        async def attempt(connection: Connection) -> tuple[dict[str, CallRecord], list[WorkNotice]]:
+            nonlocal attempts
+            attempts += 1
+            moved, notices = await _transition(connection, moves)
+            return (moved if attempts == 1 else await _made_before(connection, moves) | moved), notices
+
+        rows, notices = await self._database.transact(attempt)
         if notices:
             self._database.announce(notices)
         return [rows.get(move.sid) for move in moves]
@@ -304,6 +328,13 @@ class Calls:
             limit,
         )
         return loads(CallRecord, rows)
+
+
+async def _made_before(connection: Connection, moves: Sequence[CallTransition]) -> dict[str, CallRecord]:
+    """The rows that an attempt before this one has moved, whose commit was not heard of."""
+    wanted = {move.sid: move.status for move in moves}
+    rows = await connection.fetch(f"SELECT {_ALL} FROM calls WHERE sid = ANY($1)", list(wanted))
+    return {record.sid: record for record in loads(CallRecord, rows) if record.status == wanted[record.sid]}
 
 
 async def _transition(

@@ -245,7 +245,15 @@ class Messages:
         Returns the new rows in the order of `moves`; None where the row was not in one of `from_statuses`, or
         terminal already: nothing is written for it.
         """
-        rows, notices = await self._database.transact(lambda connection: _transition(connection, moves))
+        attempts = 0
+
+        async def attempt(connection: Connection) -> tuple[dict[str, MessageRecord], list[WorkNotice]]:
+            nonlocal attempts
+            attempts += 1
+            moved, notices = await _transition(connection, moves)
+            return (moved if attempts == 1 else await _made_before(connection, moves) | moved), notices
+
+        rows, notices = await self._database.transact(attempt)
         if notices:
             self._database.announce(notices)
         return [rows.get(move.sid) for move in moves]
@@ -324,6 +332,17 @@ class Messages:
             return DeleteOutcome.DELETED
 
         return await self._database.transact(delete)
+
+
+async def _made_before(
+    connection: Connection, moves: Sequence[MessageTransition]
+) -> dict[str, MessageRecord]:
+    """The rows that an attempt before this one has moved, whose commit was not heard of."""
+    wanted = {move.sid: move.status for move in moves}
+    rows = await connection.fetch(f"SELECT {_ALL} FROM messages WHERE sid = ANY($1)", list(wanted))
+    return {
+        record.sid: record for record in loads(MessageRecord, rows) if record.status == wanted[record.sid]
+    }
 
 
 async def _transition(

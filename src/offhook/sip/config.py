@@ -26,6 +26,7 @@ class EndpointConfig:
             only.
         nonce_lifetime: age at which a nonce is stale.
         partial_timeout: a stream whose message is not complete after this is closed.
+        calls_itself: whether an INVITE of our own that comes back is a call to ourselves; a loop (482) otherwise.
         log_messages: whether SipMessageLog events are made.
     """
 
@@ -47,4 +48,5 @@ class EndpointConfig:
     max_bindings: int = 10
     max_aors: int = 100_000
     partial_timeout: float = 10.0
+    calls_itself: bool = False
     log_messages: bool = True

@@ -131,7 +131,9 @@ class Reception:
         own = core.dialogs.get((request.call_id, request.from_.tag or ""))
         key = (request.from_.tag or "", request.call_id, request.cseq.number)
         if key in core.invites or (
-            isinstance(own, OutgoingSession) and own.invitation.request_uri == request.uri
+            isinstance(own, OutgoingSession)
+            and own.invitation.request_uri == request.uri
+            and not core.config.calls_itself
         ):
             refusal = Refusal(482)
         elif len(core.legs) >= core.config.max_legs:

@@ -89,7 +89,8 @@ class Node:
         settings: Settings, store: Store, http: WebhookClient, stack: AsyncExitStack
     ) -> Exchange:
         endpoint = Endpoint(
-            EndpointConfig(nonce_secret=secrets.token_bytes(32)), lambda: secrets.token_hex(8)
+            EndpointConfig(nonce_secret=secrets.token_bytes(32), calls_itself=True),
+            lambda: secrets.token_hex(8),
         )
         transports = SipTransports(endpoint, settings, lambda happened: exchange.on_sip(happened))
         routing = Routing(settings, transports, http.guard, store.numbers.cached.get)

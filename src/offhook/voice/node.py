@@ -25,6 +25,7 @@ from offhook.delivery.client import WebhookClient
 from offhook.media.client import MediaClient
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
+from offhook.store.database import DatabaseUnavailableError
 from offhook.store.leases import RENEW_SECONDS
 from offhook.store.store import Store
 from offhook.streams.client import StreamsClient
@@ -159,9 +160,17 @@ class Node:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                await self._exchange.store.leases.renew(self._exchange.lease)
-            except Exception:
-                logger.exception("the lease could not be renewed")
+                if not await self._exchange.store.leases.renew(self._exchange.lease):
+                    await self._lease_lost()
+            except DatabaseUnavailableError:
+                logger.warning("the lease waits for the database")
+
+    async def _lease_lost(self) -> None:
+        """The store has given this node's calls up: end them, and begin anew."""
+        logger.error("the lease has ended: the live calls are given up")
+        for session in self._exchange.live:
+            session.feed(HangUpRequested())
+        self._exchange.lease = await self._exchange.store.leases.acquire(self._settings.node)
 
     async def drain(self) -> None:
         """End the live calls: a node that stops says goodbye."""

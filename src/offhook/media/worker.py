@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
+
 from offhook.config import Settings, announce_ready
 
+NICENESS = -11
+"""What sound servers commonly run at: a tick cannot wait its turn behind work that can."""
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """numpy's matrix products are small here, and a pool of threads for them would fight the tick for its core.
 """
@@ -40,6 +44,7 @@ def run(
     from offhook.media.engine import Engine, EngineSettings
 
     _raise_file_limit()
+    _ask_for_priority()
     engine = Engine(EngineSettings(host, rtp_ports, control_path, audio_path))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.stop())
@@ -51,3 +56,9 @@ def _raise_file_limit() -> None:
     """Two sockets a leg: use what the system allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _ask_for_priority() -> None:
+    """Come before ordinary processes, where the system lets us."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from offhook.twiml import messaging, nouns, ssml, unbuilt, verbs
-from offhook.twiml.attributes import table
+from offhook.twiml.attributes import Attribute, table
 from offhook.twiml.unbuilt import Unbuilt
 from offhook.twiml.verb import Part
 
@@ -33,7 +33,7 @@ def built(title: str, parts: Mapping[str, type[Part]]) -> str:
     ]
     lines.append("|---|---|---|---|")
     for name, part in sorted(parts.items()):
-        rows = table(part).values()
+        rows = _attributes(part)
         working = ", ".join(f"`{row.name}`{_default(row.default)}" for row in rows if not row.inert)
         inert = ", ".join(f"`{row.name}`" for row in rows if row.inert)
         holds = ", ".join(f"`<{nested}>`" for nested in part.nests)
@@ -46,6 +46,10 @@ def not_built(title: str, rows: Mapping[str, Unbuilt]) -> str:
     lines = [f"\n## {title}\n", "| element | notification |", "|---|---|"]
     lines += [f"| `<{name}>` | {row.code} |" for name, row in sorted(rows.items())]
     return "\n".join(lines) + "\n"
+
+
+def _attributes(part: type) -> list[Attribute]:
+    return list(table(part).values())
 
 
 def _default(value: object) -> str:

@@ -151,11 +151,10 @@ def _drafts(attributes: list[str]) -> dict[str, str]:
     types = {"http_method": 'Literal["GET", "POST"]', "web_url": "str | None", "text": "str | None"}
     functions = sorted({_function(name) for name in attributes})
     lines = [f"    {_snake(name)}: {types[_function(name)]} = {_function(name)}()\n" for name in attributes]
+    imported = f"from offhook.twiml.attributes import {', '.join(functions)}\n"
     return {
         "typing": "from typing import Literal\n" if "http_method" in functions else "",
-        "attribute_import": f"from offhook.twiml.attributes import {', '.join(functions)}"
-        if functions
-        else "",
+        "attribute_import": imported if functions else "",
         "attributes": "".join(lines) + "\n" if lines else "",
     }
 

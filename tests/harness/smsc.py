@@ -1,19 +1,20 @@
 """A real SMSC on a loopback socket, made of the platform's own session: a sink for tests and benchmarks.
 
 It takes every message, answers it as `answer` decides, and sends a delivery receipt `receipt_after` seconds
-later.
+later: again, on the next bind, when it is not acknowledged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from offhook.messaging.connection import SmppConnection
 from offhook.smpp import receipt as receipts
 from offhook.smpp.bodies import Body, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp
-from offhook.smpp.events import Answered, BindRequested, Event, Requested
+from offhook.smpp.events import Answered, BindRequested, Closed, Event, Requested, Unanswered
 from offhook.smpp.session import BOUND, Role, SessionConfig
 from offhook.smpp.vocabulary import EsmClass, MessageState, Status
 
@@ -27,6 +28,7 @@ class Smsc:
     Attributes:
         texts: the messages it took, as they came; left empty when `keep` is False.
         count: how many it took.
+        attempts: how many binds were asked for.
         answer: see `Answer`.
         receipt_after: seconds until a receipt, or None for none.
         receipt_state, receipt_error: what the receipts say.
@@ -38,7 +40,7 @@ class Smsc:
         self.keep = keep
         self.texts: list[SubmitSm] = []
         self.count = 0
-        self.binds = 0
+        self.attempts = 0
         self.answer: Answer = lambda _: 0
         self.receipt_after: float | None = 0.0
         self.receipt_state = MessageState.DELIVERED
@@ -48,7 +50,7 @@ class Smsc:
         self.changed = asyncio.Condition()
         self.session_config = SessionConfig(window=1000)
         self._server: asyncio.Server | None = None
-        self._pending: list[tuple[SmppConnection, DeliverSm]] = []
+        self._pending: deque[DeliverSm] = deque()
         self._due: asyncio.TimerHandle | None = None
         self._answers: dict[object, asyncio.Future[int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,6 +126,10 @@ class Smsc:
             elif isinstance(event, Answered):
                 if isinstance(event.token, asyncio.Future) and not event.token.done():
                     event.token.set_result(event.status)
+            elif isinstance(event, Unanswered) and isinstance(event.token, DeliverSm):
+                self._pending.append(event.token)
+            elif isinstance(event, Closed):
+                self.connections.discard(connection)
             elif isinstance(event, BindRequested):
                 self._let_in(connection, event)
         self._schedule()
@@ -136,12 +142,12 @@ class Smsc:
             self.changed.notify_all()
 
     def _let_in(self, connection: SmppConnection, event: BindRequested) -> None:
+        self.attempts += 1
         known = event.bind.system_id == self.system_id and event.bind.password == self.password
         status = self.bind_status or (0 if known else Status.RINVPASWD)
         if status:
             connection.session.refuse_bind(event, status)
             return
-        self.binds += 1
         connection.session.accept_bind(event, "sink", connection.now())
 
     def _take(self, connection: SmppConnection, event: Requested) -> None:
@@ -161,7 +167,7 @@ class Smsc:
         message_id = f"{self._prefix}{self.count:x}"
         connection.session.respond(event.sequence, SubmitSmResp(message_id))
         if self.receipt_after is not None and message.registered_delivery:
-            self._pending.append((connection, self._receipt(message, message_id)))
+            self._pending.append(self._receipt(message, message_id))
 
     def _receipt(self, message: SubmitSm, message_id: str) -> DeliverSm:
         report = receipts.Receipt(
@@ -182,18 +188,13 @@ class Smsc:
             self._due = loop.call_later(self.receipt_after, self._send_receipts)
 
     def _send_receipts(self) -> None:
+        """Send what is due on whatever bind there is; the rest waits for the next event."""
         self._due = None
         now = asyncio.get_running_loop().time()
-        waiting: list[tuple[SmppConnection, DeliverSm]] = []
-        flushed: set[SmppConnection] = set()
-        for connection, body in self._pending:
-            if connection not in self.connections or connection.session.state not in BOUND:
-                continue
-            if connection.session.capacity(now) > 0:
-                connection.session.request(body, None, now)
-                flushed.add(connection)
-            else:
-                waiting.append((connection, body))
-        self._pending = waiting
-        for connection in flushed:
-            connection.flush()
+        for connection in list(self.connections):
+            room = min(connection.session.capacity(now), len(self._pending))
+            for _ in range(room):
+                body = self._pending.popleft()
+                connection.session.request(body, body, now)
+            if room:
+                connection.flush()

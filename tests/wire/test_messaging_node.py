@@ -20,9 +20,9 @@ from offhook.clock import utcnow
 from offhook.delivery.client import WebhookClient
 from offhook.delivery.guard import Guard
 from offhook.messaging.carriers import Carrier
-from offhook.messaging.carriers.loopback import LoopbackCarrier
+from offhook.messaging.carriers.loopback import LoopbackCarrier, owned_by
 from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
-from offhook.messaging.node import keep_promises, owned_by, take_texts
+from offhook.messaging.node import keep_promises, take_texts
 from offhook.smpp.bodies import SubmitSm
 from offhook.smpp.vocabulary import MessageState, Status, Tag
 from offhook.sms.concatenation import Part, pack_header

@@ -19,8 +19,7 @@ from offhook.delivery.client import WebhookClient
 from offhook.delivery.dispatcher import Dispatcher
 from offhook.janitor.janitor import Janitor
 from offhook.messaging.carriers import Carrier
-from offhook.messaging.carriers.loopback import LoopbackCarrier, Owned
-from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
+from offhook.messaging.carriers.table import CARRIERS
 from offhook.messaging.inbound import Inbound
 from offhook.messaging.outbound import BATCH, Outbound
 from offhook.store.store import Store
@@ -54,7 +53,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Outbound:
     http = WebhookClient.for_platform(settings)
     stack.push_async_callback(http.close)
     await keep_promises(store, bus, http, stack)
-    return await take_texts(store, bus, http, carriers_of(settings, store), stack)
+    return await take_texts(store, bus, http, [configured(settings, store) for configured in CARRIERS], stack)
 
 
 async def take_texts(
@@ -87,23 +86,3 @@ async def keep_promises(store: Store, bus: Bus, http: WebhookClient, stack: Asyn
 async def _stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def carriers_of(settings: Settings, store: Store) -> list[Carrier]:
-    """The ways out, in the order in which they are asked: own numbers first, everything else to the SMSC."""
-    smsc = settings.smsc
-    return [
-        LoopbackCarrier(owned_by(store)),
-        SmppCarrier(SmscAccount(smsc.host, smsc.port, smsc.system_id, smsc.password)),
-    ]
-
-
-def owned_by(store: Store) -> Owned:
-    """Asks which numbers accounts of the platform own, in one query for a batch."""
-
-    async def owned(numbers: Sequence[str]) -> list[bool]:
-        sql = "SELECT phone_number FROM numbers WHERE phone_number = ANY($1)"
-        found = {row[0] for row in await store.database.fetch(sql, list(numbers))}
-        return [number in found for number in numbers]
-
-    return owned

@@ -39,8 +39,9 @@ MOST_ATTEMPTS: Final = 5
 BATCH: Final = 200
 """Jobs claimed at a time."""
 
-EXTEND_SECONDS: Final = 20.0
-HOLD: Final = timedelta(seconds=60)
+EXTEND_SECONDS: Final = 5.0
+HOLD: Final = timedelta(seconds=15)
+"""How long a claim outlives a process that dies: until then its texts wait."""
 
 Inbound = Callable[[MessageRecord], None]
 """Takes the webhook job of a received message, whose end is told by `Outbound.release`."""

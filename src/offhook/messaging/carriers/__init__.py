@@ -1,8 +1,7 @@
 """Ways out: what a carrier is.
 
-A carrier is a file here with a class that satisfies `Carrier`, and a place in the order in which `node`
-asks them. It moves texts and tells `Reports` what became of them; it knows nothing of rows, prices or
-webhooks.
+A carrier is a file here with a class that satisfies `Carrier`, and a row in `table`. It moves texts and tells
+`Reports` what became of them; it knows nothing of messages' rows, prices or webhooks.
 """
 
 from collections.abc import Callable, Sequence

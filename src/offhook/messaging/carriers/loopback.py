@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from offhook.config import Settings
 from offhook.messaging.carriers import (
     DeliveryReport,
     IncomingText,
@@ -15,6 +16,7 @@ from offhook.messaging.carriers import (
 )
 from offhook.messaging.outcomes import UNKNOWN_HANDSET
 from offhook.sms import segments
+from offhook.store.store import Store
 
 ROOM = 1000
 
@@ -83,3 +85,19 @@ class LoopbackCarrier:
 
 def _nothing() -> None:
     """No one waits for a receipt to be settled."""
+
+
+def configured(settings: Settings, store: Store) -> LoopbackCarrier:
+    """The carrier of a role."""
+    return LoopbackCarrier(owned_by(store))
+
+
+def owned_by(store: Store) -> Owned:
+    """Asks which numbers accounts of the platform own, in one query for a batch."""
+
+    async def owned(numbers: Sequence[str]) -> list[bool]:
+        sql = "SELECT phone_number FROM numbers WHERE phone_number = ANY($1)"
+        found = {row[0] for row in await store.database.fetch(sql, list(numbers))}
+        return [number in found for number in numbers]
+
+    return owned

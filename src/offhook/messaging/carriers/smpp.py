@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
+from offhook.config import Settings
 from offhook.errors import LocalProtocolError
 from offhook.messaging.carriers import OutgoingText, Reports
 from offhook.messaging.carriers.smpp_inbox import Inbox
@@ -31,6 +32,7 @@ from offhook.smpp.backoff import Backoff
 from offhook.smpp.bodies import BindTransceiver, SubmitSm, SubmitSmResp
 from offhook.smpp.session import Role, SessionConfig
 from offhook.smpp.vocabulary import status_name
+from offhook.store.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -294,3 +296,9 @@ class SmppCarrier:
         self._queue.clear()
         self._later.clear()
         self._full = False
+
+
+def configured(settings: Settings, store: Store) -> SmppCarrier:
+    """The carrier of a role: one bind to the SMSC that the settings name."""
+    smsc = settings.smsc
+    return SmppCarrier(SmscAccount(smsc.host, smsc.port, smsc.system_id, smsc.password))

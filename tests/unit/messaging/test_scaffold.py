@@ -27,9 +27,9 @@ def script() -> ModuleType:
 def copy(tmp_path: Path) -> Path:
     """The parts of the repository that are written to."""
     (tmp_path / "tests/unit/messaging").mkdir(parents=True)
-    shutil.copytree(ROOT / CARRIERS, tmp_path / CARRIERS)
-    for file in ("pyproject.toml", "src/offhook/__init__.py"):
-        shutil.copy(ROOT / file, tmp_path / file)
+    left_out = shutil.ignore_patterns("__pycache__", "openapi")
+    shutil.copytree(ROOT / "src/offhook", tmp_path / "src/offhook", ignore=left_out)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 

@@ -29,10 +29,11 @@ READY_SECONDS = 60.0
 
 
 class Running:
-    """`offhook up --json` on a data directory."""
+    """`offhook up --json` on a data directory; `facts` is what it printed once it was ready."""
 
     def __init__(self, data: Path, *flags: str, environ: dict[str, str] | None = None) -> None:
         self.data = data
+        self.facts: dict[str, Any] = {}
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "offhook", "up", "--json", "--data", str(data), *flags],
             stdout=subprocess.PIPE,
@@ -50,8 +51,8 @@ class Running:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"it did not start: {self.rest_of_stderr()}"
-        facts: dict[str, Any] = json.loads(line)
-        return facts
+        self.facts.update(json.loads(line))
+        return self.facts
 
     def said(self, *words: str, seconds: float = 30.0) -> str:
         """Wait for a line on stderr that contains all of `words`."""

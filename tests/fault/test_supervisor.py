@@ -35,25 +35,52 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def test_json_line_names_everything_and_all_of_it_accepts_traffic(
-    tmp_path: Path, started: list[Running]
-) -> None:
-    instance = up(started, tmp_path / "data", *ANY_PORTS)
-    facts = instance.ready()
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One platform whose data lies below a directory that only its owner may enter."""
+    closed = tmp_path_factory.mktemp("closed") / "root-only"
+    closed.mkdir(mode=0o700)
+    instance = Running(closed / "deep" / "data", *ANY_PORTS)
+    instance.ready()
+    yield instance
+    instance.stop()
+
+
+def test_json_line_names_everything_and_all_of_it_accepts_traffic(running: Running) -> None:
+    facts = running.facts
     assert set(facts) == {
         *("api_url", "account_sid", "auth_token", "phone_numbers", "sip", "smpp"),
         *("sandbox_url", "data_dir", "pid"),
     }
     assert re.fullmatch(r"AC[0-9a-f]{32}", facts["account_sid"])
     assert re.fullmatch(r"[0-9a-f]{32}", facts["auth_token"])
-    assert facts["pid"] == instance.process.pid
-    assert facts["data_dir"] == str(tmp_path / "data")
+    assert facts["pid"] == running.process.pid
+    assert facts["data_dir"] == str(running.data)
     assert len(facts["phone_numbers"]) == 2
     for number in facts["phone_numbers"]:
         assert phonenumbers.is_possible_number(phonenumbers.parse(number))
     for address in (facts["api_url"], facts["sandbox_url"], facts["sip"], facts["smpp"]):
         host, _, port = address.removeprefix("http://").rpartition(":")
         socket.create_connection((host, int(port)), 5).close()
+
+
+def test_secrets_are_for_their_owner_only(running: Running) -> None:
+    assert running.data.stat().st_mode & 0o777 == 0o700
+    for name in ("settings.json", "instance.json"):
+        assert (running.data / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_directories_above_the_data_stay_closed(running: Running) -> None:
+    assert running.data.parents[1].stat().st_mode & 0o777 == 0o700
+
+
+def test_a_data_directory_in_use_is_one_clear_line(running: Running, started: list[Running]) -> None:
+    second = up(started, running.data, *ANY_PORTS)
+    said = second.rest_of_stderr()
+    assert second.process.wait() == 2
+    assert said.count("\n") == 1
+    assert f"in use by another instance (process {running.process.pid})" in said
+    assert alive(running.process.pid)
 
 
 def test_a_restart_keeps_account_and_data_and_leaves_nothing_behind(
@@ -71,25 +98,15 @@ def test_a_restart_keeps_account_and_data_and_leaves_nothing_behind(
     assert not run_dir.exists()
     assert not (data / "instance.json").exists()
 
-    again = up(started, data, *flags).ready()
+    second = up(started, data, *flags)
+    again = second.ready()
     for name in ("api_url", "account_sid", "auth_token", "phone_numbers"):
         assert again[name] == facts[name]
 
-
-def test_secrets_are_for_their_owner_only(tmp_path: Path, started: list[Running]) -> None:
-    data = tmp_path / "data"
-    up(started, data, *ANY_PORTS).ready()
-    assert data.stat().st_mode & 0o777 == 0o700
-    for name in ("settings.json", "instance.json"):
-        assert (data / name).stat().st_mode & 0o777 == 0o600
-
-
-def test_directories_above_the_data_stay_closed(tmp_path: Path, started: list[Running]) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    before = [path.stat().st_mode for path in (closed, *closed.parents)]
-    up(started, closed / "deep" / "data", *ANY_PORTS).ready()
-    assert [path.stat().st_mode for path in (closed, *closed.parents)] == before
+    family = second.family()
+    os.kill(second.child("media"), signal.SIGSTOP)
+    assert second.stop() < 10, "a role that hangs delays the end"
+    assert wait_until_gone(family, 0) == []
 
 
 @pytest.mark.parametrize("name", ["http", "sip", "smpp", "sandbox"])
@@ -107,17 +124,6 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, started: list[Running],
     assert f"--{name}" in said
     assert f":{port}" in said
     assert "in use" in said
-
-
-def test_a_data_directory_in_use_is_one_clear_line(tmp_path: Path, started: list[Running]) -> None:
-    first = up(started, tmp_path / "data", *ANY_PORTS)
-    first.ready()
-    second = up(started, tmp_path / "data", *ANY_PORTS)
-    said = second.rest_of_stderr()
-    assert second.process.wait() == 2
-    assert said.count("\n") == 1
-    assert f"in use by another instance (process {first.process.pid})" in said
-    assert alive(first.process.pid)
 
 
 @pytest.mark.parametrize(
@@ -149,14 +155,5 @@ def test_interrupted_while_starting_it_ends_cleanly(tmp_path: Path, started: lis
     while len(instance.family()) < 3:
         assert alive(instance.process.pid)
     family = instance.family()
-    assert instance.stop() < 10
-    assert wait_until_gone(family, 0) == []
-
-
-def test_a_role_that_hangs_does_not_delay_the_end(tmp_path: Path, started: list[Running]) -> None:
-    instance = up(started, tmp_path / "data", *ANY_PORTS)
-    instance.ready()
-    family = instance.family()
-    os.kill(instance.child("media"), signal.SIGSTOP)
     assert instance.stop() < 10
     assert wait_until_gone(family, 0) == []

@@ -1,0 +1,120 @@
+"""What one test of a call needs: phones and numbers nobody else uses, paths of a web application, an SDK client.
+
+Several scenarios of one test may run at the same time (`together`), each on a stage of its own (`Stage.another`), because a call
+spends its time waiting.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.harness.transcribe import Samples, read_wav, transcribe, words
+from tests.harness.webhook_app import Folder, WebhookApp
+from twilio.rest import Client  # type: ignore[import-untyped]
+
+from offhook.testing import Call, Phone, Platform
+
+ALL_EVENTS = ["initiated", "ringing", "answered", "completed"]
+
+_phones = itertools.count(1)
+
+
+class Stage:
+    """One scenario's surroundings. `web` are its paths, `owned` a number that calls out."""
+
+    def __init__(self, platform: Platform, app: WebhookApp) -> None:
+        self.platform = platform
+        self.app = app
+        self.web: Folder = app.folder()
+        self.client = Client(platform.account_sid, platform.auth_token)
+        self.client.api.base_url = platform.api_url
+        self.owned = platform.phone_numbers[0]
+
+    def another(self) -> Stage:
+        """A stage beside this one."""
+        return Stage(self.platform, self.app)
+
+    def phone(self, **behaviour: Any) -> Phone:
+        """A phone that was never called; it answers at once unless told otherwise."""
+        phone = self.platform.phone(f"+1555{next(_phones):07d}")
+        phone.behave(**{"answer_after": 0.0, **behaviour})
+        return phone
+
+    def number(self, **settings: Any) -> str:
+        """A new number of the account, with these settings (`voice_url=…`)."""
+        settings.setdefault("status_callback", self.web.url("status"))
+        bought = self.client.incoming_phone_numbers.create(area_code="415", **settings)
+        return str(bought.phone_number)
+
+    def call(self, phone: Phone | str, **parameters: Any) -> str:
+        """Call a phone through the API, with all status callbacks to the path `status`; its SID."""
+        if "twiml" in parameters:
+            parameters["twiml"] = f"<Response>{parameters['twiml']}</Response>"
+        parameters.setdefault("status_callback", self.web.url("status"))
+        parameters.setdefault("status_callback_event", ALL_EVENTS)
+        to = phone if isinstance(phone, str) else phone.number
+        made = self.client.calls.create(to=to, from_=parameters.pop("from_", self.owned), **parameters)
+        return str(made.sid)
+
+    def final_status(self) -> str:
+        """The status that the call of this stage ended with, once its last callback has come."""
+        return self.web.statuses()[-1].params["CallStatus"]
+
+    def error_codes(self, sid: str) -> list[int]:
+        """The codes of a call's notifications, oldest first."""
+        listed = self.client.calls(sid).notifications.list()
+        return [int(notification.error_code) for notification in reversed(listed)]
+
+    def timeline_codes(self, sid: str) -> list[int]:
+        """The codes of the errors in a call's timeline, in order."""
+        return [int(entry["name"]) for entry in self.platform.timeline(sid) if entry["kind"] == "error"]
+
+
+def together(*scenarios: Callable[[], None]) -> None:
+    """Run scenarios at the same time, each in a thread. Raises ExceptionGroup with what failed."""
+    with ThreadPoolExecutor(len(scenarios)) as threads:
+        done = [threads.submit(scenario) for scenario in scenarios]
+    errors = [error for future in done if (error := future.exception()) is not None]
+    if errors:
+        raise BaseExceptionGroup("scenarios failed", errors)
+
+
+def samples_heard(call: Call) -> Samples:
+    """What a phone heard, at 8 kHz."""
+    return samples_of(call.heard())
+
+
+def samples_of(content: bytes) -> Samples:
+    """The samples of a WAV file at 8 kHz, its channels averaged."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "heard.wav"
+        path.write_bytes(content)
+        samples, rate = read_wav(path)
+    assert rate == 8000
+    return samples
+
+
+def words_heard(call: Call) -> str:
+    """What was said to a phone."""
+    return words(transcribe(samples_heard(call)))
+
+
+def loudest_hz(samples: Samples) -> float:
+    """The frequency with most energy in 8 kHz audio."""
+    spectrum = np.abs(np.fft.rfft(samples.astype(np.float64)))
+    return float(np.argmax(spectrum) * 8000 / len(samples))
+
+
+def seconds_of_tone(samples: Samples, hz: float) -> float:
+    """For how long a tone is heard, in steps of 20 ms."""
+    frames = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(np.float64)
+    at = np.arange(160) / 8000
+    strength = np.abs(frames @ np.exp(-2j * np.pi * hz * at)) / 80
+    power = np.sqrt((frames**2).mean(axis=1)) * np.sqrt(2)
+    return float(((strength > 500) & (strength > 0.7 * power)).sum() * 0.02)

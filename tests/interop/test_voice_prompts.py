@@ -1,0 +1,103 @@
+"""`<Say>`, `<Play>`, `<Pause>`, `<Redirect>` and `<Hangup>`, heard at a phone at the other end of a call."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import wave
+
+import numpy as np
+import pytest
+from tests.harness.stage import (
+    Stage,
+    loudest_hz,
+    samples_heard,
+    seconds_of_tone,
+    together,
+    words_heard,
+)
+from tests.harness.transcribe import require_transcription
+from tests.harness.webhook_app import Answer
+
+
+def tone_wav(hz: float, seconds: float, *, rate: int = 16000) -> bytes:
+    """A WAV file with a tone."""
+    at = np.arange(int(rate * seconds)) / rate
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes((8000 * np.sin(2 * np.pi * hz * at)).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def test_say_in_the_order_of_the_document(stage: Stage) -> None:
+    require_transcription()
+    phone = stage.phone()
+    stage.web.twiml("voice", "<Say>First comes the apple.</Say><Say>Then comes the orange.</Say>")
+    stage.call(phone, url=stage.web.url("voice"))
+    assert words_heard(phone.wait_for_call("ended")) == "first comes the apple then comes the orange"
+    assert stage.final_status() == "completed"
+
+
+def test_say_loops_and_redirect_changes_the_document(stage: Stage) -> None:
+    require_transcription()
+    phone = stage.phone()
+    stage.web.twiml("voice", '<Say loop="2">Hello.</Say><Redirect method="GET">next?step=2</Redirect><Say>No.</Say>')
+    stage.web.twiml("next", "<Say>The end.</Say><Hangup/><Say>No.</Say>")
+    stage.call(phone, url=stage.web.url("voice"))
+    assert words_heard(phone.wait_for_call("ended")) == "hello hello the end"
+    redirected = stage.web.wait("next")
+    assert (redirected.method, redirected.params["step"]) == ("GET", "2")
+    assert redirected.params["CallStatus"] == "in-progress"
+
+
+def test_play_pause_and_digits(stage: Stage) -> None:
+    def wav() -> None:
+        own = stage.another()
+        url = own.web.answer("tone.wav", Answer(tone_wav(620.0, 0.6), "audio/wav"))
+        phone = own.phone()
+        own.call(phone, twiml=f'<Play loop="2">{url}</Play><Pause length="1"/><Play digits="12w#"/>')
+        call = phone.wait_for_call("ended")
+        heard = samples_heard(call)
+        assert abs(loudest_hz(heard) - 620) < 5
+        assert 1.1 <= seconds_of_tone(heard, 620) <= 1.3
+        assert len(heard) / 8000 > 2.2
+        assert call.digits_heard == "12#"
+        assert len(own.web.received("tone.wav")) == 1
+
+    def relative_mp3() -> None:
+        if shutil.which("ffmpeg") is None:
+            pytest.skip("ffmpeg is not installed: no MP3 can be made")
+        own = stage.another()
+        made = subprocess.run(
+            ["ffmpeg", "-v", "error", "-i", "-", "-f", "mp3", "-"],
+            input=tone_wav(770.0, 1.0, rate=44100), capture_output=True, check=True,
+        )  # fmt: skip
+        own.web.answer("tone.mp3", Answer(made.stdout, "audio/mpeg"))
+        own.web.twiml("voice", "<Play>tone.mp3</Play>")
+        phone = own.phone()
+        own.call(phone, url=own.web.url("voice"))
+        heard = samples_heard(phone.wait_for_call("ended"))
+        assert 0.9 <= seconds_of_tone(heard, 770) <= 1.1
+
+    def until_hung_up() -> None:
+        own = stage.another()
+        url = own.web.answer("tone.wav", Answer(tone_wav(880.0, 0.2), "audio/x-wav"))
+        phone = own.phone(hangup_after=1.5)
+        own.call(phone, twiml=f'<Play loop="0">{url}</Play>')
+        assert seconds_of_tone(samples_heard(phone.wait_for_call("ended")), 880) > 1.0
+        assert own.final_status() == "completed"
+
+    def not_audio() -> None:
+        own = stage.another()
+        url = own.web.answer("page", Answer(b"<p>no</p>", "text/html"))
+        phone = own.phone()
+        sid = own.call(phone, twiml=f'<Play>{url}</Play><Play digits="7"/>')
+        assert phone.wait_for_call("ended").digits_heard == "7"
+        assert own.final_status() == "completed"
+        assert own.error_codes(sid) == own.timeline_codes(sid) == [13420]
+
+    together(wav, relative_mp3, until_hung_up, not_audio)

@@ -29,8 +29,8 @@ EXIT_CONFIGURATION = 2
 EXIT_NOT_BUILT = 69
 """EX_UNAVAILABLE: this installation does not contain the role."""
 
-ORPHAN_SECONDS = 8.0
-"""How long a role may take to end by itself once the supervisor is gone."""
+ORPHAN_SECONDS = 2.0
+"""How long a role may take to end once the supervisor, and the stores with it, are gone."""
 
 
 def run_role(name: str) -> int:

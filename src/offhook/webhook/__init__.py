@@ -1,1 +1,1 @@
-"""Webhooks without the network: the signature, the parameters, and what to do when one fails."""
+"""Webhooks without the network: the signature, the parameters, and which of them share cookies."""

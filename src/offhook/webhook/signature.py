@@ -2,8 +2,8 @@
 
 The signed text is the URL exactly as requested (query included), followed for a form POST by every
 parameter's name and value, in the order of the names, without separators. Of a name that is repeated each
-different value is taken once, in sorted order, as the official libraries' RequestValidator does. A JSON body
-is not signed itself: its SHA-256 is in the URL's `bodySHA256` query parameter.
+different value is taken once, in sorted order, as the official libraries' RequestValidator does. Nothing
+but the URL is signed of a GET.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 Params = Iterable[tuple[str, str]]
 
 
 def sign(auth_token: str, url: str, params: Params = ()) -> str:
-    """Return the header's value (base64). `params` are those of a form body: none for GET or JSON."""
+    """Return the header's value (base64). `params` are those of a form body: none for GET."""
     signed = url + "".join(name + value for name, value in sorted(set(params)))
     digest = hmac.new(auth_token.encode(), signed.encode("utf-8", "surrogatepass"), hashlib.sha1).digest()
     return base64.b64encode(digest).decode("ascii")
@@ -34,19 +34,6 @@ def verify(auth_token: str, url: str, params: Params, signature: str) -> bool:
         hmac.compare_digest(sign(auth_token, spelling, form).encode(), signature.encode("utf-8", "replace"))
         for spelling in _port_spellings(url)
     )
-
-
-def verify_json(auth_token: str, url: str, body: bytes, signature: str) -> bool:
-    """Say whether `signature` was made for this JSON body, by way of the URL's `bodySHA256`."""
-    hashes = parse_qs(urlsplit(url).query).get("bodySHA256", [])
-    if not hashes or not hmac.compare_digest(body_hash(body).encode(), hashes[0].encode()):
-        return False
-    return verify(auth_token, url, (), signature)
-
-
-def body_hash(body: bytes) -> str:
-    """Return what `bodySHA256` has for a JSON body: lower-case hex."""
-    return hashlib.sha256(body).hexdigest()
 
 
 def _port_spellings(url: str) -> tuple[str, ...]:

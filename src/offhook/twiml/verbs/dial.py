@@ -23,7 +23,6 @@ from offhook.twiml.verb import END, NEXT, Goto, Outcome, Verb
 NO_DIAL_IN_WHISPER = 13201
 INVALID_CALLER_ID = 13214
 INVALID_NOUN = 13215
-FOREIGN_CALLER_ID = 13247
 MOST_TARGETS = 10
 """`<Number>` and the other nouns together; Twilio's limit."""
 

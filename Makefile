@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test check lock clean
+.PHONY: help demo install dev test check bench scaffold docs lock clean
+
+BENCHMARKS = $(filter-out %/media_load.py,$(wildcard benchmarks/*.py))
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +28,16 @@ check: dev ## Check style, types and who may import whom.
 	@$(VENV)/ruff format --check
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
+
+bench: dev ## Measure; a single one by BENCHMARKS=benchmarks/texts.py.
+	@for benchmark in $(BENCHMARKS); do echo "== $$benchmark"; PYTHONPATH=. $(VENV)/python $$benchmark; done
+
+scaffold: dev ## Begin a new part: KIND=verb NAME=Echo, or noun, resource, carrier.
+	@$(VENV)/python scripts/scaffold.py $(KIND) $(NAME)
+
+docs: dev ## Write the tables of what works anew.
+	@$(VENV)/python scripts/coverage_api.py
+	@$(VENV)/python scripts/coverage_twiml.py
 
 lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes.
 	@$(PYTHON) -m pip --python $(VENV)/python install --quiet uv

@@ -83,9 +83,9 @@ def test_demo_calls_and_texts(tmp_path: Path) -> None:
     for step in (
         "queued",
         "ringing",
-        "in-progress",
-        "Hello world.",
-        "completed",
+        "answered",
+        'said "Hello world."',
+        "ended",
         "sent",
         "delivered",
         "price",

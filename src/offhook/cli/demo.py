@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 
 import offhook
+from offhook.cli.naming import command_name
 from offhook.cli.rest import RestClient
 from offhook.cli.timeline import describe, follow_timeline, show
 from offhook.supervisor.datadir import InstanceFacts
@@ -29,7 +30,9 @@ from offhook.supervisor.process import StartError, die_with_parent
 PHONE = "15551230000"
 """The virtual phone of the demonstration, written as in the guide: eleven digits."""
 
-_STEP_KINDS = frozenset({"status", "twiml", "webhook", "error"})
+_ANSWERED = {"in-progress": "answered", "completed": "ended"}
+"""What a caller would call these statuses."""
+
 _LONGEST_SECONDS = 60.0
 _STOP_SECONDS = 12.0
 
@@ -114,11 +117,12 @@ def run_program(client: RestClient, console: Console, name: str, resource: str) 
         return Outcome("", "not made", None, False)
     sid = done.stdout.strip()
     console.print(f"{sid}")
-    steps = (entry for entry in follow_timeline(client, sid, _LONGEST_SECONDS) if _is_step(entry))
-    show(steps, console)
+    for entry in follow_timeline(client, sid, _LONGEST_SECONDS):
+        if step := step_of(entry):
+            console.print(f"  {step}", markup=False)
     ended = client.resource(resource, sid)
     status = str(ended["status"])
-    console.print(f"            [bold]{status}[/bold]\n")
+    console.print(f"[bold]{status}[/bold]\n")
     return Outcome(sid, status, ended["price"], status in ("completed", "delivered"))
 
 
@@ -163,18 +167,27 @@ def print_summary(
             show(client.timeline(outcome.sid)[0], console)
             console.print(f"            price {outcome.price or 'none'} USD\n")
     console.print(f"What the phone heard:  {heard or 'nothing'}")
-    data = f" --data {client.facts.data_dir}"
+    command, data = command_name(), f"--data {client.facts.data_dir}"
     console.print(
         f"""
 Try next:
-  offhook up{data}
-  offhook call +{PHONE} --say "Hello" --follow{data}
-  offhook text +{PHONE} "Hello" --follow{data}
-  offhook timeline {called.sid or "SID"}{data}
+  {command} up {data}
+and in another terminal:
+  {command} call +{PHONE} --say "Hello" --follow {data}
+  {command} text +{PHONE} "Hello" --follow {data}
+  {command} timeline {called.sid or "SID"} {data}
 and read examples/, where the same programs answer calls and texts.""",
         markup=False,
     )
 
 
-def _is_step(entry: dict[str, Any]) -> bool:
-    return entry["kind"] in _STEP_KINDS and bool(describe(entry))
+def step_of(entry: dict[str, Any]) -> str:
+    """Return the words for an entry that is a step of a call or text; empty for the others."""
+    kind, name, detail = entry["kind"], str(entry["name"]), entry["detail"]
+    if kind == "status":
+        return _ANSWERED.get(name, name)
+    if kind == "twiml" and name == "Say":
+        return f'said "{detail.get("text", "")}"'
+    if kind in ("webhook", "error"):
+        return describe(entry)
+    return ""

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from offhook.cli.naming import command_name
 from offhook.config import read_options
 from offhook.supervisor.datadir import InstanceFacts, Secrets
 from offhook.supervisor.instance import run
@@ -83,6 +84,7 @@ def print_json(facts: InstanceFacts, made: Secrets) -> None:
 def print_welcome(facts: InstanceFacts, made: Secrets) -> None:
     """Print how to reach the platform, and what to try next."""
     data = "" if "OFFHOOK_DATA" not in os.environ and _is_default(facts) else f" --data {facts.data_dir}"
+    command = command_name()
     print(
         f"""
 Offhook is up. Data is kept in {facts.data_dir}
@@ -98,9 +100,9 @@ password {made.smsc_password})
   Sandbox        {facts.sandbox_url} (every number that is not yours is a virtual phone)
 
 Try next, in another terminal:
-  offhook call +15551230000 --say "Hello" --follow{data}
-  offhook text +15551230000 "Hello" --follow{data}
-  offhook timeline SID{data}
+  {command} call +15551230000 --say "Hello" --follow{data}
+  {command} text +15551230000 "Hello" --follow{data}
+  {command} timeline SID{data}
 
 Ctrl-C ends everything.""",
         flush=True,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 
+from offhook import log
 from offhook.config import LIFELINE_VARIABLE, ConfigurationError, Settings, settings_from_environment
 
 MODULES = {
@@ -42,6 +43,7 @@ def run_role(name: str) -> int:
         settings = settings_from_environment()
     except ConfigurationError as error:
         return _refuse(str(error), EXIT_CONFIGURATION)
+    log.configure(settings.log_level, settings.log_format)
     _watch_lifeline()
     if not _exists(module_name):
         return EXIT_NOT_BUILT

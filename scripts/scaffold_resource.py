@@ -1,6 +1,6 @@
 """Begin a new REST resource: its file, its test, its row in the table of resources.
 
-    python scripts/scaffold_resource.py Queue
+    python scripts/scaffold.py resource Queue
 
 NAME is a resource of the OpenAPI file as its operations name it (`ListQueue`, `FetchQueue`, …). The file
 gets every operation with its documented parameters; each answers 501 until it is written, and the test
@@ -10,7 +10,6 @@ fails until then.
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from offhook.api.schema import Operation, operations, snake
@@ -112,24 +111,24 @@ def _lines(items: list[str]) -> str:
     return "".join(f"    {item},\n" for item in items)
 
 
-def main() -> None:
-    """Write the files; refuse to write over one."""
-    if len(sys.argv) != 2 or not (found := operations_of(sys.argv[1])):
-        sys.exit("usage: scaffold_resource.py NAME, where ListNAME or FetchNAME is an operation")
-    name, module = sys.argv[1], f"{snake(sys.argv[1])}s"
+def scaffold(name: str, root: Path = ROOT) -> list[Path]:
+    """Write a resource called `name`, and return what was written.
+
+    Raises:
+        ValueError: it is no resource of the OpenAPI file, or there is one already.
+    """
+    found, module = operations_of(name), f"{snake(name)}s"
+    if not found:
+        raise ValueError(f"there is no operation List{name} or Fetch{name}")
     files = {
-        RESOURCES / f"{module}.py": source(name, found),
-        ROOT / "tests" / "contract" / f"test_{module}.py": test(name, module, found),
+        root / RESOURCES.relative_to(ROOT) / f"{module}.py": source(name, found),
+        root / "tests" / "contract" / f"test_{module}.py": test(name, module, found),
     }
     for path in files:
         if path.exists():
-            sys.exit(f"{path.relative_to(ROOT)} is there already")
+            raise ValueError(f"{path.relative_to(root)} is there already")
     for path, text in files.items():
         path.write_text(text)
-        print(path.relative_to(ROOT))
     register(module)
-    print(f"Next: {name}Record and its repository in offhook.store, then python scripts/coverage_api.py")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"Next: {name}Record and its repository in offhook.store, then make docs")
+    return [*files, RESOURCES / "__init__.py"]

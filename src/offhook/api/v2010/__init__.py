@@ -1,4 +1,4 @@
-"""The resources of ``/2010-04-01``, a file each. A new one: ``python scripts/scaffold_resource.py NAME``."""
+"""The resources of ``/2010-04-01``, a file each. A new one: ``make scaffold KIND=resource NAME=…``."""
 
 from __future__ import annotations
 

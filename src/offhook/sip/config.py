@@ -22,8 +22,8 @@ class EndpointConfig:
             NAT).
         max_legs: live legs beyond which a new INVITE is answered 503 with Retry-After.
         t1, t2, t4: RFC 3261 table 4.
-        digest_algorithms: in the order offered. Many phones look at the first challenge only, and know MD5
-            only.
+        digest_algorithms: in the order offered. MD5 alone by default: phones in use (baresip 1.0, with all that
+            is built on its library) give up when any challenge beside it names an algorithm they do not know.
         nonce_lifetime: age at which a nonce is stale.
         partial_timeout: a stream whose message is not complete after this is closed.
         calls_itself: whether an INVITE of our own that comes back is a call to ourselves; a loop (482) otherwise.
@@ -40,7 +40,7 @@ class EndpointConfig:
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
-    digest_algorithms: tuple[str, ...] = ("MD5", "SHA-256")
+    digest_algorithms: tuple[str, ...] = ("MD5",)
     nonce_lifetime: float = 300.0
     register_min_expires: int = 60
     register_default_expires: int = 3600

@@ -13,6 +13,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
 
 from offhook.clock import monotonic
 from offhook.config import Settings, inherited_socket
@@ -374,8 +375,8 @@ class _Connection(asyncio.Protocol):
         self.used = flow is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports have this interface without inheriting from it.
+        self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         bound = transport.get_extra_info("socket")
         if bound is not None:

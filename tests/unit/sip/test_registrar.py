@@ -129,7 +129,7 @@ def test_limits() -> None:
 
 
 def test_a_challenge_is_answered() -> None:
-    phone = Phone()
+    phone = Phone(digest_algorithms=("MD5", "SHA-256"))
     phone.send("<sip:alice@10.0.0.5>")
     assert phone.asked is not None
     phone.endpoint.challenge(phone.asked.request_id, 1.0, realm="sip.example")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from offhook.calls import events
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: How long a new call waits for a media worker that is being started again.
+_MEDIA_PATIENCE = 5.0
 #: INVITEs that are not calls yet, whose SIP messages are kept until they are; a flood must not fill memory.
 _EARLY_LEGS = 1000
 
@@ -63,6 +66,7 @@ class Exchange:
         self.phones: Phones
         self.streams: StreamsClient
         self._media: MediaClient | None = None
+        self._media_back = asyncio.Event()
         self._sessions: dict[str, CallSession] = {}
         self._by_sip: dict[int, CallSession] = {}
         self._by_rtp: dict[int, CallSession] = {}
@@ -84,13 +88,19 @@ class Exchange:
     def use_media(self, client: MediaClient | None) -> None:
         """A media worker was connected, or is gone: its legs, and so their calls, are lost then."""
         self._media = client
-        if client is None:
+        if client is not None:
+            self._media_back.set()
+        else:
+            self._media_back.clear()
             for session in list(self._sessions.values()):
                 session.feed(events.MediaLost("the media worker has gone"))
             self._by_rtp.clear()
 
     async def open_leg(self, host: str) -> Leg:
-        """A leg with its RTP ports bound. Raises MediaError."""
+        """A leg with its RTP ports bound; waits a while for a media worker. Raises MediaError."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MEDIA_PATIENCE):
+                await self._media_back.wait()
         self._last_session += 1
         leg = Leg(self.transports, self.media, self._last_session)
         await leg.open(host)
@@ -109,7 +119,11 @@ class Exchange:
         """A live call; give it `Began` to start it."""
         session = CallSession(self, call, record, account, leg, destination=destination, parent=parent)
         self._sessions[call.sid] = session
-        self._by_rtp[leg.rtp] = session
+        if leg.media is self._media:
+            self._by_rtp[leg.rtp] = session
+        else:
+            lost = events.MediaLost("the media worker has gone")
+            asyncio.get_running_loop().call_soon(session.feed, lost)
         if leg.sip is not None:
             self.attach(leg.sip, session)
         return session
@@ -139,7 +153,8 @@ class Exchange:
         """A call has ended and left."""
         self._sessions.pop(session.call.sid, None)
         self._left.set()
-        self._by_rtp.pop(session.leg.rtp, None)
+        if self._by_rtp.get(session.leg.rtp) is session:
+            del self._by_rtp[session.leg.rtp]
         if session.leg.sip is not None:
             self._by_sip.pop(session.leg.sip, None)
 

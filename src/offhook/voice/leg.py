@@ -34,12 +34,12 @@ class Destination:
 
 
 class Leg:
-    """One leg. `sip` and `rtp` are its numbers towards the endpoint and the media worker."""
+    """One leg. `sip` and `rtp` are its numbers towards the endpoint and `media`, the worker that carries it."""
 
     def __init__(self, transports: SipTransports, media: MediaClient, session_id: int) -> None:
         self._transports = transports
         self._endpoint = transports.endpoint
-        self._media = media
+        self.media = media
         self._session_id = session_id
         self._version = 1
         self._offer = b""
@@ -53,7 +53,7 @@ class Leg:
 
     async def open(self, host: str) -> None:
         """Bind the RTP session's ports on the local address `host`. Raises MediaError."""
-        opened = await self._media.open_leg(host)
+        opened = await self.media.open_leg(host)
         self.rtp, self._host, self._port = opened.leg, opened.host, opened.port
 
     # Calling
@@ -149,12 +149,12 @@ class Leg:
         if self._closed or not self.rtp:
             return None
         self._closed = True
-        return await self._media.close_leg(self.rtp)
+        return await self.media.close_leg(self.rtp)
 
     def _agree(self, agreed: negotiate.Negotiated) -> None:
         """Tell media what the two ends agreed on."""
         codec: Codec = "PCMA" if agreed.codec.name == "PCMA" else "PCMU"
-        self._media.set_remote(
+        self.media.set_remote(
             self.rtp,
             agreed.remote_host,
             agreed.remote_port,

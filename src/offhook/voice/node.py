@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 _RECONNECT_SECONDS = 0.2
 _CLAIM_BATCH = 50
+#: Channels that one media worker uses in its life; the next one's are others.
+_CHANNELS = 1_000_000
 #: How long live calls may take to end by themselves when the node is told to stop.
 _DRAIN_SECONDS = 2.0
 
@@ -127,11 +129,11 @@ class Node:
     @staticmethod
     def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_ended)
 
         async def end() -> None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
         stack.push_async_callback(end)
 
@@ -142,10 +144,13 @@ class Node:
     async def _keep_media(self, ready: asyncio.Event) -> None:
         """Stay connected to the media worker."""
         path = f"{self._settings.run_dir}/media-0.sock"
+        first_channel = 0
         while True:
             lost = asyncio.Event()
             try:
-                client = await MediaClient.connect(path, self._exchange.on_media, lost.set)
+                client = await MediaClient.connect(
+                    path, self._exchange.on_media, lost.set, first_channel=first_channel
+                )
             except OSError:
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
@@ -154,6 +159,7 @@ class Node:
             await lost.wait()
             logger.error("the media worker is gone: its calls have lost their audio")
             self._exchange.use_media(None)
+            first_channel += _CHANNELS
 
     async def _renew_lease(self) -> None:
         """Go on answering for the node's calls."""
@@ -164,6 +170,8 @@ class Node:
                     await self._lease_lost()
             except DatabaseUnavailableError:
                 logger.warning("the lease waits for the database")
+            except Exception:
+                logger.exception("the lease could not be renewed")
 
     async def _lease_lost(self) -> None:
         """The store has given this node's calls up: end them, and begin anew."""
@@ -181,3 +189,10 @@ class Node:
                 await self._exchange.empty()
         with suppress(Exception):
             await self._exchange.store.leases.release(self._exchange.lease)
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """What a node does in the background never ends by itself: a node that fails in it begins anew."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("%s failed, the node ends", task.get_name(), exc_info=error)
+        signal.raise_signal(signal.SIGTERM)

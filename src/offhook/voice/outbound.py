@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,8 +38,16 @@ class Outbound:
         """Take queued calls for this node and place them."""
         exchange = self._exchange
         lease = exchange.lease
-        for record in await exchange.store.calls.claim_batch(sids, lease.node, lease.id):
+        claimed = await exchange.store.calls.claim_batch(sids, lease.node, lease.id)
+        await asyncio.gather(*(self._place_or_fail(record) for record in claimed))
+
+    async def _place_or_fail(self, record: CallRecord) -> None:
+        """A claimed call has left the outbox: whatever happens, it is placed or it ends."""
+        try:
             await self._place(record)
+        except Exception:
+            logger.exception("%s could not be placed", record.sid)
+            await self._fail(record, _INTERNAL_FAILURE, "The call could not be placed.")
 
     async def _place(self, record: CallRecord) -> None:
         exchange = self._exchange

@@ -119,11 +119,11 @@ class Recorder:
         return recording
 
     def _tap(self, source: Literal["received", "sent"]) -> int:
-        return self._exchange.media.tap(self._session.leg.rtp, source)
+        return self._session.leg.media.tap(self._session.leg.rtp, source)
 
     def _untap(self, recording: _Recording) -> None:
         for tap in recording.taps:
-            self._exchange.media.untap(tap)
+            self._session.leg.media.untap(tap)
         recording.taps = []
 
     def _start(

@@ -60,7 +60,7 @@ class CallSession:
         self.parent = parent
         self.children: dict[int, CallSession] = {}
         self.placing: set[int] = set()
-        self.prompts = Prompts(exchange.media, exchange.streams, leg.rtp, account.auth_token, self.feed)
+        self.prompts = Prompts(leg.media, exchange.streams, leg.rtp, account.auth_token, self.feed)
         self.recorder = Recorder(self)
         self.journal = Journal(exchange, record, lambda status: record_params(record, status))
         self._inbox: deque[object] = deque()
@@ -88,7 +88,13 @@ class CallSession:
     def _take(self, event: object) -> None:
         self.call, wanted = step(self.call, event, monotonic())
         for effect in wanted:
-            self._do(effect)
+            try:
+                self._do(effect)
+            except Exception:
+                # The others are carried out all the same: a call whose end is lost would never end.
+                logger.exception("%s: %s failed", self.call.sid, type(effect).__name__)
+                self.note(TimelineKind.ERROR, "internal error", {"effect": type(effect).__name__})
+                self._inbox.append(events.HangUpRequested())
 
     def play_finished(self, event: PlayFinished) -> None:
         """A play of the leg is over."""
@@ -176,10 +182,10 @@ class CallSession:
                 self._end_child(effect.child)
             case effects.Connect():
                 if (child := self.children.get(effect.child)) is not None:
-                    self.exchange.media.bridge(self.leg.rtp, child.leg.rtp, detect_inband=effect.detect_star)
+                    self.leg.media.bridge(self.leg.rtp, child.leg.rtp, detect_inband=effect.detect_star)
                     self.note(TimelineKind.MEDIA, "bridged", {"with": child.call.sid})
             case effects.Disconnect():
-                self.exchange.media.unbridge(self.leg.rtp)
+                self.leg.media.unbridge(self.leg.rtp)
             case effects.RecordBridge():
                 self.recorder.start_dial(effect)
             case effects.StopBridgeRecording():

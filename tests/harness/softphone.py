@@ -1,7 +1,7 @@
 """Baresip, a softphone no one here wrote: registers, calls, is called, presses keys and hangs up as a test says.
 
-It is driven through its control socket (netstrings of JSON) and lives on loopback alone. What it hears is recorded by its
-own audio filter; what it says is a tone.
+It is driven through its control socket (netstrings of JSON) and lives on loopback alone. What it hears is recorded by
+its own audio filter; what it says is a tone.
 """
 
 from __future__ import annotations

@@ -385,7 +385,7 @@ class _Connection(asyncio.Protocol):
         remote = self._asked.remote if self._asked is not None else Address(_plain(peer[0]), peer[1])
         self.flow = self._asked or self._owner.owner.flow(TCP, remote)
         if not self._owner.opened(self, remote):
-            transport.abort()
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self.last = monotonic()

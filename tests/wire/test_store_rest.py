@@ -192,6 +192,9 @@ async def test_seeding_twice_keeps_what_was_changed(store: Store) -> None:
     number = await store.numbers.find_by_number("+15550100100")
     assert number is not None
     assert number.voice_url == "http://mine"
+    assert await store.numbers.delete(account, number.sid)
+    await store.ensure_default(account, "token2", "Me", again, credential)
+    assert await store.numbers.find_by_number("+15550100100") is None
     found = await store.accounts.fetch(account)
     assert found is not None
     assert found.auth_token == "token2"

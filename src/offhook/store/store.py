@@ -91,13 +91,14 @@ class Store:
     ) -> None:
         """Seed the account that `offhook up` prints, its numbers `(PN sid, E.164)` and its SIP credential.
 
-        Does nothing for what is there already, so that a program's changes survive a restart; but the
+        The numbers are given to a new account only, so that a program's changes survive a restart; but the
         account's auth token and the credential become what is given, since that is what was printed.
         """
         now = utcnow()
+        known = await self.accounts.fetch(account_sid)
         await self.accounts.create(AccountRecord(account_sid, auth_token, friendly_name, now, now))
         await self.accounts.update(account_sid, auth_token=auth_token)
-        for sid, phone_number in numbers:
+        for sid, phone_number in () if known else numbers:
             if await self.numbers.find_by_number(phone_number) is None:
                 await self.numbers.create(
                     NumberRecord(sid, account_sid, phone_number, phone_number, now, now)

@@ -1,7 +1,7 @@
 """What one test of a call needs: phones and numbers nobody else uses, paths of a web application, an SDK client.
 
-Several scenarios of one test may run at the same time (`together`), each on a stage of its own (`Stage.another`), because a call
-spends its time waiting.
+Scenarios of one test may run at the same time (`together`), each on a stage of its own (`Stage.another`): a call spends
+its time waiting.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _phones = itertools.count(1)
 
 
 class Stage:
-    """One scenario's surroundings. `web` are its paths, `owned` a number that calls out."""
+    """One scenario's surroundings. `web` are its paths, `owned` a number that calls out, `called` the last phone."""
 
     def __init__(self, platform: Platform, app: WebhookApp) -> None:
         self.platform = platform
@@ -35,6 +35,7 @@ class Stage:
         self.client = Client(platform.account_sid, platform.auth_token)
         self.client.api.base_url = platform.api_url
         self.owned = platform.phone_numbers[0]
+        self.called: Phone
 
     def another(self) -> Stage:
         """A stage beside this one."""
@@ -44,6 +45,7 @@ class Stage:
         """A phone that was never called; it answers at once unless told otherwise."""
         phone = self.platform.phone(f"+1555{next(_phones):07d}")
         phone.behave(**{"answer_after": 0.0, **behaviour})
+        self.called = phone
         return phone
 
     def number(self, **settings: Any) -> str:

@@ -165,6 +165,4 @@ class Folder:
             number = len(callbacks) + 1
 
 
-_TERMINAL = frozenset(
-    {"completed", "busy", "failed", "no-answer", "canceled", "delivered", "undelivered"}
-)
+_TERMINAL = frozenset({"completed", "busy", "failed", "no-answer", "canceled", "delivered", "undelivered"})

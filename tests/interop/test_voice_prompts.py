@@ -45,7 +45,9 @@ def test_say_in_the_order_of_the_document(stage: Stage) -> None:
 def test_say_loops_and_redirect_changes_the_document(stage: Stage) -> None:
     require_transcription()
     phone = stage.phone()
-    stage.web.twiml("voice", '<Say loop="2">Hello.</Say><Redirect method="GET">next?step=2</Redirect><Say>No.</Say>')
+    stage.web.twiml(
+        "voice", '<Say loop="2">Hello.</Say><Redirect method="GET">next?step=2</Redirect><Say>No.</Say>'
+    )
     stage.web.twiml("next", "<Say>The end.</Say><Hangup/><Say>No.</Say>")
     stage.call(phone, url=stage.web.url("voice"))
     assert words_heard(phone.wait_for_call("ended")) == "hello hello the end"

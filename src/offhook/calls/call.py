@@ -83,7 +83,9 @@ def step(call: Call, event: object, now: float) -> Step:
     match event:
         case events.Began():
             return _begin(call, now)
-        case events.ChildRinging() | events.ChildAnswered() | events.ChildEnded() | events.BridgeRecorded():
+        case events.ChildPlaced() | events.ChildRinging() | events.ChildAnswered() | events.ChildEnded():
+            return _child(call, event, now)
+        case events.BridgeRecorded():
             return _child(call, event, now)
         case heard.DigitPressed("*") if call.dialling and call.dialling.ends_on_star:
             return _after_dial(call, dialling_.finish(call.dialling, CallStatus.COMPLETED, now), now)
@@ -163,7 +165,7 @@ def _media_lost(call: Call, event: events.MediaLost, now: float) -> Step:
 def _hang_up_requested(call: Call, event: events.HangUpRequested, now: float) -> Step:
     if call.is_answered:
         return (call, ()) if event.cancel_only else _end(call, CallStatus.COMPLETED, now, effects.EndLeg())
-    return _end(call, CallStatus.CANCELED, now, _leg_end(call))
+    return _end(call, event.unanswered, now, _leg_end(call))
 
 
 def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step:
@@ -262,7 +264,11 @@ def _accept(call: Call, now: float) -> Step:
 
 def _child(
     call: Call,
-    event: events.ChildRinging | events.ChildAnswered | events.ChildEnded | events.BridgeRecorded,
+    event: events.ChildPlaced
+    | events.ChildRinging
+    | events.ChildAnswered
+    | events.ChildEnded
+    | events.BridgeRecorded,
     now: float,
 ) -> Step:
     """What a dialled call did."""
@@ -271,7 +277,10 @@ def _child(
         late = isinstance(event, events.ChildAnswered)
         return call, (effects.EndChild(event.child),) if late else ()
     accepted: tuple[object, ...] = ()
+    result: dialling_.Step
     match event:
+        case events.ChildPlaced():
+            result = dialling_.child_placed(dialling, event), ()
         case events.ChildRinging():
             result = dialling_.child_ringing(dialling, event)
         case events.ChildAnswered():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from offhook.calls import effects
-from offhook.calls.events import BridgeRecorded, ChildAnswered, ChildEnded, ChildRinging
+from offhook.calls.events import BridgeRecorded, ChildAnswered, ChildEnded, ChildPlaced, ChildRinging
 from offhook.calls.status import CallStatus, billable_seconds
 from offhook.twiml.effects import Dial
 from offhook.twiml.events import DialDone, DialStatus
@@ -81,6 +81,11 @@ def begin(request: Dial, next_child: int) -> Step:
     return dialling, (effects.PlayRingback(request.ring_tone), *placed, *started)
 
 
+def child_placed(dialling: Dialling, event: ChildPlaced) -> Dialling:
+    """A target is being called: the action of a dial that nobody answers names it all the same."""
+    return _update(dialling, event.child, status=CallStatus.QUEUED, call_sid=event.call_sid)
+
+
 def child_ringing(dialling: Dialling, event: ChildRinging) -> Step:
     """A target rings; its early media replaces our own ringing tone, unless several ring at once."""
     dialling = _update(dialling, event.child, status=CallStatus.RINGING)
@@ -136,7 +141,7 @@ def ring_timeout(dialling: Dialling, now: float) -> Step:
     if dialling.bridged is not None or dialling.over is not None:
         return dialling, ()
     if dialling.waiting < len(dialling.request.targets):
-        live = tuple(effects.EndChild(child.number) for child in dialling.children if child.live)
+        live = _end_live(dialling, CallStatus.NO_ANSWER)
         dialling = replace(
             dialling, children=tuple(replace(child, live=False) for child in dialling.children)
         )
@@ -149,7 +154,8 @@ def finish(dialling: Dialling, status: CallStatus, now: float) -> Step:
     """End what is left of the dial; `done` is true once its recording, if any, is complete."""
     if dialling.over is not None:
         return dialling, ()
-    ends = tuple(effects.EndChild(child.number) for child in dialling.children if child.live)
+    unanswered = CallStatus.NO_ANSWER if status is CallStatus.NO_ANSWER else CallStatus.CANCELED
+    ends = _end_live(dialling, unanswered)
     done: tuple[object, ...] = (
         effects.ClearTimer(RING_TIMER),
         effects.ClearTimer(LIMIT_TIMER),
@@ -207,6 +213,10 @@ def _next(dialling: Dialling) -> Step:
         dialling, children=(*dialling.children, Child(number)), waiting=dialling.waiting + 1, early=None
     )
     return dialling, (placed, effects.SetTimer(RING_TIMER, dialling.request.timeout))
+
+
+def _end_live(dialling: Dialling, unanswered: CallStatus) -> tuple[effects.EndChild, ...]:
+    return tuple(effects.EndChild(child.number, unanswered) for child in dialling.children if child.live)
 
 
 def _record(dialling: Dialling) -> Step:

@@ -85,9 +85,10 @@ class PlaceChild:
 
 @dataclass(frozen=True, slots=True)
 class EndChild:
-    """End a dialled call, or cancel it while it rings."""
+    """End a dialled call, or give it up while it rings: its status is then `unanswered`."""
 
     child: int
+    unanswered: CallStatus = CallStatus.CANCELED
 
 
 @dataclass(frozen=True, slots=True)

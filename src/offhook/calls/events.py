@@ -61,6 +61,14 @@ class MediaLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildPlaced:
+    """A call dialled by this one exists, under this SID."""
+
+    child: int
+    call_sid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChildRinging:
     """A call dialled by this one rings."""
 
@@ -82,6 +90,7 @@ class ChildEnded:
 
     child: int
     call_sid: str
+    """Empty where the call could not even be placed."""
     status: CallStatus
     duration: int = 0
     sip_call_id: str | None = None
@@ -106,6 +115,8 @@ class HangUpRequested:
 
     cancel_only: bool = False
     """``Status=canceled``: only while it is not answered."""
+    unanswered: CallStatus = CallStatus.CANCELED
+    """The status it ends with if nobody has answered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +140,7 @@ CallEvent = (
     | LegFailed
     | LegEnded
     | MediaLost
+    | ChildPlaced
     | ChildRinging
     | ChildAnswered
     | ChildEnded

@@ -12,6 +12,7 @@ from offhook.media.client import MediaError
 from offhook.store.records import CallRecord
 from offhook.twiml.effects import DialNumber, DialTarget
 from offhook.twiml.entry import CallFacts, EntryPoint
+from offhook.voice import journal
 from offhook.voice.routing import UnroutableError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ async def place_child(parent: CallSession, effect: effects.PlaceChild) -> None:
     def fail(code: int, message: str) -> None:
         parent.placing.discard(effect.child)
         parent.notify(code, message, "")
-        parent.feed(events.ChildEnded(effect.child, sid, CallStatus.FAILED, error_code=code))
+        parent.feed(events.ChildEnded(effect.child, "", CallStatus.FAILED, error_code=code))
 
     if effect.check_caller_id and not await exchange.owns(parent.account.sid, effect.caller_id):
         fail(_INVALID_CALLER_ID, "The caller id is not a number of this account.")
@@ -49,9 +50,7 @@ async def place_child(parent: CallSession, effect: effects.PlaceChild) -> None:
     await exchange.store.calls.insert(record)
     if effect.child not in parent.placing or parent.call.is_over:
         await leg.close()
-        await exchange.store.calls.transition(
-            sid, CallStatus.CANCELED, from_statuses=(CallStatus.QUEUED,), end_time=utcnow(), duration=0
-        )
+        await journal.abandon(exchange, record)
         return
     parent.placing.discard(effect.child)
     call = _call(effect, record)
@@ -59,6 +58,7 @@ async def place_child(parent: CallSession, effect: effects.PlaceChild) -> None:
         call, record, parent.account, leg, destination=destination, parent=(parent, effect.child)
     )
     parent.children[effect.child] = child
+    parent.feed(events.ChildPlaced(effect.child, sid))
     child.feed(events.Began())
 
 

@@ -21,6 +21,7 @@ from offhook.sip.events import IncomingInvite
 from offhook.sip.message import Request
 from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
 from offhook.twiml.entry import CallFacts, Entry, EntryPoint
+from offhook.voice import journal
 from offhook.voice.exchange import Exchange
 from offhook.voice.leg import Leg
 from offhook.voice.numbering import as_e164
@@ -122,9 +123,7 @@ class Inbound:
     async def _abandoned(self, leg: Leg, record: CallRecord) -> None:
         """The caller gave up while its call was made."""
         await leg.close()
-        await self._exchange.store.calls.transition(
-            record.sid, CallStatus.CANCELED, from_statuses=(CallStatus.QUEUED,), end_time=utcnow(), duration=0
-        )
+        await journal.abandon(self._exchange, record)
 
     def _record(
         self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None

@@ -21,6 +21,7 @@ from offhook.clock import new_sid, utcnow
 from offhook.errors import NOTIFICATIONS
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import CallbackDraft, CallRecord, NotificationRecord, TimelineEntry, TimelineKind
+from offhook.voice.documents import record_params
 from offhook.webhook.params import CallParams, call_status_params
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DEFAULT_EVENTS = (CallbackEvent.COMPLETED.value,)
+
+
+async def abandon(exchange: Exchange, record: CallRecord) -> None:
+    """Write that a call was given up before anybody was called."""
+    journal = Journal(exchange, record, lambda status: record_params(record, status))
+    journal.changed(Changed(CallStatus.CANCELED, CallbackEvent.COMPLETED, duration=0))
+    await journal.close()
 
 
 class Journal:

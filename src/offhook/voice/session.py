@@ -179,7 +179,7 @@ class CallSession:
                 self.placing.add(effect.child)
                 self.start_task(place_child(self, effect), f"child-{effect.child}")
             case effects.EndChild():
-                self._end_child(effect.child)
+                self._end_child(effect)
             case effects.Connect():
                 if (child := self.children.get(effect.child)) is not None:
                     self.leg.media.bridge(self.leg.rtp, child.leg.rtp, detect_inband=effect.detect_star)
@@ -204,11 +204,11 @@ class CallSession:
         self.exchange.attach(sip, self)
         self.exchange.transports.flush()
 
-    def _end_child(self, number: int) -> None:
+    def _end_child(self, effect: effects.EndChild) -> None:
         """Hang up a dialled call, or keep one from being placed."""
-        self.placing.discard(number)
-        if (child := self.children.get(number)) is not None:
-            child.feed(events.HangUpRequested())
+        self.placing.discard(effect.child)
+        if (child := self.children.get(effect.child)) is not None:
+            child.feed(events.HangUpRequested(unanswered=effect.unanswered))
 
     def _tell_parent(self, event: object) -> None:
         """Give the call that dialled this one an event, under the number it knows this one by."""

@@ -211,8 +211,16 @@ def test_a_dial_that_nobody_answers_goes_on_with_the_next_verb() -> None:
     ring = [e for e in driver.wanted if isinstance(e, effects.SetTimer) and e.key == "dial-ring"]
     assert ring[0].seconds == 10
     driver.feed(events.TimerExpired("dial-ring"), after=10)
-    assert effects.EndChild(1) in driver.wanted
+    assert effects.EndChild(1, CallStatus.NO_ANSWER) in driver.wanted
     assert driver.only(twiml.Speak).text == "After"
+
+
+def test_the_action_of_a_dial_that_nobody_answers_names_the_call() -> None:
+    driver = dialling("action='/done'")
+    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.TimerExpired("dial-ring"), after=30)
+    params = dict(driver.last(twiml.Fetch).params)
+    assert (params["DialCallStatus"], params["DialCallSid"]) == ("no-answer", "CA2")
 
 
 def test_the_dial_action_is_told_how_it_ended() -> None:

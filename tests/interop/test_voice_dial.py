@@ -1,0 +1,187 @@
+"""`<Dial>`: two phones in one call, who hears what, and what the action is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.harness.stage import (
+    Stage,
+    samples_heard,
+    samples_of,
+    seconds_of_tone,
+    together,
+    words_heard,
+)
+from tests.harness.transcribe import require_transcription
+from tests.harness.webhook_app import Answer
+from tests.interop.test_voice_prompts import tone_wav
+from tests.interop.test_voice_record import download
+
+
+def dial(own: Stage, number: str, attributes: str = "", **caller: Any) -> str:
+    """Call a phone whose TwiML dials another, with an action that hangs up; the SID."""
+    own.web.twiml("voice", f'<Dial action="done" {attributes}>{number}</Dial><Redirect>no</Redirect>')
+    own.web.twiml("done", "<Hangup/>")
+    return own.call(own.phone(**caller), url=own.web.url("voice"))
+
+
+def noun(number: str) -> str:
+    """A `<Number>` whose call tells the path `child` how it ended."""
+    return f'<Number statusCallback="child">{number}</Number>'
+
+
+def test_both_hear_each_other(stage: Stage) -> None:
+    require_transcription()
+    other = stage.phone(say="My name is Robert and I live in London.", hangup_after=5)
+    sid = dial(stage, noun(other.number), say="Good evening. This is the weather report for Friday.")
+    done = stage.web.wait("done").params
+    assert (done["DialCallStatus"], done["DialBridged"]) == ("completed", "true")
+    assert 4 <= int(done["DialCallDuration"]) <= 6
+    stage.web.statuses("child")
+    child = stage.client.calls(done["DialCallSid"]).fetch()
+    assert (child.parent_call_sid, child.direction, child.status) == (sid, "outbound-dial", "completed")
+    assert (child.to, child.duration) == (other.number, done["DialCallDuration"])
+    assert [found.sid for found in stage.client.calls.list(parent_call_sid=sid)] == [child.sid]
+    assert "weather report for friday" in words_heard(other.wait_for_call("ended"))
+    assert "my name is robert and i live in london" in words_heard(stage.called.wait_for_call("ended"))
+
+
+def test_how_dials_end(stage: Stage) -> None:
+    def ended(status: str, *, attributes: str = "", **behaviour: Any) -> None:
+        own = stage.another()
+        other = own.phone(**behaviour)
+        dial(own, noun(other.number), attributes)
+        done = own.web.wait("done").params
+        assert (done["DialCallStatus"], done["DialBridged"]) == (status, "false")
+        assert own.web.statuses("child")[-1].params["CallSid"] == done["DialCallSid"]
+        child = own.client.calls(done["DialCallSid"]).fetch()
+        assert child.status == status
+        assert other.wait_for_call("ended").outcome is not None
+
+    def caller_gives_up() -> None:
+        own = stage.another()
+        other = own.phone(on_call="no-answer")
+        dial(own, other.number, hangup_after=1.0)
+        assert own.web.wait("done").params["DialCallStatus"] == "canceled"
+        assert other.wait_for_call("ended").outcome == "canceled"
+        assert own.final_status() == "completed"
+
+    def without_action_the_next_verb_runs() -> None:
+        own = stage.another()
+        other = own.phone(on_call="busy")
+        own.web.twiml("voice", f'<Dial>{other.number}</Dial><Play digits="5"/>')
+        own.call(own.phone(), url=own.web.url("voice"))
+        assert own.called.wait_for_call("ended").digits_heard == "5"
+
+    def caller_id_of_nobody() -> None:
+        own = stage.another()
+        other = own.phone()
+        sid = dial(own, other.number, 'callerId="+15005550123"')
+        assert own.web.wait("done").params["DialCallStatus"] == "failed"
+        assert own.final_status() == "completed"
+        assert 13247 in own.error_codes(sid)
+        assert 13247 in own.timeline_codes(sid)
+        assert "DialCallSid" not in own.web.wait("done").params
+        assert other.calls() == []
+
+    together(
+        lambda: ended("busy", on_call="busy"),
+        lambda: ended("busy", on_call="reject"),
+        lambda: ended("failed", on_call="unreachable"),
+        lambda: ended("no-answer", on_call="no-answer", attributes='timeout="5"'),
+        caller_gives_up,
+        without_action_the_next_verb_runs,
+        caller_id_of_nobody,
+    )
+
+
+def test_bridged_calls_end_and_are_recorded(stage: Stage) -> None:
+    def star_of_the_caller() -> None:
+        own = stage.another()
+        other = own.phone()
+        dial(own, other.number, 'hangupOnStar="true"', press="1w*", press_after=1.0)
+        assert own.web.wait("done").params["DialCallStatus"] == "completed"
+        call = other.wait_for_call("ended")
+        assert (call.outcome, call.digits_heard[:1]) == ("the platform hung up", "1")
+        assert own.called.wait_for_call("ended").outcome == "the platform hung up"
+
+    def time_limit() -> None:
+        own = stage.another()
+        other = own.phone()
+        dial(own, other.number, 'timeLimit="2"')
+        done = own.web.wait("done").params
+        assert (done["DialCallStatus"], done["DialCallDuration"]) == ("completed", "2")
+        assert other.wait_for_call("ended").outcome == "the platform hung up"
+
+    def caller_hangs_up() -> None:
+        own = stage.another()
+        other = own.phone()
+        dial(own, other.number, hangup_after=1.5)
+        done = own.web.wait("done").params
+        assert (done["DialCallStatus"], done["CallStatus"]) == ("completed", "completed")
+        assert other.wait_for_call("ended").outcome == "the platform hung up"
+
+    def recorded(record: str, channels: str) -> None:
+        own = stage.another()
+        other = own.phone(say="I am the one who was called.", hangup_after=3)
+        dial(own, other.number, f'record="{record}" recordingStatusCallback="recorded"')
+        done = own.web.wait("done").params
+        told = own.web.wait("recorded").params
+        assert told["RecordingSid"] == done["RecordingSid"]
+        assert (told["RecordingSource"], told["RecordingChannels"]) == ("DialVerb", channels)
+        kept = samples_of(download(own, done["RecordingUrl"]))
+        assert 2.0 < len(kept) / 8000 < 4.0
+        assert abs(kept).max() > 1000
+
+    def owned_caller_id_and_whisper() -> None:
+        own = stage.another()
+        mine = own.number()
+        other = own.phone(hangup_after=3)
+        tone = own.web.answer("tone.wav", Answer(tone_wav(620.0, 0.5), "audio/wav"))
+        events = "ringing answered completed"
+        own.web.twiml("whisper", f"<Play>{tone}</Play>")
+        called = f'<Number url="whisper" statusCallback="child" statusCallbackEvent="{events}">{other.number}</Number>'
+        dial(own, called, f'callerId="{mine}"')
+        whispered = own.web.wait("whisper").params
+        assert (whispered["Direction"], whispered["From"]) == ("outbound-dial", mine)
+        assert whispered["ParentCallSid"] == own.web.wait("voice").params["CallSid"]
+        call = other.wait_for_call("ended")
+        assert call.from_ == mine
+        assert 0.4 < seconds_of_tone(samples_heard(call), 620) < 0.6
+        assert own.web.wait("done").params["DialCallStatus"] == "completed"
+        told = own.web.statuses("child")
+        assert [one.params["CallStatus"] for one in told] == ["ringing", "in-progress", "completed"]
+        assert {one.params["CallSid"] for one in told} == {whispered["CallSid"]}
+        assert seconds_of_tone(samples_heard(own.called.wait_for_call("ended")), 620) < 0.1
+
+    def first_to_answer_wins() -> None:
+        own = stage.another()
+        slow, quick, busy = (
+            own.phone(answer_after=9),
+            own.phone(answer_after=1, hangup_after=1),
+            own.phone(on_call="busy"),
+        )
+        dial(own, "".join(f"<Number>{one.number}</Number>" for one in (slow, quick, busy)))
+        done = own.web.wait("done").params
+        assert done["DialCallStatus"] == "completed"
+        assert own.client.calls(done["DialCallSid"]).fetch().to == quick.number
+        assert slow.wait_for_call("ended").outcome == "canceled"
+
+    def one_after_another() -> None:
+        own = stage.another()
+        busy, other = own.phone(on_call="busy"), own.phone(hangup_after=1.0)
+        dial(own, f"<Number>{busy.number}</Number><Number>{other.number}</Number>", 'sequential="true"')
+        done = own.web.wait("done").params
+        assert done["DialCallStatus"] == "completed"
+        assert busy.wait_for_call("ended").outcome == "busy"
+
+    together(
+        star_of_the_caller,
+        time_limit,
+        caller_hangs_up,
+        lambda: recorded("record-from-answer", "1"),
+        lambda: recorded("record-from-answer-dual", "2"),
+        owned_caller_id_and_whisper,
+        first_to_answer_wins,
+        one_after_another,
+    )

@@ -1,0 +1,104 @@
+"""`<Record>` and recordings of whole calls: what is kept, what is told, what can be downloaded."""
+
+from __future__ import annotations
+
+import requests
+from tests.harness.stage import Stage, loudest_hz, samples_of, seconds_of_tone, together
+from tests.harness.transcribe import require_transcription, transcribe, words
+from tests.harness.webhook_app import Answer
+from tests.interop.test_voice_prompts import tone_wav
+
+
+def download(stage: Stage, url: str) -> bytes:
+    """A recording, with the account's credentials."""
+    login = (stage.platform.account_sid, stage.platform.auth_token)
+    response = requests.get(url, auth=login, timeout=20)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] in ("audio/x-wav", "audio/wav")
+    return response.content
+
+
+def test_what_the_caller_says_is_kept(stage: Stage) -> None:
+    require_transcription()
+    stage.web.twiml(
+        "voice",
+        '<Record action="kept" timeout="2" recordingStatusCallback="recorded"/><Redirect>no</Redirect>',
+    )
+    stage.web.twiml("kept", "<Hangup/>")
+    sid = stage.call(stage.phone(say="Hold on please. The blue door is open."), url=stage.web.url("voice"))
+    kept = stage.web.wait("kept").params
+    assert kept["CallSid"] == sid
+    assert kept["CallStatus"] == "in-progress"
+    assert "Digits" not in kept
+    heard = words(transcribe(samples_of(download(stage, kept["RecordingUrl"]))))
+    assert heard.endswith("the blue door is open")
+    told = stage.web.wait("recorded").params
+    assert told["RecordingStatus"] == "completed"
+    assert told["RecordingSource"] == "RecordVerb"
+    for name in ("RecordingSid", "RecordingUrl", "RecordingDuration"):
+        assert told[name] == kept[name]
+    recording = stage.client.recordings(kept["RecordingSid"]).fetch()
+    assert (recording.call_sid, recording.status, recording.duration) == (
+        sid, "completed", kept["RecordingDuration"],
+    )  # fmt: skip
+    assert stage.web.received("no") == []
+
+
+def test_how_a_recording_ends(stage: Stage) -> None:
+    def record(own: Stage, attributes: str, **behaviour: object) -> None:
+        own.web.twiml("voice", f'<Record action="kept" {attributes}/><Redirect>empty</Redirect>')
+        own.web.twiml("kept", "<Hangup/>")
+        own.web.twiml("empty", "<Hangup/>")
+        own.call(own.phone(**behaviour), url=own.web.url("voice"))
+
+    def by_a_key() -> None:
+        own = stage.another()
+        record(own, "", say="One two three four five.", press="w5", press_after=1.0)
+        kept = own.web.wait("kept").params
+        assert kept["Digits"] == "5"
+        assert int(kept["RecordingDuration"]) >= 1
+
+    def by_its_greatest_length() -> None:
+        own = stage.another()
+        record(own, 'maxLength="1" playBeep="false" finishOnKey=""', say="This is longer than one second.")
+        kept = own.web.wait("kept").params
+        assert (kept["RecordingDuration"], "Digits" in kept) == ("1", False)
+        assert 0.9 < len(samples_of(download(own, kept["RecordingUrl"]))) / 8000 < 1.1
+
+    def by_hanging_up() -> None:
+        own = stage.another()
+        record(own, "", say="I shall hang up soon.", hangup_after=2.5)
+        kept = own.web.wait("kept").params
+        assert (kept["Digits"], kept["CallStatus"]) == ("hangup", "completed")
+        assert len(samples_of(download(own, kept["RecordingUrl"]))) > 8000
+        assert own.final_status() == "completed"
+
+    def by_silence_with_nothing_in_it() -> None:
+        own = stage.another()
+        record(own, 'timeout="1"')
+        own.web.wait("empty")
+        assert own.web.received("kept") == []
+
+    together(by_a_key, by_its_greatest_length, by_hanging_up, by_silence_with_nothing_in_it)
+
+
+def test_whole_call(stage: Stage) -> None:
+    def both_sides(channels: str) -> None:
+        own = stage.another()
+        url = own.web.answer("tone.wav", Answer(tone_wav(620.0, 1.0), "audio/wav"))
+        sid = own.call(
+            own.phone(),
+            twiml=f"<Play>{url}</Play>",
+            record=True,
+            recording_channels=channels,
+            recording_status_callback=own.web.url("recorded"),
+        )
+        told = own.web.wait("recorded").params
+        assert (told["CallSid"], told["RecordingSource"]) == (sid, "OutboundAPI")
+        assert told["RecordingChannels"] == ("2" if channels == "dual" else "1")
+        heard = samples_of(download(own, told["RecordingUrl"] + ".wav"))
+        assert abs(loudest_hz(heard) - 620) < 5
+        assert seconds_of_tone(heard, 620) > 0.9
+        assert [found.sid for found in own.client.calls(sid).recordings.list()] == [told["RecordingSid"]]
+
+    together(lambda: both_sides("mono"), lambda: both_sides("dual"))

@@ -249,13 +249,20 @@ class Traffic:
         sid = await self.call(phone, Url=self.web.url("answer"))
         assert text is not None
 
+        statuses = ("", "")
+
         async def done() -> bool:
+            nonlocal statuses
             called = await self.get(f"Calls/{sid}.json")
             assert called["status"] in ("queued", "ringing", "in-progress", "completed"), called
             sent = await self.get(f"Messages/{text}.json")
-            return (called["status"], sent["status"]) == ("completed", "delivered")
+            statuses = called["status"], sent["status"]
+            return statuses == ("completed", "delivered")
 
-        await eventually(done, 20)
+        try:
+            await eventually(done, 20)
+        except TimeoutError:
+            raise AssertionError(f"the new call and the new text stay {statuses}") from None
 
     async def history_problems(self, texts: Texts) -> list[str]:
         """What the history checker says of this scene."""

@@ -131,8 +131,6 @@ class Smsc:
             match event:
                 case events.BindRequested():
                     self._bind(connection, event)
-                case events.Bound():
-                    self._deliver_outgoing()
                 case events.Requested(sequence, SubmitSm() as submit):
                     self._submit(connection, sequence, submit)
                 case events.Requested(sequence, QuerySm()):
@@ -143,6 +141,8 @@ class Smsc:
                     self._outgoing.appendleft(token)
                 case events.Closed():
                     self._connections.discard(connection)
+        # What was answered has made room, and so may the time that has passed.
+        self._deliver_outgoing()
 
     def _bind(self, connection: SmppConnection, request: events.BindRequested) -> None:
         """Let the holder of the credentials in."""
@@ -231,7 +231,7 @@ class Smsc:
 
     def _deliver_outgoing(self) -> None:
         """Send what waits to whoever is bound to receive."""
-        for connection in self._connections:
+        for connection in list(self._connections):
             session = connection.session
             if session.state not in BOUND or session.state is State.BOUND_TX:
                 continue

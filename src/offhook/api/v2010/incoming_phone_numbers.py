@@ -11,6 +11,7 @@ can lose.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -99,16 +100,16 @@ class ListNumbers(Form):
 async def create_number(context: Context, form: CreateNumber) -> NumberRecord:
     """Take a number into the account."""
     if form.phone_number:
-        return await _own(context, form, _number(form.phone_number))
+        number = _number(form.phone_number)
+        try:
+            return await _own(context, form, number)
+        except NumberTakenError:
+            raise errors.rest(21422, f"{number} is not available.") from None
     if not form.area_code:
         raise errors.rest(21421, "PhoneNumber or AreaCode is required")
     if not re.fullmatch(r"[2-9][0-9]{2}", form.area_code):
         raise errors.rest(21451, f"{form.area_code[:20]} is not an area code")
-    for last in FICTION:
-        number = f"+1{form.area_code}5550{last}"
-        if await context.store.numbers.find_by_number(number) is None:
-            return await _own(context, form, number)
-    raise errors.rest(21452)
+    return await _own_any(context, form)
 
 
 @incoming_phone_numbers.operation("ListIncomingPhoneNumber")
@@ -146,7 +147,18 @@ def _number(text: str) -> str:
     return number
 
 
+async def _own_any(context: Context, form: CreateNumber) -> NumberRecord:
+    """Take the first free number of an area code; another request may be faster with one that seemed free."""
+    for last in FICTION:
+        number = f"+1{form.area_code}5550{last}"
+        if await context.store.numbers.find_by_number(number) is None:
+            with suppress(NumberTakenError):
+                return await _own(context, form, number)
+    raise errors.rest(21452)
+
+
 async def _own(context: Context, form: CreateNumber, number: str) -> NumberRecord:
+    """Raises NumberTakenError."""
     now = clock.utcnow()
     settings = {"friendly_name": formatted(number), **form.changes()}
     record = NumberRecord(
@@ -157,10 +169,7 @@ async def _own(context: Context, form: CreateNumber, number: str) -> NumberRecor
         date_updated=now,
         **settings,
     )
-    try:
-        await context.store.numbers.create(record)
-    except NumberTakenError:
-        raise errors.rest(21422, f"{number} is not available.") from None
+    await context.store.numbers.create(record)
     return record
 
 

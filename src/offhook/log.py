@@ -13,7 +13,12 @@ from typing import Final
 
 import msgspec
 
-_NOISY: Final = {"nats": logging.ERROR, "asyncio": logging.WARNING, "aiohttp.access": logging.WARNING}
+_NOISY: Final = {
+    "alembic": logging.WARNING,
+    "nats": logging.ERROR,
+    "asyncio": logging.WARNING,
+    "aiohttp.access": logging.WARNING,
+}
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

@@ -81,8 +81,15 @@ class Instance:
         database_url, nats_url = await self._start_stores(run_dir)
         settings = self._settings(run_dir, database_url, nats_url)
         prepare = self._role("prepare", settings)
-        await self._start_all([prepare, *(self._role(name, settings) for name in _FIRST_ROLES)])
-        self._check_prepared(prepare)
+        first = [self._role(name, settings) for name in _FIRST_ROLES]
+        if self._options.database_url:
+            # The operator's database may not be there: that is found before anything else is started.
+            await self._start_all([prepare])
+            self._check_prepared(prepare)
+            await self._start_all(first)
+        else:
+            await self._start_all([prepare, *first])
+            self._check_prepared(prepare)
         await self._start_all([self._role(name, settings) for name in _OTHER_ROLES])
         facts = self._facts(settings)
         self._directory.publish(facts)

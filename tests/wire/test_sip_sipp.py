@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.harness.sockets import bind_both
 
 from offhook.clock import monotonic
 from offhook.sdp.negotiate import answer, offer, read_answer
@@ -48,10 +49,8 @@ class Phone:
     """A small user agent on a free port: answers calls, changes, and registrations of alice, and counts events."""
 
     def __init__(self, *, algorithms: tuple[str, ...] = ("MD5", "SHA-256")) -> None:
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
+        udp, tcp = bind_both("127.0.0.1")
         self.address = Address(*udp.getsockname())
-        tcp = socket.create_server(tuple(self.address))
         config = EndpointConfig(nonce_secret=secrets.token_bytes(16), digest_algorithms=algorithms)
         self.endpoint = Endpoint(config, lambda: secrets.token_hex(8))
         self.transports = SipTransports.over(self.endpoint, udp, tcp, self._on_events)

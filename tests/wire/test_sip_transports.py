@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.harness.sockets import bind_both
 
 from offhook.clock import monotonic
 from offhook.sip.config import EndpointConfig
@@ -32,11 +33,8 @@ class Agent:
     """An endpoint on a free port of loopback, answering every call, with an inbox of what it told."""
 
     def __init__(self, host: str, **settings: object) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        udp = socket.socket(family, socket.SOCK_DGRAM)
-        udp.bind((host, 0))
+        udp, tcp = bind_both(host)
         self.address = Address(host, udp.getsockname()[1])
-        tcp = socket.create_server(tuple(self.address), family=family)
         config = EndpointConfig(nonce_secret=b"s", **settings)  # type: ignore[arg-type]
         self.endpoint = Endpoint(config, lambda: secrets.token_hex(8))
         self.transports = SipTransports.over(self.endpoint, udp, tcp, self._on_events)

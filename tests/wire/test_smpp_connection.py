@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
+import uvloop
 from tests.harness.smsc import Smsc
 
 from offhook.messaging.carriers import DeliveryReport, IncomingText, OutgoingText
 from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
+from offhook.messaging.connection import SmppConnection
 from offhook.smpp.bodies import DataSm, SubmitSm
 from offhook.smpp.pdu import encode, encode_bare
+from offhook.smpp.session import Role, SessionConfig
 from offhook.smpp.vocabulary import RESPONSE, Command, Status, Tag
 
 
@@ -214,3 +217,25 @@ async def exchange(port: int, data: bytes) -> bytes:
 )
 async def test_strangers_at_an_smsc(smsc: Smsc, sent: bytes, answer: bytes) -> None:
     assert await exchange(smsc.port, sent) == answer
+
+
+def test_a_timer_that_is_due_at_once() -> None:
+    """uvloop, which the roles run on, makes an ordinary handle of it."""
+
+    async def scene() -> list[str]:
+        loop = asyncio.get_running_loop()
+        errors: list[str] = []
+        loop.set_exception_handler(lambda _, context: errors.append(str(context.get("exception"))))
+        async with Smsc() as smsc:
+            _, connection = await loop.create_connection(
+                lambda: SmppConnection(
+                    Role.ESME, SessionConfig(session_init=0), lambda *_: None, SmppConnection.flush
+                ),
+                "127.0.0.1",
+                smsc.port,
+            )
+            async with asyncio.timeout(10):
+                await connection.closed
+        return errors
+
+    assert uvloop.run(scene()) == []

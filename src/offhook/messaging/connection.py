@@ -39,6 +39,7 @@ class SmppConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._tick_at = 0.0
         self._flushing = False
         self._flush_due = False
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -125,9 +126,11 @@ class SmppConnection(asyncio.Protocol):
         if deadline is None:
             return
         if self._timer is not None:
-            if not self._timer.cancelled() and self._timer.when() <= deadline:
+            if not self._timer.cancelled() and self._tick_at <= deadline:
                 return
             self._timer.cancel()
+        # uvloop's handle of a moment that has passed cannot tell when it was due.
+        self._tick_at = deadline
         self._timer = self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:

@@ -97,7 +97,7 @@ class SmppCarrier:
         self._pacing = SenderPacing(account.sender_rate)
         self._full = False
         self._connection: SmppConnection | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._wake_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._drained: asyncio.Future[None] | None = None
@@ -254,8 +254,9 @@ class SmppCarrier:
             self._refuse(under_way, UNKNOWN_ERROR, str(error))
 
     def _wake_for_later(self, connection: SmppConnection, now: float) -> None:
-        if self._later and (self._timer is None or self._timer.when() <= now):
-            self._timer = asyncio.get_running_loop().call_at(self._later[0][0], self._pump)
+        if self._later and not now < self._wake_at <= self._later[0][0]:
+            self._wake_at = self._later[0][0]
+            asyncio.get_running_loop().call_at(self._wake_at, self._pump)
 
     def _answered(self, event: e.Answered) -> None:
         under_way, index = self._segment(event.token)

@@ -10,6 +10,7 @@ from tests.harness.services import (
     postgres,
     store,
 )
+from tests.harness.twilio_5 import sdk_5
 
 __all__ = [
     "bus",
@@ -19,5 +20,6 @@ __all__ = [
     "own_nats",
     "own_postgres",
     "postgres",
+    "sdk_5",
     "store",
 ]

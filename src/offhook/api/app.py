@@ -101,18 +101,27 @@ def add_2010_routes(
     """Add a route for every path of the OpenAPI file."""
     handlers = built(resources)
     media = {path: serve for resource in resources for path, serve in resource.media_handlers.items()}
-    paths: dict[str, dict[str, Operation]] = {}
+    paths: dict[str, dict[str, Responder]] = {}
     for operation in operations().values():
-        paths.setdefault(operation.path, {})[operation.method] = operation
-    for path, by_method in paths.items():
-        responders = {
-            method: _responder(services, operation, handlers.get(operation.id))
-            for method, operation in by_method.items()
-        }
+        responder = _responder(services, operation, handlers.get(operation.id))
+        paths.setdefault(operation.path, {})[operation.method] = responder
+    for handler in _older(handlers):
+        responder = _responder(services, handler.operation, handler)
+        paths.setdefault(handler.operation.path, {})[handler.operation.method] = responder
+    for path, responders in paths.items():
         if path in media:
             responders["GET"] = serve_media(services, media[path], responders["GET"])
         template, names = _route(path)
         app.add_route(template, Endpoint(responders, names))
+
+
+def _older(handlers: Mapping[str, Handler]) -> list[Handler]:
+    """``SMS/Messages``, where texts were before ``Messages``: `client.sms.messages` of the SDKs of that time."""
+    names = ("CreateMessage", "ListMessage", "FetchMessage", "DeleteMessage")
+    return [
+        handler.moved(handler.operation.path.replace("/Messages", "/SMS/Messages"), "sms_messages")
+        for handler in map(handlers.__getitem__, names)
+    ]
 
 
 def _route(path: str) -> tuple[str, Mapping[str, str]]:

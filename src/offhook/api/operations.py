@@ -27,9 +27,10 @@ A function that returns None answers 204 for a DELETE, and 404 with 20404 otherw
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from offhook import clock, errors
@@ -134,6 +135,13 @@ class Handler:
     def form(self) -> type[Form] | None:
         """The parameters it understands, None when it takes none."""
         return self._form.annotation if self._form is not None else None
+
+    def moved(self, path: str, list_key: str) -> Handler:
+        """The same at another path, with another key of its list."""
+        other = copy.copy(self)
+        key = list_key if self.operation.list_key is not None else None
+        other.operation = replace(self.operation, path=path, list_key=key)
+        return other
 
     async def run(self, request: Request) -> tuple[int, Body | None]:
         """Carry the operation out and return the status and the body.

@@ -1,6 +1,7 @@
 """What voice writes into the timeline of a call, and how: one vocabulary of entry names and details.
 
-A timeline is for the tenant whose call it is. Headers that carry credentials are left out of SIP messages.
+A timeline is for the tenant whose call it is. Headers that carry credentials, or the token by which the platform knows
+its own INVITEs, are left out of SIP messages.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from typing import Any
 
 from offhook.media.protocol import Counters
 from offhook.sip.events import SipMessageLog
+from offhook.voice.routing import LOOP_HEADER
 
 #: A timeline shows the beginning of what is long; the rest helps nobody.
 _SHOWN_BYTES = 4096
 
-_SECRET_HEADER = re.compile(r"^((?:Proxy-)?Authorization:).*$", re.IGNORECASE | re.MULTILINE)
+#: With the rows that it is folded into.
+_SECRET_HEADER = re.compile(
+    rf"^((?:(?:Proxy-)?Authorization|{LOOP_HEADER})[ \t]*:).*(?:\n[ \t].*)*", re.IGNORECASE | re.MULTILINE
+)
 
 
 def sip_message(log: SipMessageLog) -> dict[str, Any]:

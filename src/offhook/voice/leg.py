@@ -44,6 +44,7 @@ class Leg:
         self._version = 1
         self._offer = b""
         self._answer = b""
+        self._taken: negotiate.Negotiated | None = None
         self._host = ""
         self._port = 0
         self._closed = False
@@ -95,7 +96,7 @@ class Leg:
         else:
             agreed = negotiate.answer(offer, self._host, self._port, session_id=self._session_id)
             self._answer = agreed.body
-            self._agree(agreed)
+            self._taken = agreed
 
     def ring(self) -> None:
         """Send 180."""
@@ -104,8 +105,10 @@ class Leg:
             self._transports.flush()
 
     def accept(self) -> None:
-        """Send 200 with our answer (or, where the caller left it to us, our offer)."""
+        """Send 200 with our answer (or, where the caller left it to us, our offer); audio goes out from now on."""
         if self.sip is not None:
+            if self._taken is not None:
+                self._agree(self._taken)
             self._endpoint.answer(self.sip, self._answer, monotonic())
             self._transports.flush()
 

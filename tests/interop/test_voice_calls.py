@@ -141,7 +141,7 @@ def test_inbound_calls(stage: Stage) -> None:
     def the_platform_calls_its_own_number() -> None:
         own = stage.another()
         number = own.number(voice_url=own.web.twiml("voice", '<Play digits="8"/>'), status_callback="")
-        sid = own.call(number, twiml='<Gather numDigits="1" action="%s"/>' % own.web.url("digits"))
+        sid = own.call(number, twiml=f'<Gather numDigits="1" action="{own.web.url("digits")}"/>')
         assert own.web.wait("digits").params["Digits"] == "8"
         arrived = own.web.wait("voice").params
         assert (arrived["Direction"], arrived["From"]) == ("inbound", own.owned)

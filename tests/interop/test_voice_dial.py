@@ -185,3 +185,38 @@ def test_bridged_calls_end_and_are_recorded(stage: Stage) -> None:
         first_to_answer_wins,
         one_after_another,
     )
+
+
+def test_changing_calls_that_are_bridged(stage: Stage) -> None:
+    def the_dialling_one_goes_on_alone() -> None:
+        own = stage.another()
+        other = own.phone()
+        sid = dial(own, noun(other.number))
+        caller = own.called
+        other.wait_for_call("answered")
+        own.client.calls(sid).update(twiml='<Response><Play digits="3"/></Response>')
+        assert other.wait_for_call("ended").outcome == "the platform hung up"
+        assert own.web.statuses("child")[-1].params["CallStatus"] == "completed"
+        assert caller.wait_for_call("ended").digits_heard == "3"
+        assert own.web.received("done") == []
+
+    def the_dialled_one_leaves() -> None:
+        own = stage.another()
+        other = own.phone()
+        own.web.twiml("voice", f'<Dial>{noun(other.number)}</Dial><Play digits="4"/>')
+        sid = own.call(own.phone(), url=own.web.url("voice"))
+        caller = own.called
+        other.wait_for_call("answered")
+        [child] = own.client.calls.list(parent_call_sid=sid)
+        child.update(twiml='<Response><Play digits="5"/></Response>')
+        assert other.wait_for_call("ended").digits_heard == "5"
+        assert caller.wait_for_call("ended").digits_heard == "4"
+        assert own.final_status() == "completed"
+
+    def digits_pass_between_them() -> None:
+        own = stage.another()
+        other = own.phone(hangup_after=3)
+        dial(own, other.number, press="78", press_after=1.0)
+        assert other.wait_for_call("ended").digits_heard == "78"
+
+    together(the_dialling_one_goes_on_alone, the_dialled_one_leaves, digits_pass_between_them)

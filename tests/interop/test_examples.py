@@ -1,0 +1,79 @@
+"""Every example, run as its reader runs it; what came of it is heard at a virtual phone."""
+
+from __future__ import annotations
+
+import pytest
+from tests.harness.programs import EXAMPLES, guide_program, load, run_program, serving
+from tests.harness.stage import Stage, words_heard
+from tests.harness.transcribe import require_transcription
+
+DJANGO, FLASK = "django_app", "flask_app"
+RUN = {
+    FLASK: ("-m", "flask", "--app", str(EXAMPLES / "{}.py"), "run", "--port", "0"),
+    DJANGO: (str(EXAMPLES / "{}.py"), "runserver", "--noreload", "0"),
+}
+
+
+def command(framework: str, name: str) -> list[str]:
+    """How an application is started, on any free port."""
+    return [part.format(name) for part in RUN[framework]]
+
+
+def test_guide_calls(stage: Stage) -> None:
+    require_transcription()
+    phone = stage.phone()
+    sid = run_program(
+        guide_program("make_call.py", stage.platform, phone), {"OFFHOOK_API_URL": stage.platform.api_url}
+    )
+    assert words_heard(phone.wait_for_call("ended")) == "hello world"
+    assert stage.client.calls(sid).fetch().to == phone.number
+
+
+def test_guide_texts(stage: Stage) -> None:
+    phone = stage.phone()
+    sid = run_program(
+        guide_program("send_text.py", stage.platform, phone), {"OFFHOOK_API_URL": stage.platform.api_url}
+    )
+    assert phone.wait_for_text().body == "Hello world."
+    assert stage.client.messages(sid).fetch().body == "Hello world."
+
+
+@pytest.mark.parametrize(
+    ("framework", "name", "said", "reply"),
+    [
+        (FLASK, "flask_app", "hello from flask", "You wrote: Good morning"),
+        (FLASK, "flask_app_guide", "hello world", "Thank you for your text."),
+        (DJANGO, "django_app", "hello from django", "You wrote: Good morning"),
+        (DJANGO, "django_app_guide", "hello world", "Thank you for your text."),
+    ],
+)
+def test_applications_answer(stage: Stage, framework: str, name: str, said: str, reply: str) -> None:
+    require_transcription()
+    with serving(*command(framework, name)) as url:
+        number = stage.number(voice_url=f"{url}/voice", sms_url=f"{url}/sms")
+        phone = stage.phone()
+        phone.text(number, "Good morning")
+        phone.call(number)
+        text = phone.wait_for_text()
+        assert (text.from_, text.body) == (number, reply)
+        assert words_heard(phone.wait_for_call("ended")) == said
+
+
+def test_menu(stage: Stage) -> None:
+    require_transcription()
+    with serving(*command(FLASK, "menu")) as url:
+        number = stage.number(voice_url=f"{url}/voice")
+        hasty, wrong, silent = stage.phone(), stage.phone(), stage.phone()
+        hasty.call(number, press="2", press_after=1.0)
+        wrong.call(number, press="9", press_after=1.0, hangup_after=4.5)
+        silent.call(number)
+        assert words_heard(hasty.wait_for_call("ended")).endswith("you find us beside the railway station")
+        assert "nothing under this key" in words_heard(wrong.wait_for_call("ended"))
+        heard = words_heard(silent.wait_for_call("ended"))
+        assert heard.count("for our opening hours press one") == 2
+        assert heard.endswith("goodbye")
+
+
+reminder = load("test_reminder")
+test_person_is_called_and_texted = reminder.test_person_is_called_and_texted
+test_person_is_busy = reminder.test_person_is_busy

@@ -18,6 +18,7 @@ Numbers are E.164, the plus may be left out. Bad input is answered with 400 and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -31,6 +32,10 @@ from offhook.sandbox.smsc import Smsc
 from offhook.voice.numbering import as_e164
 
 _MAX_BODY = 64 * 1024
+_E164 = re.compile(r"\+[0-9]{7,15}")
+_DIALLED = re.compile(r"[!-~]+")
+#: What fits into an address of SMPP (destination_addr, 5.2.9).
+_ADDRESS = re.compile(r"[+0-9A-Za-z ._-]{1,20}")
 _LONGEST_WAIT = 120.0
 
 Body = TypeVar("Body")
@@ -99,7 +104,10 @@ class SandboxApi:
         return sum(_ORDER[call.state] >= _ORDER[wanted] for call in calls)
 
     async def _post_call(self, request: web.Request) -> web.Response:
-        call = await self._phones.place(_number(request), await _body(request, PlaceCall))
+        wanted = await _body(request, PlaceCall)
+        if not _DIALLED.fullmatch(wanted.to):
+            raise web.HTTPBadRequest(text="to: expected a number or the user part of a SIP address")
+        call = await self._phones.place(_number(request), wanted)
         return _json(call.shown(self._base_url), status=201)
 
     async def _get_texts(self, request: web.Request) -> web.Response:
@@ -110,7 +118,10 @@ class SandboxApi:
 
     async def _post_text(self, request: web.Request) -> web.Response:
         wanted = await _body(request, PlaceText)
-        text = await self._smsc.send(_number(request), as_e164(wanted.to), wanted.body)
+        to = as_e164(wanted.to)
+        if not _ADDRESS.fullmatch(to):
+            raise web.HTTPBadRequest(text="to: expected a number")
+        text = await self._smsc.send(_number(request), to, wanted.body)
         return _json(text.shown(), status=201)
 
     async def _get_call(self, request: web.Request) -> web.Response:
@@ -165,7 +176,7 @@ async def _body(request: web.Request, kind: type[Body]) -> Body:
 
 def _number(request: web.Request) -> str:
     number = as_e164(request.match_info["number"].strip())
-    if not number.startswith("+"):
+    if not _E164.fullmatch(number):
         raise web.HTTPBadRequest(text="the number is not E.164")
     return number
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,6 +73,16 @@ class Stage:
         """The codes of a call's notifications, oldest first."""
         listed = self.client.calls(sid).notifications.list()
         return [int(notification.error_code) for notification in reversed(listed)]
+
+    def whole_timeline(self, sid: str) -> list[dict[str, Any]]:
+        """The timeline of a call that had audio, once its last entry is written: a moment after its last status."""
+        deadline = time.monotonic() + 10
+        while True:
+            entries = self.platform.timeline(sid)
+            if any(entry["name"] == "counters" for entry in entries):
+                return entries
+            assert time.monotonic() < deadline, entries
+            time.sleep(0.1)
 
     def timeline_codes(self, sid: str) -> list[int]:
         """The codes of the errors in a call's timeline, in order."""

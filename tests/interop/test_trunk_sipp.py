@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,20 +61,9 @@ def stage(platform: Platform, webhook_app: WebhookApp) -> Stage:
     return Stage(platform, webhook_app)
 
 
-def timeline(stage: Stage, sid: str) -> list[dict[str, Any]]:
-    """The timeline of a call that has ended, once its last entry is there: it is written a moment after the status."""
-    deadline = time.monotonic() + 10
-    while True:
-        entries = stage.platform.timeline(sid)
-        if any(entry["name"] == "counters" for entry in entries):
-            return entries
-        assert time.monotonic() < deadline, entries
-        time.sleep(0.1)
-
-
 def sip_lines(stage: Stage, sid: str) -> list[tuple[str, str]]:
     """The SIP messages of a call's timeline: direction, and the method or the status."""
-    entries = [entry for entry in timeline(stage, sid) if entry["kind"] == "sip"]
+    entries = [entry for entry in stage.whole_timeline(sid) if entry["kind"] == "sip"]
     return [(entry["detail"]["direction"], entry["name"].split()[0]) for entry in entries]
 
 
@@ -174,7 +162,7 @@ def test_the_carrier_answers_with_a_codec_nobody_offered(trunk: Sipp, stage: Sta
     with trunk.serve(*steps, awaited("BYE"), reply_within("200 OK")):
         sid = stage.call(CALLED, twiml=TALK)
         assert stage.final_status() == "failed"
-    assert any(entry["kind"] == "sdp" for entry in timeline(stage, sid))
+    assert any(entry["kind"] == "sdp" for entry in stage.whole_timeline(sid))
 
 
 # Calls from the carrier

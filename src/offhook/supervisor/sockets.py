@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 from dataclasses import dataclass, field
+from typing import Any
 
 from offhook.config import Address, ConfigurationError, Options, is_loopback
 
@@ -59,8 +60,11 @@ def bind_public(options: Options) -> PublicSockets:
     """Bind everything an instance listens on.
 
     Raises:
-        ConfigurationError: a port is in use or an address is not this machine's; one line naming the flag.
+        ConfigurationError: a port is in use, an address is not this machine's, or the trunk's host is not known
+            (its address decides which INVITEs are the trunk's); one line naming the flag.
     """
+    if options.trunk is not None:
+        _look_up(socket.SOCK_DGRAM, Address(options.trunk.host, options.trunk.port), "--trunk")
     public = PublicSockets()
     bound = public.sockets
     try:
@@ -100,10 +104,7 @@ def _bind_both(address: Address, flag: str) -> tuple[socket.socket, socket.socke
 
 
 def _bind(kind: socket.SocketKind, address: Address, flag: str) -> socket.socket:
-    try:
-        family, _, protocol, _, target = socket.getaddrinfo(address.host, address.port, type=kind)[0]
-    except (socket.gaierror, UnicodeError):
-        raise ConfigurationError(f"{flag} {address}: {address.host!r} is not an address") from None
+    family, protocol, target = _look_up(kind, address, flag)
     bound = socket.socket(family, kind, protocol)
     try:
         if kind == socket.SOCK_STREAM:
@@ -118,6 +119,15 @@ def _bind(kind: socket.SocketKind, address: Address, flag: str) -> socket.socket
         raise ConfigurationError(f"{flag} {address}: {_reason(error, kind)}") from None
     bound.setblocking(False)
     return bound
+
+
+def _look_up(kind: socket.SocketKind, address: Address, flag: str) -> tuple[socket.AddressFamily, int, Any]:
+    """The family, protocol and socket address that `address` stands for."""
+    try:
+        family, _, protocol, _, target = socket.getaddrinfo(address.host, address.port, type=kind)[0]
+    except (socket.gaierror, UnicodeError):
+        raise ConfigurationError(f"{flag} {address}: {address.host!r} is not an address") from None
+    return family, protocol, target
 
 
 def _reason(error: OSError, kind: socket.SocketKind) -> str:

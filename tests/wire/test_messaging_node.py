@@ -312,6 +312,21 @@ async def test_an_inbound_text_is_answered(platform: Platform, webhook: Webhook)
             pass
 
 
+async def test_an_action_is_told_of_the_reply_and_signed(platform: Platform, webhook: Webhook) -> None:
+    (mine,) = [await platform.store.numbers.find_by_number(OURS)]
+    assert mine is not None
+    await platform.store.numbers.update(ACCOUNT, mine.sid, {"sms_url": f"{webhook.url}/sms"})
+    webhook.answers["/sms"] = (200, '<Response><Message action="/told">Thanks</Message></Response>')
+    assert await platform.smsc.deliver(THEIRS[1:], OURS[1:], b"Hi there") == 0
+    async with asyncio.timeout(10):
+        _, asked, _ = await webhook.asked.get()
+        path, told, signature = await webhook.asked.get()
+    assert (path, told["SmsSid"], told["SmsStatus"]) == ("/told", told["MessageSid"], "queued")
+    assert told["MessageSid"] != asked["MessageSid"]
+    # What is signed holds each parameter once, or a form's reader could not check it.
+    assert signature == sign(AUTH_TOKEN, f"{webhook.url}/told", list(told.items()))
+
+
 async def test_a_failing_webhook_goes_to_the_fallback_and_is_noted(
     platform: Platform, webhook: Webhook
 ) -> None:

@@ -80,7 +80,10 @@ class Reply:
         return None
 
     async def _fetch(self, effect: effects.Fetch) -> events.Event:
-        params: Params = message_params(params_of(self._record)) + list(effect.params)
+        of_text = message_params(params_of(self._record))
+        # An action is told of the reply: what says so stands in the place of what says it of the text.
+        told = dict(effect.params)
+        params: Params = [pair for pair in of_text if pair[0] not in told] + list(effect.params)
         if effect.error is not None:
             params += error_params(*effect.error)
         self._requests += 1

@@ -78,8 +78,9 @@ def test_an_action_is_told() -> None:
     state, asked = reply("<Response><Message action='sent'>Hi</Message></Response>")
     assert asked == [SendMessage(2, CALLER, CALLED, "Hi", awaited=True)]
     state, asked = step(state, MessageQueued(2, "SM1", "queued"))
-    params = (("MessageSid", "SM1"), ("MessageStatus", "queued"))
-    assert asked == [Fetch(3, "https://app.example/voice/sent", "POST", params)]
+    sids = (("MessageSid", "SM1"), ("SmsSid", "SM1"), ("SmsMessageSid", "SM1"))
+    status = (("MessageStatus", "queued"), ("SmsStatus", "queued"))
+    assert asked == [Fetch(3, "https://app.example/voice/sent", "POST", sids + status)]
 
 
 def test_plain_text_is_a_reply() -> None:

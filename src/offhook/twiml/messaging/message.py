@@ -59,7 +59,9 @@ class Message(Verb):
         """Tell the action."""
         if not isinstance(event, MessageQueued):
             return self
-        return Goto(self.action, self.method, (("MessageSid", event.sid), ("MessageStatus", event.status)))
+        reply = (("MessageSid", event.sid), ("SmsSid", event.sid), ("SmsMessageSid", event.sid))
+        status = (("MessageStatus", event.status), ("SmsStatus", event.status))
+        return Goto(self.action, self.method, reply + status)
 
     def _body(self) -> str:
         bodies = (child.text for child in self.element.children if child.name == "Body")

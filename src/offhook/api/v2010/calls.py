@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import format_datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
@@ -292,7 +293,8 @@ async def _once_over(context: Context, call: CallRecord) -> CallRecord:
 
 
 async def _redirect(context: Context, call: CallRecord, form: UpdateCall) -> CallRecord:
-    if call.status != CallStatus.IN_PROGRESS:
+    """Give a call other TwiML. Whether it is in progress its voice node knows, before the row says so."""
+    if call.node is None:
         raise errors.rest(21220, "Call is not in-progress. Cannot redirect.")
     await _ask_voice(
         context,
@@ -306,7 +308,7 @@ async def _redirect(context: Context, call: CallRecord, form: UpdateCall) -> Cal
             "twiml": None if form.url else form.twiml,
         },
     )
-    return call
+    return replace(call, status=CallStatus.IN_PROGRESS)
 
 
 async def _ask_voice(context: Context, call: CallRecord, request: Mapping[str, Any]) -> None:

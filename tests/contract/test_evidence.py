@@ -136,11 +136,14 @@ def test_recordings_and_their_audio(tenant: Tenant, call_sid: str) -> None:
     metadata = tenant.request("GET", f"/Recordings/{sid}.json").json()
     assert_matches("FetchRecording", 200, metadata)
     assert [one.sid for one in client.calls(call_sid).recordings.list()] == [sid]
-    for url in (metadata["media_url"], f"{tenant.root}/Recordings/{sid}.wav"):
+    of_call = f"{tenant.root}/Calls/{call_sid}/Recordings/{sid}.wav"
+    for url in (metadata["media_url"], f"{tenant.root}/Recordings/{sid}.wav", of_call):
         audio = requests.get(url, timeout=10)
         assert (audio.status_code, audio.headers["Content-Type"]) == (200, "audio/x-wav")
         assert audio.content == path.read_bytes()
     assert requests.get(f"{tenant.root}/Recordings/{sid}.mp3", timeout=10).status_code == 404
+    assert requests.get(of_call.replace(call_sid, "CA" + "0" * 32), timeout=10).status_code == 404
+    assert tenant.request("GET", f"/Calls/{call_sid}.wav").status_code == 404
     assert client.recordings(sid).delete()
     assert not path.exists()
     assert requests.get(f"{tenant.root}/Recordings/{sid}.wav", timeout=10).status_code == 404

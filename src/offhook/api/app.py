@@ -164,6 +164,9 @@ def _responder(services: Services, operation: Operation, handler: Handler | None
         account = await account_of_path(services, caller, sid)
         if handler is None:
             raise _not_built(req.context.path, operation)
+        if req.context.suffix in (Suffix.WAV, Suffix.MP3):
+            # What is a file is served before it comes to this, see `serve_media`.
+            raise not_found(req.context.path)
         if operation.method != "GET" and operation.id != "UpdateAccount":
             require_active(account)
         request = Request(

@@ -110,6 +110,17 @@ async def recording_audio(services: Services, suffix: Suffix, account_sid: str, 
     return Media(str(_file(services, found.path)), "audio/x-wav")
 
 
+@recordings.media("FetchCallRecording")
+async def call_recording_audio(
+    services: Services, suffix: Suffix, account_sid: str, call_sid: str, sid: str
+) -> Media | None:
+    """The same audio by way of its call: where the `uri` of a call's recordings leads."""
+    found = await services.store.recordings.fetch(account_sid, sid)
+    if found is None or found.call_sid != call_sid:
+        return None
+    return await recording_audio(services, suffix, account_sid, sid)
+
+
 def _file(services: Services, path: str) -> Path:
     """Where a recording's file is; `path` is relative to the data directory."""
     return Path(services.settings.data_dir) / path

@@ -61,9 +61,7 @@ def inbound(body: str) -> Driver:
     driver.feed(events.Began())
     fetch = driver.only(twiml.Fetch)
     driver.feed(
-        heard.Fetched(
-            fetch.request, fetch.url, 200, "text/xml", f"<Response>{body}</Response>".encode()
-        )
+        heard.Fetched(fetch.request, fetch.url, 200, "text/xml", f"<Response>{body}</Response>".encode())
     )
     return driver
 

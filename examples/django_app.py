@@ -24,7 +24,7 @@ settings.configure(
 def voice(request: HttpRequest) -> HttpResponse:
     """Answer a call."""
     response = VoiceResponse()
-    response.say("Hello from Django.")
+    response.say("Thank you for calling.")
     return HttpResponse(str(response), content_type="text/xml")
 
 

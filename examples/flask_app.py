@@ -16,7 +16,7 @@ app = Flask(__name__)
 def voice() -> Response:
     """Answer a call."""
     response = VoiceResponse()
-    response.say("Hello from Flask.")
+    response.say("Thank you for calling.")
     return Response(str(response), mimetype="text/xml")
 
 

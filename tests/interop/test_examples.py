@@ -41,9 +41,9 @@ def test_guide_texts(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("framework", "name", "said", "reply"),
     [
-        (FLASK, "flask_app", "hello from flask", "You wrote: Good morning"),
+        (FLASK, "flask_app", "thank you for calling", "You wrote: Good morning"),
         (FLASK, "flask_app_guide", "hello world", "Thank you for your text."),
-        (DJANGO, "django_app", "hello from django", "You wrote: Good morning"),
+        (DJANGO, "django_app", "thank you for calling", "You wrote: Good morning"),
         (DJANGO, "django_app_guide", "hello world", "Thank you for your text."),
     ],
 )

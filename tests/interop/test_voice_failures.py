@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 
-from tests.harness.stage import Stage, seconds_of_speech, together, words_heard
+from tests.harness.stage import Stage, seconds_of_speech, together, was_told
 from tests.harness.transcribe import require_transcription
 from tests.harness.webhook_app import Answer
 
@@ -40,7 +40,7 @@ def fails(own: Stage, url: str, *codes: int) -> str:
 def test_application_error_is_spoken(stage: Stage) -> None:
     require_transcription()
     fails(stage, f"http://127.0.0.1:{closed_port()}/voice", 11202)
-    assert words_heard(stage.called.wait_for_call("ended")) == APOLOGY
+    assert was_told(stage.called.wait_for_call("ended"), APOLOGY)
 
 
 def test_documents_that_cannot_be_used(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from tests.harness.stage import (
     samples_heard,
     seconds_of_tone,
     together,
+    was_told,
     words_heard,
 )
 from tests.harness.transcribe import require_transcription
@@ -38,7 +39,7 @@ def test_say_in_the_order_of_the_document(stage: Stage) -> None:
     phone = stage.phone()
     stage.web.twiml("voice", "<Say>First comes the apple.</Say><Say>Then comes the orange.</Say>")
     stage.call(phone, url=stage.web.url("voice"))
-    assert words_heard(phone.wait_for_call("ended")) == "first comes the apple then comes the orange"
+    assert was_told(phone.wait_for_call("ended"), "First comes the apple. Then comes the orange.")
     assert stage.final_status() == "completed"
 
 

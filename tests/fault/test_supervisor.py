@@ -64,6 +64,12 @@ def test_json_line_names_everything_and_all_of_it_accepts_traffic(running: Runni
         socket.create_connection((host, int(port)), 5).close()
 
 
+def test_what_has_done_its_work_is_collected(running: Running) -> None:
+    states = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in running.family()]
+    assert len(states) > 5
+    assert "Z" not in states
+
+
 def test_secrets_are_for_their_owner_only(running: Running) -> None:
     assert running.data.stat().st_mode & 0o777 == 0o700
     for name in ("settings.json", "instance.json"):

@@ -22,7 +22,7 @@ from offhook.supervisor.postgres import Postgres
 from offhook.supervisor.process import StartError
 from offhook.supervisor.roles import Role, RoleMissingError
 from offhook.supervisor.sockets import PublicSockets, bind_public
-from offhook.supervisor.watch import Service, keep_running, report
+from offhook.supervisor.watch import Service, collect, keep_running, report
 
 _FIRST_ROLES = ("media", "streams")
 _OTHER_ROLES = ("voice", "messaging", "api", "sandbox")
@@ -179,8 +179,8 @@ class Instance:
         except RoleMissingError as missing:
             report(f"{missing}: going on without it")
             return
-        if service.name != "prepare":
-            self._keepers.append(asyncio.create_task(keep_running(service)))
+        keeping = keep_running(service) if service.name != "prepare" else collect(service)
+        self._keepers.append(asyncio.create_task(keeping))
 
     def _role(self, name: str, settings: Settings) -> Role:
         sockets = self._public.of_role(name)

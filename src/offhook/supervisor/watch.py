@@ -41,6 +41,12 @@ async def keep_running(service: Service) -> None:
         report(f"{service.name} is back")
 
 
+async def collect(service: Service) -> None:
+    """Wait for the end of a service that has one, so that no ended process stays in the system's table."""
+    if service.child is not None:
+        await service.child.wait()
+
+
 async def _start_again(service: Service, pause: float) -> tuple[float, float]:
     """Start `service`, as often as it takes; return when it began and the pause before the next time."""
     loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test check bench scaffold docs lock clean
+.PHONY: help demo install dev test soak check bench scaffold docs lock clean
 
 BENCHMARKS = $(filter-out %/media_load.py,$(wildcard benchmarks/*.py))
 
@@ -22,6 +22,9 @@ demo: install ## Call a virtual phone and text it, as the guide's programs do.
 
 test: dev ## Run the tests; those whose programs this machine lacks are skipped and say so.
 	@$(VENV)/python -m pytest $(TESTS)
+
+soak: dev ## Run the long tests of faults, some minutes.
+	@$(VENV)/python -m pytest -m soak $(TESTS)
 
 check: dev ## Check style, types and who may import whom.
 	@$(VENV)/ruff check

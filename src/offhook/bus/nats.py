@@ -106,7 +106,8 @@ class Bus:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(NatsError, OSError, TimeoutError):
-            await asyncio.wait_for(self._client.flush(1), 2)
+            async with asyncio.timeout(2):
+                await self._client.flush(1)
         with contextlib.suppress(NatsError, OSError):
             await self._client.close()
 

@@ -70,7 +70,8 @@ class Pull:
             while not self._broken:
                 await self._ask(inbox)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), max(0.01, self._until - monotonic()))
+                    async with asyncio.timeout(max(0.01, self._until - monotonic())):
+                        await self._wake.wait()
                 self._wake.clear()
                 while self._arrived:
                     batch, self._arrived = self._arrived[: self._batch], self._arrived[self._batch :]

@@ -121,7 +121,8 @@ class Dispatcher:
         due = await self._store.outbox.callback_due_in()
         pause = _LONGEST_WAIT if due is None else min(max(due, _SHORTEST_WAIT), _LONGEST_WAIT)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
 
     async def _start(self, row: OutboxRow) -> None:
         host = _host(row.payload["url"])

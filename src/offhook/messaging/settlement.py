@@ -96,7 +96,8 @@ class Settlement:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), RETRY_SECONDS if self._unmatched else None)
+                async with asyncio.timeout(RETRY_SECONDS if self._unmatched else None):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 await self._settle_all()

@@ -156,11 +156,13 @@ def _usable_port(wanted: int) -> int:
 
 async def _greets(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 5)
+        async with asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
         return False
     try:
-        return (await asyncio.wait_for(reader.readline(), 5)).startswith(b"INFO ")
+        async with asyncio.timeout(5):
+            return (await reader.readline()).startswith(b"INFO ")
     except (OSError, TimeoutError, ValueError):
         return False
     finally:

@@ -121,7 +121,8 @@ class Child:
         for signum, seconds in steps:
             self.send(signum)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self.wait()
                 return
         self.kill_group()
         await self.wait()

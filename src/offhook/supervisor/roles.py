@@ -88,14 +88,16 @@ class Role:
     async def _ready(self, child: Child, ready: int) -> dict[str, object]:
         """Read the one line a role announces itself with; the pipe closes without one when it ends."""
         try:
-            line = await asyncio.wait_for(_read_line(ready), _START_SECONDS)
+            async with asyncio.timeout(_START_SECONDS):
+                line = await _read_line(ready)
         except TimeoutError:
             await child.stop((signal.SIGTERM, 1.0))
             raise StartError(f"{self.name} was not ready within {_START_SECONDS:.0f} s") from None
         if line:
             return dict(msgspec.json.decode(line))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(child.wait(), _STOP_SECONDS)
+            async with asyncio.timeout(_STOP_SECONDS):
+                await child.wait()
         await child.stop((signal.SIGTERM, 1.0))
         status = await child.wait()
         if status == EXIT_NOT_BUILT:

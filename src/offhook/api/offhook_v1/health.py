@@ -36,7 +36,8 @@ class Health:
 
     async def _database(self) -> bool:
         try:
-            await asyncio.wait_for(self._services.store.database.fetchval("SELECT 1"), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await self._services.store.database.fetchval("SELECT 1")
         except (TimeoutError, DatabaseUnavailableError, asyncpg.PostgresError, OSError):
             return False
         return True

@@ -42,11 +42,16 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class TrunkSettings(msgspec.Struct, frozen=True):
-    """The SIP peer that gets calls to numbers the platform does not own. `transport` is "udp" or "tcp"."""
+    """The SIP peer that gets calls to numbers the platform does not own. `transport` is "udp" or "tcp".
+
+    `username` and `password` answer it when it challenges; empty for a peer that knows us by our address.
+    """
 
     host: str
     port: int
     transport: str = "udp"
+    username: str = ""
+    password: str = ""
 
 
 class SmscSettings(msgspec.Struct, frozen=True):
@@ -231,22 +236,28 @@ def parse_networks(values: Iterable[object]) -> tuple[str, ...]:
 
 
 def parse_trunk(text: str) -> TrunkSettings:
-    """Read `sip:HOST[:PORT][;transport=udp|tcp]`."""
-    example = "expected sip:HOST:PORT;transport=udp"
+    """Read `sip:[USER:PASSWORD@]HOST[:PORT][;transport=udp|tcp]`, undoing escapes of user and password."""
+    wrong = ConfigurationError(
+        "--trunk: expected sip:HOST:PORT;transport=udp, or sip:USER:PASSWORD@HOST:PORT"
+    )
     scheme, _, rest = text.strip().partition(":")
+    userinfo, at, rest = rest.rpartition("@")
     target, *parameters = rest.split(";")
-    if scheme.lower() != "sip" or not target or "@" in target:
-        raise ConfigurationError(f"--trunk {text!r}: {example}")
+    username, _, password = (unquote(part) for part in userinfo.partition(":"))
+    if scheme.lower() != "sip" or not target or (at and not (username and password)):
+        raise wrong
     transport = "udp"
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        if name.strip().lower() != "transport" or value.strip().lower() not in ("udp", "tcp"):
-            raise ConfigurationError(f"--trunk {text!r}: {parameter!r} is not understood; {example}")
         transport = value.strip().lower()
+        if name.strip().lower() != "transport" or transport not in ("udp", "tcp"):
+            raise wrong
+    if not (username + password).isprintable():
+        raise wrong
     has_port = ":" in target.rpartition("]")[2]
     address = parse_address(target if has_port else f"{target}:5060", "--trunk")
     _check_reachable(address, "--trunk")
-    return TrunkSettings(address.host, address.port, transport)
+    return TrunkSettings(address.host, address.port, transport, username, password)
 
 
 def parse_smsc(text: str) -> SmscSettings:

@@ -122,6 +122,13 @@ def awaited(method: str, *, remember: bool = False) -> str:
     return f"{start}><action>{''.join(parties)}</action></recv>"
 
 
+def proven(method: str, username: str, password: str) -> list[str]:
+    """Wait for a request whose digest (after a 401) proves the password; anything else fails the call."""
+    verify = f'<verifyauth assign_to="1" username="{username}" password="{password}"/>'
+    received = awaited(method).replace("/>", f"><action>{verify}</action></recv>")
+    return [received, '<nop test="1" next="1"/>', awaited("PROOF"), '<label id="1"/>']
+
+
 def ask_back(method: str) -> str:
     """Send a request within a dialog that the other side began."""
     request = ask_within(method, cseq=1).splitlines()

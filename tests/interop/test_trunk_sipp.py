@@ -22,6 +22,7 @@ from tests.harness.sipp import (
     free_port,
     hang_up,
     pause,
+    proven,
     refused,
     reply,
     reply_within,
@@ -35,6 +36,7 @@ from offhook.testing import Platform
 
 CALLED = "+15557770199"
 #: Answers at once and waits; a `<Pause>` in its place would let the caller go on ringing.
+USER, PASSWORD = "offhook", "known-to-both"
 TALK = '<Gather timeout="20"/>'
 
 
@@ -49,7 +51,7 @@ def trunk(request: pytest.FixtureRequest) -> Sipp:
 def platform(trunk: Sipp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform with this carrier."""
     folder: Path = tmp_path_factory.mktemp("trunk")
-    uri = f"sip:127.0.0.1:{trunk.port};transport={trunk.transport}"
+    uri = f"sip:{USER}:{PASSWORD}@127.0.0.1:{trunk.port};transport={trunk.transport}"
     with (folder / "log").open("wb") as log:
         running = Platform.start(folder / "data", arguments=["--trunk", uri], log=log)
     yield running
@@ -110,11 +112,11 @@ def test_the_carrier_hangs_up(trunk: Sipp, stage: Stage) -> None:
         ("404 Not Found", "failed", ()),
         ("503 Service Unavailable", "failed", ()),
         ("302 Moved Temporarily", "failed", ()),
-        ("401 Unauthorized", "failed", ('WWW-Authenticate: Digest realm="carrier", nonce="abc"',)),
+        ("401 Unauthorized", "failed", ('WWW-Authenticate: Basic realm="carrier"',)),
         (
             "407 Proxy Authentication Required",
             "failed",
-            ('Proxy-Authenticate: Digest realm="carrier", nonce="abc"',),
+            ('Proxy-Authenticate: Basic realm="carrier"',),
         ),
     ],
 )
@@ -142,6 +144,16 @@ def test_the_customer_cancels(trunk: Sipp, stage: Stage) -> None:
         stage.web.wait("status", 2)
         stage.client.calls(sid).update(status="canceled")
         assert stage.final_status() == "canceled"
+
+
+def test_the_carrier_asks_who_we_are(trunk: Sipp, stage: Stage) -> None:
+    rows = ('WWW-Authenticate: Digest realm="carrier", nonce="abc", qop="auth"',)
+    challenge = reply("401 Unauthorized", rows=rows, again=True)
+    asked = [awaited("INVITE"), challenge, awaited("ACK"), *proven("INVITE", USER, PASSWORD)]
+    answer = [reply("200 OK", body=sdp(), again=True), awaited("ACK"), awaited("BYE"), reply_within("200 OK")]
+    with trunk.serve(*asked, *answer):
+        stage.call(CALLED, twiml='<Pause length="1"/>')
+        assert stage.final_status() == "completed"
 
 
 def late_487() -> list[str]:

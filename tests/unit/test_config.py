@@ -66,6 +66,7 @@ def test_a_flag_goes_before_a_variable() -> None:
         ("sip:192.0.2.7:5080;transport=udp", TrunkSettings("192.0.2.7", 5080, "udp")),
         ("sip:carrier.example;transport=TCP", TrunkSettings("carrier.example", 5060, "tcp")),
         ("sip:[2001:db8::1]", TrunkSettings("2001:db8::1", 5060, "udp")),
+        ("sip:me:p%40s%3Bs@192.0.2.7", TrunkSettings("192.0.2.7", 5060, "udp", "me", "p@s;s")),
     ],
 )
 def test_trunk(text: str, expected: TrunkSettings) -> None:
@@ -83,7 +84,16 @@ def test_smsc_with_escapes() -> None:
         *(("http", value) for value in ("8080", "::1:80", "a:b", "127.0.0.1:65536", "[::1", "a:-1", "a:²")),
         *(
             ("trunk", value)
-            for value in ("sip:", "sips:x", "sip:u@x", "sip:x;transport=tls", "sip:x;lr", "sip:x:0")
+            for value in (
+                "sip:",
+                "sips:x",
+                "sip:u@x",
+                "sip:x;transport=tls",
+                "sip:x;lr",
+                "sip:x:0",
+                "sip:u:p@",
+                "sip::p@x",
+            )
         ),
         *(
             ("smsc", value)
@@ -113,9 +123,14 @@ def test_passwords_are_not_repeated() -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_options({}, {"OFFHOOK_DATABASE_URL": "mysql://me:hunter2@host/x", "OFFHOOK_SMSC": ""})
     assert "hunter2" not in str(caught.value)
-    with pytest.raises(ConfigurationError) as caught:
-        config.parse_smsc("smpp://me:hunter2@host/path")
-    assert "hunter2" not in str(caught.value)
+    for parse, text in (
+        (config.parse_smsc, "smpp://me:hunter2@host/path"),
+        (config.parse_trunk, "sip:me:hunter2@host;transport=tls"),
+        (config.parse_trunk, "sip:me:hunter2@host:port"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            parse(text)
+        assert "hunter2" not in str(caught.value)
 
 
 def test_settings_survive_the_environment() -> None:

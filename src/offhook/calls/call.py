@@ -63,7 +63,7 @@ class Call:
     dialling: dialling_.Dialling | None = None
     next_child: int = 1
     response: int | None = None
-    """The SIP final response that the far end gave."""
+    """The SIP final response that the call came to."""
 
     @property
     def is_over(self) -> bool:
@@ -143,7 +143,7 @@ def _answered(call: Call, now: float) -> Step:
 
 
 def _mark_answered(call: Call, now: float) -> Step:
-    call = replace(call, answered_at=now)
+    call = replace(call, answered_at=now, response=200)
     call, changed = _change(call, CallStatus.IN_PROGRESS)
     return call, (*changed, effects.SetTimer(LIMIT_TIMER, call.time_limit))
 
@@ -321,7 +321,8 @@ def _end(call: Call, status: CallStatus, now: float, leg: object | None = None) 
     if call.is_over:
         return call, ()
     duration = billable_seconds(call.answered_at, now)
-    call, changed = _change(replace(call, duration=duration), status)
+    response = _final_response(call, status, leg)
+    call, changed = _change(replace(call, duration=duration, response=response), status)
     done: list[object] = [effects.ClearTimer(RING_TIMER), effects.ClearTimer(LIMIT_TIMER)]
     call, last = _interpret(call, heard.HungUp(), now)
     done.extend(last)
@@ -337,6 +338,14 @@ def _end(call: Call, status: CallStatus, now: float, leg: object | None = None) 
     return call, tuple(done)
 
 
+def _final_response(call: Call, status: CallStatus, leg: object | None) -> int | None:
+    """The response that settled the call: ours to a caller, the far end's, or 487 when an INVITE was cancelled."""
+    if isinstance(leg, effects.RefuseLeg):
+        return leg.response
+    cancelled = call.response is None and status in (CallStatus.CANCELED, CallStatus.NO_ANSWER)
+    return 487 if cancelled else call.response
+
+
 def _abandon(dialling: dialling_.Dialling, now: float) -> dialling_.Step:
     """The caller is gone: a bridged dial is completed, a ringing one cancelled."""
     status = CallStatus.COMPLETED if dialling.bridged is not None else CallStatus.CANCELED
@@ -347,6 +356,8 @@ def _change(call: Call, status: CallStatus) -> Step:
     """Move to `status` if the graph allows it, with the status callback that goes with it."""
     if not can_move(call.status, status):
         return call, ()
-    duration = call.duration if status in TERMINAL else None
-    changed = effects.Changed(status, CALLBACK_EVENT[status], duration, call.response)
+    over = status in TERMINAL
+    changed = effects.Changed(
+        status, CALLBACK_EVENT[status], call.duration if over else None, call.response if over else None
+    )
     return replace(call, status=status), (changed,)

@@ -195,7 +195,6 @@ def result(dialling: Dialling) -> DialDone:
         recording_duration=kept.duration if kept else None,
         sip_call_id=outcome.sip_call_id if outcome else None,
         sip_response_code=outcome.sip_response if outcome else None,
-        error_code=outcome.error_code if outcome else None,
     )
 
 

@@ -53,7 +53,7 @@ class Changed:
     event: CallbackEvent
     duration: int | None = None
     response: int | None = None
-    """The SIP response that decided it, where one did."""
+    """The SIP final response, once the call is over."""
 
 
 @dataclass(frozen=True, slots=True)

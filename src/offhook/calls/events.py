@@ -95,8 +95,6 @@ class ChildEnded:
     duration: int = 0
     sip_call_id: str | None = None
     sip_response: int | None = None
-    error_code: int | None = None
-    """The notification that says why it could not be placed."""
 
 
 @dataclass(frozen=True, slots=True)

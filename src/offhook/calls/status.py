@@ -77,7 +77,7 @@ def can_move(current: CallStatus, target: CallStatus) -> bool:
 
 
 def billable_seconds(answered_at: float | None, ended_at: float) -> int:
-    """Whole seconds from answer to end, rounded to the nearest; 0 for a call never answered."""
+    """Whole seconds from answer to end, rounded to the nearest but at least one; 0 for a call never answered."""
     if answered_at is None:
         return 0
-    return max(0, round(ended_at - answered_at))
+    return max(1, round(ended_at - answered_at))

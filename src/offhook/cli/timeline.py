@@ -19,6 +19,7 @@ FINAL = frozenset(
 _STYLES = {
     "status": "bold",
     "error": "bold red",
+    "warning": "yellow",
     "twiml": "cyan",
     "webhook": "magenta",
     "callback": "magenta",
@@ -67,9 +68,13 @@ def follow_timeline(client: RestClient, sid: str, timeout: float = 4 * 3600) -> 
 
 def _line(entry: Entry, seconds: float) -> Text:
     kind = str(entry["kind"])
+    if kind == "error" and entry["detail"].get("level") == "warning":
+        kind = "warning"
     line = Text(f"{seconds:8.3f} s  ", style="dim")
     line.append(f"{kind:<9}", style=_STYLES.get(kind, "dim"))
-    line.append(describe(entry), style=_STYLES.get(kind, "") if kind in ("status", "error") else "")
+    line.append(
+        describe(entry), style=_STYLES.get(kind, "") if kind in ("status", "error", "warning") else ""
+    )
     return line
 
 
@@ -85,6 +90,7 @@ def describe(entry: Entry) -> str:
         return f"{arrow} {name} ({detail.get('peer', '')})"
     if entry["kind"] == "twiml":
         name = f"<{name}>"
+    detail.pop("level", None)
     values = (f"{key}={_short(value)}" for key, value in detail.items() if value not in (None, "", {}, []))
     return " ".join([name, *values])
 

@@ -31,7 +31,7 @@ def up(
     trunk: Annotated[
         str | None,
         typer.Option(
-            metavar="sip:HOST:PORT;transport=udp",
+            metavar="sip:[USER:PASSWORD@]HOST:PORT;transport=udp",
             help="A SIP peer for calls to numbers that are not yours, instead of the sandbox's phones.",
         ),
     ] = None,

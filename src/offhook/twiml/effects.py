@@ -184,7 +184,7 @@ class Dial:
 
     `timeout`: seconds to ring; `time_limit`: seconds the bridge may last. `caller_id` is what the called
     party sees; `check_caller_id`: it is not a number of this call, so the shell must see that the account
-    owns or has verified it, and otherwise answer `DialDone(status="failed", error_code=13247)`.
+    owns or has verified it, and otherwise notify of 13247 and answer `DialDone(status="failed")`.
     `answer_on_bridge`: the inbound call was not answered yet and is to be when the bridge is made.
     `sequential`: one target after the other instead of all at once. `hangup_on_star`: `*` from the caller
     ends the bridge.

@@ -76,8 +76,8 @@ class RecordingDone:
 class DialDone:
     """A dial is over: nobody answered, or the bridge ended. The legs it made are gone.
 
-    `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up. `error_code`:
-    why it failed, if a notification is due (13224, 13225, 13227, 13247, …).
+    `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up. What
+    kept a call from being placed is a notification already.
     """
 
     dial: int
@@ -90,7 +90,6 @@ class DialDone:
     recording_duration: int | None = None
     sip_call_id: str | None = None
     sip_response_code: int | None = None
-    error_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

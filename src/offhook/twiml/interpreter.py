@@ -32,7 +32,6 @@ TOO_MANY_DOCUMENTS = 14106
 MOST_DOCUMENTS = 50
 """Documents that may follow each other without anything being heard, said or pressed in between."""
 MOST_TYPED_AHEAD = 64
-_MOST_TRACED = 1000
 
 
 class Phase(Enum):
@@ -201,7 +200,7 @@ def _begin(element: Element, dialect: Dialect, turn: Turn) -> Outcome:
     kind = dialect.verbs.get(element.name)
     if kind is None:
         return _pass_over(element, dialect, turn)
-    turn.want(_trace(element))
+    turn.trace(element)
     verb = turn.read(kind, element)
     if verb.answers():
         turn.answer()
@@ -216,11 +215,6 @@ def _pass_over(element: Element, dialect: Dialect, turn: Turn) -> Outcome:
     elif element.name in dialect.foreign:
         turn.warn(dialect.foreign[element.name], element, "This verb cannot stand in a reply to a message")
     return NEXT
-
-
-def _trace(element: Element) -> Effect:
-    said = (("text", element.text[:_MOST_TRACED]),) if element.text else ()
-    return effects.Trace(element.name, element.line, (*element.attributes, *said))
 
 
 def _end_of_document(state: State, turn: Turn) -> State:

@@ -23,6 +23,7 @@ PartT = TypeVar("PartT", bound=Part)
 INVALID_URL = 11100
 RELATIVE_WITHOUT_BASE = 15004
 _MAX_NOTICES = 50
+_MOST_TRACED = 1000
 _PLAYS = get_args(effects.Play)
 
 
@@ -79,6 +80,11 @@ class Turn:
     def want(self, effect: effects.Effect) -> None:
         """Ask for an effect that starts nothing."""
         self.wanted.append(effect)
+
+    def trace(self, element: Element) -> None:
+        """Put on record that a verb begins, also one inside of another."""
+        said = (("text", element.text[:_MOST_TRACED]),) if element.text else ()
+        self.want(effects.Trace(element.name, element.line, (*element.attributes, *said)))
 
     def start(self, kind: Callable[Concatenate[int, P], S], /, *arguments: P.args, **named: P.kwargs) -> int:
         """Start something, and return its new id, which is the effect's first field."""

@@ -30,7 +30,7 @@ async def place_child(parent: CallSession, effect: effects.PlaceChild) -> None:
     def fail(code: int, message: str) -> None:
         parent.placing.discard(effect.child)
         parent.notify(code, message, "")
-        parent.feed(events.ChildEnded(effect.child, "", CallStatus.FAILED, error_code=code))
+        parent.feed(events.ChildEnded(effect.child, "", CallStatus.FAILED))
 
     if effect.check_caller_id and not await exchange.owns(parent.account.sid, effect.caller_id):
         fail(_INVALID_CALLER_ID, "The caller id is not a number of this account.")

@@ -64,15 +64,15 @@ class Journal:
 
     def notify(self, code: int, message: str, url: str) -> None:
         """Commit a notification."""
-        self.note(TimelineKind.ERROR, str(code), {"message": message, "url": url})
         entry = NOTIFICATIONS.get(code)
-        level = 1 if entry is not None and entry.level == "warning" else 0
+        level = entry.level if entry is not None else "error"
+        self.note(TimelineKind.ERROR, str(code), {"level": level, "message": message, "url": url})
         row = NotificationRecord(
             sid=new_sid("NO"),
             account_sid=self._record.account_sid,
             call_sid=self._record.sid,
             message_sid=None,
-            log=level,
+            log=1 if level == "warning" else 0,
             error_code=code,
             message_date=utcnow(),
             message_text=message or (entry.title if entry is not None else ""),

@@ -16,6 +16,7 @@ import hmac
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Literal
 
 from offhook.clock import monotonic
@@ -91,22 +92,19 @@ class Routing:
             raise UnroutableError(_BAD_NUMBER, "The number to call is not valid.")
         if await self._find_number(called) is not None:
             own = Address(_reachable(self._settings.sip_host), self._settings.sip_port)
-            return self._to_number(own, "UDP", called, caller, ((LOOP_HEADER, self._token),))
+            loop = self._to_number(own, "UDP", called, caller)
+            return replace(loop, headers=((LOOP_HEADER, self._token),))
         assert self._trunk is not None
-        return self._to_number(self._trunk, self._settings.trunk.transport.upper(), called, caller, ())
+        trunk = self._settings.trunk
+        credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
+        to_trunk = self._to_number(self._trunk, trunk.transport.upper(), called, caller)
+        return replace(to_trunk, credentials=credentials)
 
-    def _to_number(
-        self,
-        peer: Address,
-        transport: str,
-        called: str,
-        caller: str,
-        headers: tuple[tuple[str, str], ...],
-    ) -> Destination:
+    def _to_number(self, peer: Address, transport: str, called: str, caller: str) -> Destination:
         flow = self._transports.flow(transport, peer)
         parameters = () if transport == "UDP" else (("transport", transport.lower()),)
         uri = Uri(user=called, host=_host(peer), port=peer.port, parameters=parameters)
-        return Destination(flow, str(uri), self._caller(caller), NameAddr(uri=uri), headers=headers)
+        return Destination(flow, str(uri), self._caller(caller), NameAddr(uri=uri))
 
     async def _to_address(self, called: str, caller: str, noun: DialSip | None) -> Destination:
         try:

@@ -123,8 +123,6 @@ class Dial(Verb):
         if not isinstance(event, DialDone):
             return self
         turn.answered = turn.answered or event.bridged
-        if event.error_code is not None:
-            turn.warn(event.error_code, self.element, "The call could not be placed")
         return self._report(event)
 
     def hung_up(self, turn: Turn) -> Outcome:

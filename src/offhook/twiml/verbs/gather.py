@@ -115,6 +115,7 @@ class Gather(Verb):
         gather = self
         while gather.prompt is None and gather.prompts:
             first, *others = gather.prompts
+            turn.trace(first)
             begun = turn.read(PROMPTS[first.name], first).begin(turn)
             gather = replace(gather, prompt=begun if isinstance(begun, Verb) else None, prompts=tuple(others))
         if gather.prompt is not None:

@@ -3,8 +3,8 @@
     python scripts/scaffold.py resource Queue
 
 NAME is a resource of the OpenAPI file as its operations name it (`ListQueue`, `FetchQueue`, …). The file
-gets every operation with its documented parameters; each answers 501 until it is written, and the test
-fails until then.
+gets a record with the documented fields and every operation with its documented parameters; each answers 501
+until it is written, and the test fails until then. The rest of the platform runs meanwhile.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from offhook.api.schema import Operation, operations, snake
+from offhook.api.schema import Operation, Property, operations, snake
 
 ROOT = Path(__file__).parent.parent
 RESOURCES = ROOT / "src" / "offhook" / "api" / "v2010"
 VERBS = ("List", "Create", "Fetch", "Update", "Delete")
 PAGING = {"PageSize", "Page", "PageToken"}
 KEYWORDS = {"from"}
+MADE_BY_THE_SHELL = {"uri", "subresource_uris"}
 
 
 def operations_of(name: str) -> dict[str, Operation]:
@@ -59,16 +60,50 @@ def function(verb: str, name: str, operation: Operation) -> str:
     )
 
 
+def record(name: str, found: dict[str, Operation]) -> str:
+    """The class of a row, with the fields of the resource's JSON."""
+    schema = next((operation.resource for operation in found.values() if operation.resource), None)
+    properties = schema.properties if schema else ()
+    fields = "".join(
+        f"    {attribute(each.name)}: {python_type(each)} | None = None\n"
+        for each in properties
+        if each.name not in MADE_BY_THE_SHELL
+    )
+    about = '    """A row. It belongs in offhook.store.records, beside its table: give each field its type."""\n\n'
+    return f"@dataclass(frozen=True, slots=True)\nclass {name}Record:\n{about}{fields}"
+
+
+def python_type(field: Property) -> str:
+    """What a field is in Python."""
+    if field.format and field.format.startswith("date-time"):
+        return "datetime"
+    return {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}.get(field.type, "object")
+
+
+def plural(name: str) -> str:
+    """The module of a resource: ``queues``, ``addresses``."""
+    plain = snake(name)
+    if plain.endswith("y"):
+        return f"{plain[:-1]}ies"
+    return f"{plain}es" if plain.endswith("s") else f"{plain}s"
+
+
 def source(name: str, found: dict[str, Operation]) -> str:
     """The resource's file."""
+    row = record(name, found)
+    dates = "from datetime import datetime\n" if "datetime" in row else ""
+    listed = any(operation.list_key for operation in found.values())
+    paging = "from offhook.store.paging import Page, PageResult\n" if listed else ""
     head = (
         f'"""{name}: say what it is. https://www.twilio.com/docs"""\n\n'
         "from __future__ import annotations\n\n"
+        "from dataclasses import dataclass\n"
+        f"{dates}\n"
         "from offhook import errors\n"
         "from offhook.api.forms import Form\n"
         "from offhook.api.operations import Context, Resource\n"
-        "from offhook.store.paging import Page, PageResult\n"
-        f"from offhook.store.records import {name}Record\n\n"
+        f"{paging}\n\n"
+        f"{row}\n\n"
         f"resource = Resource({name}Record)\n\n\n"
     )
     forms = "".join(form(verb, name, operation) for verb, operation in found.items())
@@ -91,9 +126,8 @@ def test(name: str, module: str, found: dict[str, Operation]) -> str:
     )
 
 
-def register(module: str) -> None:
+def register(module: str, table: Path) -> None:
     """Add the resource to the table."""
-    table = RESOURCES / "__init__.py"
     text = table.read_text()
     modules = sorted({*re.findall(r"^    (\w+),$", text, re.MULTILINE), module})
     rows = sorted({*re.findall(r"^    (\w+\.\w+),$", text, re.MULTILINE), f"{module}.resource"})
@@ -117,7 +151,7 @@ def scaffold(name: str, root: Path = ROOT) -> list[Path]:
     Raises:
         ValueError: it is no resource of the OpenAPI file, or there is one already.
     """
-    found, module = operations_of(name), f"{snake(name)}s"
+    found, module = operations_of(name), plural(name)
     if not found:
         raise ValueError(f"there is no operation List{name} or Fetch{name}")
     files = {
@@ -129,6 +163,7 @@ def scaffold(name: str, root: Path = ROOT) -> list[Path]:
             raise ValueError(f"{path.relative_to(root)} is there already")
     for path, text in files.items():
         path.write_text(text)
-    register(module)
+    table = root / RESOURCES.relative_to(ROOT) / "__init__.py"
+    register(module, table)
     print(f"Next: {name}Record and its repository in offhook.store, then make docs")
-    return [*files, RESOURCES / "__init__.py"]
+    return [*files, table]

@@ -90,6 +90,8 @@ def test_request_reaches_the_row(tenant: Tenant) -> None:
         ({"Url": "ftp://example.com/"}, 21205),
         ({"Url": "voice"}, 21205),
         ({"Url": "", "ApplicationSid": "AP" + "0" * 32}, 21218),
+        ({"MachineDetection": "Enable"}, 21234),
+        ({"SipAuthPassword": "a\r\nX-B: c"}, 20001),
         ({"Method": "PUT"}, 21209),
         ({"CallerId": "+12025550199"}, 20001),
         ({"FallbackUrl": "nowhere"}, 21205),

@@ -72,12 +72,12 @@ def test_parameters_without_effect_are_noted(tenant: Tenant) -> None:
     made = tenant.request(
         "POST",
         "/Calls.json",
-        data={"To": PHONE, "From": tenant.number, "Twiml": "<Response/>", "MachineDetection": "Enable"},
+        data={"To": PHONE, "From": tenant.number, "Twiml": "<Response/>", "CallReason": "hello"},
     ).json()
     deadline = time.monotonic() + 5
     while len(entries := timeline(tenant, made["sid"]).json()["entries"]) < 2:
         assert time.monotonic() < deadline
-    assert entries[1]["detail"]["names"] == ["MachineDetection"]
+    assert entries[1]["detail"]["names"] == ["CallReason"]
 
 
 def test_call_events_are_the_webhooks(tenant: Tenant, call_sid: str) -> None:

@@ -156,6 +156,18 @@ def test_the_carrier_asks_who_we_are(trunk: Sipp, stage: Stage) -> None:
         assert stage.final_status() == "completed"
 
 
+def test_a_sip_address_asks_who_we_are(trunk: Sipp, stage: Stage) -> None:
+    rows = ('WWW-Authenticate: Digest realm="desk", nonce="abc"',)
+    challenge = reply("401 Unauthorized", rows=rows, again=True)
+    asked = [awaited("INVITE"), challenge, awaited("ACK"), *proven("INVITE", "desk", "secret of the desk")]
+    answer = [reply("200 OK", body=sdp(), again=True), awaited("ACK"), awaited("BYE"), reply_within("200 OK")]
+    address = f"sip:joe@127.0.0.1:{trunk.port};transport={trunk.transport}"
+    account = {"sip_auth_username": "desk", "sip_auth_password": "secret of the desk"}
+    with trunk.serve(*asked, *answer):
+        stage.call(address, twiml='<Pause length="1"/>', **account)
+        assert stage.final_status() == "completed"
+
+
 def late_487() -> list[str]:
     """The INVITE's own end after its CANCEL."""
     invite = reply("487 Request Terminated", again=True).replace("[last_CSeq:]", "CSeq: 1 INVITE")

@@ -70,6 +70,7 @@ class Bus:
         self._pulls: set[Pull] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stream_ready = asyncio.Lock()
+        self._closing = False
 
     @classmethod
     async def connect(cls, url: str, name: str) -> Bus:
@@ -92,7 +93,7 @@ class Bus:
             max_outstanding_pings=2,
             pending_size=_PENDING_BYTES,
             error_cb=_log_error,
-            disconnected_cb=_log_disconnected,
+            disconnected_cb=bus._disconnected,
             reconnected_cb=bus._reconnected,
         )
         await bus._ensure_stream()
@@ -100,6 +101,7 @@ class Bus:
 
     async def close(self) -> None:
         """Send what waits to be sent, and disconnect."""
+        self._closing = True
         if self._posting is not None:
             await asyncio.wait([self._posting], timeout=1)
         for task in list(self._tasks):
@@ -110,6 +112,10 @@ class Bus:
                 await self._client.flush(1)
         with contextlib.suppress(NatsError, OSError):
             await self._client.close()
+
+    async def _disconnected(self) -> None:
+        if not self._closing:
+            _log.warning("NATS is away, connecting again")
 
     @property
     def is_connected(self) -> bool:
@@ -297,7 +303,3 @@ class Bus:
 async def _log_error(error: Exception) -> None:
     if not isinstance(error, nats.errors.UnexpectedEOF | OSError | TimeoutError):
         _log.warning("NATS: %s", type(error).__name__)
-
-
-async def _log_disconnected() -> None:
-    _log.warning("NATS is away, connecting again")

@@ -90,16 +90,16 @@ class ControlServer:
             self._drop(str(error))
             return
         if not data:
-            self._drop("closed")
+            self._drop("it closed the connection", logging.INFO)
             return
         for command in commands:
             self._on_command(command)
 
-    def _drop(self, reason: str) -> None:
+    def _drop(self, reason: str, level: int = logging.WARNING) -> None:
         """The controller is gone, and what it wanted with it."""
         if self._peer is None:
             return
-        logger.warning("controller lost: %s", reason)
+        logger.log(level, "controller gone: %s", reason)
         self._watch(self._peer.fileno(), 0, None)
         self._peer.close()
         self._peer = None

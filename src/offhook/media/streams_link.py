@@ -122,7 +122,7 @@ class StreamsLink:
         if data:
             self._receive(data)
         else:
-            self._lose("closed by streams")
+            self._lose("closed by streams", logging.INFO)
 
     def _receive(self, data: bytes) -> None:
         try:
@@ -149,11 +149,11 @@ class StreamsLink:
         """Make room: feeds that nobody plays go."""
         self._feeds = {number: feed for number, feed in self._feeds.items() if number in self._claimed}
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: str, level: int = logging.WARNING) -> None:
         """The connection is gone: feeds end, taps go on when it is back."""
         if self._socket is None:
             return
-        logger.warning("lost the audio connection to streams: %s", reason)
+        logger.log(level, "lost the audio connection to streams: %s", reason)
         self._watch(self._socket.fileno(), 0, None)
         self._socket.close()
         self._socket = None

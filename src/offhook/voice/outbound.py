@@ -13,6 +13,7 @@ from offhook.calls.effects import Changed
 from offhook.calls.status import CallbackEvent, CallStatus, Direction
 from offhook.media.client import MediaError
 from offhook.store.records import CallRecord
+from offhook.twiml.effects import DialSip
 from offhook.twiml.entry import CallFacts, Entry, EntryPoint, InlineTwiml
 from offhook.voice.documents import record_params
 from offhook.voice.exchange import Exchange
@@ -56,7 +57,9 @@ class Outbound:
             if account is None:
                 raise UnroutableError(10001, "The account does not exist.")
             caller = record.request.get("caller_id") or record.from_
-            destination = await exchange.routing.destination(record.to, caller, record.account_sid)
+            destination = await exchange.routing.destination(
+                record.to, caller, record.account_sid, sip=_sip_target(record)
+            )
             leg = await exchange.open_leg(destination.flow.local.host)
         except UnroutableError as error:
             await self._fail(record, error.code, str(error))
@@ -74,6 +77,14 @@ class Outbound:
         journal.notify(code, message, "")
         journal.changed(Changed(CallStatus.FAILED, CallbackEvent.COMPLETED, duration=0))
         await journal.close()
+
+
+def _sip_target(record: CallRecord) -> DialSip:
+    """The address called, with what it is told if it asks who calls."""
+    asked = record.request
+    return DialSip(
+        record.to, username=asked.get("sip_auth_username"), password=asked.get("sip_auth_password")
+    )
 
 
 def _call(record: CallRecord) -> Call:

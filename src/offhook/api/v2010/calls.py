@@ -24,6 +24,7 @@ from offhook.store.records import CallbackDraft, CallRecord, DeleteOutcome
 from offhook.webhook.params import CallParams, call_status_params
 
 MAX_TWIML: Final = 4000
+MAX_SIP_AUTH: Final = 255
 MAX_DIGITS: Final = 32
 DIGITS: Final = frozenset("0123456789*#wW,")
 VOICE_TIMEOUT: Final = 5.0
@@ -77,11 +78,13 @@ class CreateCall(Form):
         "RecordingStatusCallback": 21205,
         "RecordingStatusCallbackMethod": 21209,
         "ApplicationSid": 21218,
+        "MachineDetection": 21234,
     }
     refuses: ClassVar = {
         "ApplicationSid": "Applications are not built yet: use Url or Twiml",
         "Byoc": "BYOC trunks are not built yet: calls leave by the platform's own trunk",
         "CallerId": "a caller id other than From is not built yet",
+        "MachineDetection": "who answers is not found out yet",
     }
 
     to: str = ""
@@ -103,6 +106,8 @@ class CreateCall(Form):
     recording_status_callback_method: Method = HttpMethod.POST
     recording_status_callback_event: tuple[str, ...] = ()
     trim: Trim = Trim.TRIM
+    sip_auth_username: str = ""
+    sip_auth_password: str = ""
 
 
 class UpdateCall(Form):
@@ -255,6 +260,14 @@ def _check_instructions(form: CreateCall) -> None:
     """The call must have something to do, and what it has must be readable."""
     if not form.url and not form.twiml:
         raise errors.rest(21205, "Url parameter is required.")
+    for name, value in (
+        ("SipAuthUsername", form.sip_auth_username),
+        ("SipAuthPassword", form.sip_auth_password),
+    ):
+        if len(value) > MAX_SIP_AUTH or not value.isprintable():
+            raise errors.rest(
+                20001, f"{name} is not a line of up to {MAX_SIP_AUTH} characters", parameter=name
+            )
     if len(form.twiml) > MAX_TWIML:
         raise errors.rest(20001, f"Twiml is longer than {MAX_TWIML} characters", parameter="Twiml")
     if len(form.send_digits) > MAX_DIGITS or not set(form.send_digits) <= DIGITS:

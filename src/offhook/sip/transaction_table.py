@@ -6,6 +6,7 @@ only the session that sent the ACK can send it again.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Container
 from typing import Protocol
 
@@ -53,7 +54,7 @@ class CancelUser(Protocol):
         """The peer no longer wants the INVITE answered (section 9.2)."""
 
 
-class _Transaction:
+class _Transaction(ABC):
     """One transaction: its state, its running timers, and the packet it may have to send again."""
 
     __slots__ = ("_growth", "_owner", "_timers", "flow", "key", "packet", "state", "table")
@@ -142,12 +143,13 @@ class _Transaction:
         self._stop_timers({})
         self._owner.remove(self)
 
+    @abstractmethod
     def transmit(self, now: float) -> None:
         """Send the packet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _do_own(self, effect: Effect, now: float, response: Response | None) -> None:
-        raise NotImplementedError
+        """Carry out an effect that is not the same for both sides."""
 
 
 class ClientTransaction(_Transaction):

@@ -7,6 +7,7 @@ effects through a `Turn` and return what comes next. A noun stands inside a verb
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -54,7 +55,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Verb(Part):
+class Verb(Part, ABC):
     """A verb at work.
 
     `begin` and `step` return the verb itself, as it now is, for as long as it runs; then a `Flow` or a
@@ -72,9 +73,9 @@ class Verb(Part):
         """Whether an inbound call that is not answered yet is, before this verb begins."""
         return True
 
+    @abstractmethod
     def begin(self, turn: Turn) -> Outcome:
         """Start."""
-        raise NotImplementedError
 
     def step(self, event: Event, turn: Turn) -> Outcome:
         """Go on. A verb that waits for one thing is over when it has come."""

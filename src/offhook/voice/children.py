@@ -47,7 +47,7 @@ async def place_child(parent: CallSession, effect: effects.PlaceChild) -> None:
         fail(_INTERNAL_FAILURE, str(error))
         return
     record = _record(parent, effect, sid)
-    await exchange.store.calls.insert(record)
+    await exchange.put_on_record(record, leg)
     if effect.child not in parent.placing or parent.call.is_over:
         await leg.close()
         await journal.abandon(exchange, record)

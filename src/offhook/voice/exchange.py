@@ -106,6 +106,14 @@ class Exchange:
         await leg.open(host)
         return leg
 
+    async def put_on_record(self, record: CallRecord, leg: Leg) -> None:
+        """Insert the row of a call whose leg is open; the leg is closed if that fails."""
+        try:
+            await self.store.calls.insert(record)
+        except BaseException:
+            await leg.close()
+            raise
+
     def new_session(
         self,
         call: Call,

@@ -110,7 +110,7 @@ class Inbound:
             await leg.close()
             return
         record = self._record(invite, number, phone)
-        await exchange.store.calls.insert(record)
+        await exchange.put_on_record(record, leg)
         if invite.leg not in self._admitting:
             await self._abandoned(leg, record)
             return

@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -33,6 +32,7 @@ import msgspec
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.http_client import HttpClient  # noqa: E402
 from tests.contract.conftest import make_settings  # noqa: E402
 from tests.harness.services import running_nats, running_postgres  # noqa: E402
 
@@ -235,47 +235,19 @@ def _same(client: Client) -> Client:
     return client
 
 
-class Client(asyncio.Protocol):
-    """One keep-alive connection: the next request goes out when the last is answered."""
+class Client(HttpClient):
+    """Sends the same request again as soon as it is answered."""
 
     def __init__(self, request: bytes, until: float) -> None:
+        super().__init__()
         self._request = request
         self._until = until
-        self._buffer = b""
-        self._sent = 0.0
-        self.delays: list[float] = []
-        self.failed = 0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._next()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
-        self._buffer = body[length:]
-        self.delays.append(time.perf_counter() - self._sent)
-        self.failed += not head.startswith(b"HTTP/1.1 201")
-        self._next()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
-            self.failed += 1
-            self.done.set_result(None)
-
-    def _next(self) -> None:
-        self._sent = time.perf_counter()
-        if self._sent < self._until:
-            self._transport.write(self._request)
-        elif not self.done.done():
-            self.done.set_result(None)
-            self._transport.close()
+    def next(self) -> None:
+        if time.perf_counter() < self._until:
+            self.send(self._request)
+        else:
+            self.finish()
 
 
 if __name__ == "__main__":

@@ -21,12 +21,13 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.http_client import HttpClient  # noqa: E402
 from tests.fault.running import ANY_PORTS, Running  # noqa: E402
 from tests.harness.smsc import Smsc  # noqa: E402
 
@@ -197,10 +198,11 @@ def _percentile(values: list[float], fraction: float) -> float:
     return values[int(len(values) * fraction)] if values else 0.0
 
 
-class Client(asyncio.Protocol):
-    """One keep-alive connection that posts its share of the texts, each at its moment or as soon as it can."""
+class Client(HttpClient):
+    """Posts its share of the texts, each at its moment or as soon as it can."""
 
     def __init__(self, load: Load, index: int, started: float) -> None:
+        super().__init__()
         login = base64.b64encode(f"{load.account_sid}:{load.auth_token}".encode()).decode()
         self._head = (
             f"POST /2010-04-01/Accounts/{load.account_sid}/Messages.json HTTP/1.1\r\nHost: localhost\r\n"
@@ -210,41 +212,13 @@ class Client(asyncio.Protocol):
         self._index = index
         self._started = started
         self._turn = 0
-        self._at = 0.0
-        self._buffer = b""
         self.sent: dict[bytes, float] = {}
-        self.delays: list[float] = []
-        self.failed = 0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
-        self._buffer = body[length:]
-        self.delays.append(time.perf_counter() - self._at)
-        self.failed += not head.startswith(b"HTTP/1.1 201")
-        self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
-            self.failed += 1
-            self.done.set_result(None)
-
-    def _wait(self) -> None:
+    def next(self) -> None:
         """Post the next text at its moment, or end."""
         moment = (self._turn * CONNECTIONS + self._index) / self._load.rate
         if moment >= self._load.seconds:
-            self.done.set_result(None)
-            self._transport.close()
+            self.finish()
             return
         self._turn += 1
         delay = self._started + moment - time.perf_counter()
@@ -254,9 +228,8 @@ class Client(asyncio.Protocol):
         text = f"Hello world. {self._index} {self._turn}"
         form = {"To": f"+1555{self._index:03d}{self._turn:04d}", "From": self._load.sender, "Body": text}
         body = urlencode(form).encode()
-        self._at = time.perf_counter()
-        self.sent[text.encode()] = self._at
-        self._transport.write(f"{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        request = f"{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        self.sent[text.encode()] = self.send(request)
 
 
 if __name__ == "__main__":

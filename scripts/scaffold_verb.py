@@ -90,12 +90,13 @@ def write(kind: Kind, name: str, root: Path) -> list[Path]:
     if source.exists() or test.exists():
         raise ValueError(f"{source.relative_to(root)} or its test is there already")
     unbuilt = root / TWIML / "unbuilt.py"
+    before = unbuilt.read_text()
     attributes = _take_unbuilt(unbuilt, kind.table, name)
     source.write_text(kind.source.substitute(name=name, module=module, **_drafts(attributes)))
     test.write_text(kind.test.substitute(name=name, module=module, **_pins(attributes)))
     table = root / TWIML / kind.folder / "__init__.py"
     table.write_text(with_row(table.read_text(), f"offhook.twiml.{kind.folder}", module, name))
-    return [source, test, table, unbuilt]
+    return [source, test, table, *([unbuilt] if unbuilt.read_text() != before else [])]
 
 
 def with_row(text: str, package: str, module: str, name: str) -> str:

@@ -203,12 +203,12 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
         values["rtp_ports"] = parse_port_range(text)
     if text := given("media_workers"):
         values["media_workers"] = _whole_number(text, "OFFHOOK_MEDIA_WORKERS", 1, 64)
-    for name, choices in (
-        ("log_level", ("debug", "info", "warning", "error")),
-        ("log_format", ("text", "json")),
+    for name, shown, choices in (
+        ("log_level", "--log-level", ("debug", "info", "warning", "error")),
+        ("log_format", "OFFHOOK_LOG_FORMAT", ("text", "json")),
     ):
         if text := given(name):
-            values[name] = _one_of(text.lower(), f"--{name.replace('_', '-')}", choices)
+            values[name] = _one_of(text.lower(), shown, choices)
     if text := given("node"):
         values["node"] = _node_name(text)
     return msgspec.convert(values, type=Options)

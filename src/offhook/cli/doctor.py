@@ -96,7 +96,9 @@ def check_data(options: Options) -> Finding:
     while not path.exists():
         path = path.parent
     mend = "choose another one with --data or OFFHOOK_DATA"
-    return Finding(path.is_dir() and os.access(path, os.W_OK | os.X_OK), str(options.data_dir), mend)
+    missing = "" if path == options.data_dir else " (there is none yet: `offhook up` makes it)"
+    writable = path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+    return Finding(writable, f"{options.data_dir}{missing}", mend)
 
 
 def check_disk(options: Options) -> Finding:

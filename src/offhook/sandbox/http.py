@@ -34,7 +34,6 @@ from offhook.voice.numbering import as_e164
 _MAX_BODY = 64 * 1024
 _E164 = re.compile(r"\+[0-9]{7,15}")
 _DIALLED = re.compile(r"[!-~]+")
-#: What fits into an address of SMPP (destination_addr, 5.2.9).
 _LONGEST_WAIT = 120.0
 
 Body = TypeVar("Body")

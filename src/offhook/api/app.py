@@ -19,6 +19,7 @@ import falcon.asgi
 from offhook import clock, errors, ids
 from offhook.api import forms, rendering, v2010
 from offhook.api.authentication import CHALLENGE, account_of_path, authenticate, require_active
+from offhook.api.body import read_form
 from offhook.api.media import serve_media
 from offhook.api.offhook_v1 import add_platform_routes
 from offhook.api.operations import Handler, Request, Resource, built, not_found
@@ -190,9 +191,7 @@ async def _values(req: falcon.asgi.Request) -> forms.Values:
     """The parameters: of the query for a GET, of the body for a POST."""
     if req.method == "GET":
         return forms.parse_query(req.query_string)
-    if (req.content_length or 0) > forms.MAX_BODY:
-        raise forms.too_large()
-    return forms.parse(await req.stream.read(forms.MAX_BODY + 1), req.content_type)
+    return await read_form(req)
 
 
 def _not_built(path: str, operation: Operation) -> RestError:

@@ -11,6 +11,7 @@ import falcon.asgi
 
 from offhook import twimlets
 from offhook.api import forms
+from offhook.api.body import read_form
 from offhook.api.operations import not_found
 
 
@@ -23,11 +24,8 @@ class Twimlet:
 
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, name: str) -> None:
         """Answer with the parameters of the query and of the body; the query's come first."""
-        if (req.content_length or 0) > forms.MAX_BODY:
-            raise forms.too_large()
         values = forms.parse_query(req.query_string)
-        body = forms.parse(await req.stream.read(forms.MAX_BODY + 1), req.content_type)
-        _answer(req, resp, name, body | values)
+        _answer(req, resp, name, {**await read_form(req), **values})
 
 
 def _answer(req: falcon.asgi.Request, resp: falcon.asgi.Response, name: str, values: forms.Values) -> None:

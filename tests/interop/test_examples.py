@@ -67,7 +67,7 @@ def test_menu(stage: Stage) -> None:
         hasty.call(number, press="2", press_after=1.0)
         wrong.call(number, press="9", press_after=1.0, hangup_after=4.5)
         silent.call(number)
-        assert words_heard(hasty.wait_for_call("ended")).endswith("you find us beside the railway station")
+        assert words_heard(hasty.wait_for_call("ended")).endswith("beside the railway station")
         assert "nothing under this key" in words_heard(wrong.wait_for_call("ended"))
         heard = words_heard(silent.wait_for_call("ended"))
         assert heard.count("for our opening hours press one") == 2

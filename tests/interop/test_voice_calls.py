@@ -66,7 +66,7 @@ def test_phones_that_do_not_answer(stage: Stage) -> None:
         lambda: ends("busy", "busy", "486"),
         lambda: ends("busy", "reject", "603"),
         lambda: ends("failed", "unreachable", "404"),
-        lambda: ends("no-answer", "no-answer", None, timeout=1),
+        lambda: ends("no-answer", "no-answer", "487", timeout=1),
     )
 
 

@@ -53,7 +53,7 @@ def test_how_a_recording_ends(stage: Stage) -> None:
 
     def by_a_key() -> None:
         own = stage.another()
-        record(own, "", say="One two three four five.", press="w5", press_after=1.0)
+        record(own, "", say="One two three four five.", press="w5", press_after=3.0)
         kept = own.web.wait("kept").params
         assert kept["Digits"] == "5"
         assert int(kept["RecordingDuration"]) >= 1

@@ -159,7 +159,7 @@ def _digit(state: State, event: events.DigitPressed, turn: Turn) -> State:
 
 def _redirected(state: State, entry: Entry, turn: Turn) -> State:
     turn.release()
-    return _enter(replace(state, entry=entry, verb=None, documents=0), entry, turn)
+    return _enter(replace(state, entry=entry, request=None, verb=None, documents=0), entry, turn)
 
 
 def _hung_up(state: State, turn: Turn) -> State:

@@ -16,6 +16,7 @@ from tests.harness.sockets import bind_both
 
 from offhook.clock import monotonic
 from offhook.sdp.negotiate import answer, offer, read_answer
+from offhook.signalling.transports import SipTransports
 from offhook.sip import dtmf_relay
 from offhook.sip.config import EndpointConfig
 from offhook.sip.digest import Password
@@ -34,7 +35,6 @@ from offhook.sip.events import (
 )
 from offhook.sip.flow import TCP, UDP, Address
 from offhook.sip.headers import parse_name_addr
-from offhook.voice.transports import SipTransports
 
 SIPP = shutil.which("sipp")
 SCENARIOS = Path(__file__).parent / "sipp"

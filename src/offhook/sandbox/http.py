@@ -25,11 +25,11 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from offhook.numbers import as_e164
 from offhook.sandbox.behaviour import Behaviour, Digits, PlaceCall, PlaceText
 from offhook.sandbox.phone_call import PhoneCall, State
 from offhook.sandbox.phones import Phones
 from offhook.sandbox.smsc import Smsc
-from offhook.voice.numbering import as_e164
 
 _MAX_BODY = 64 * 1024
 _E164 = re.compile(r"\+[0-9]{7,15}")

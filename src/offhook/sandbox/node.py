@@ -15,11 +15,11 @@ from offhook.config import Settings, announce_ready, inherited_socket
 from offhook.sandbox.http import SandboxApi
 from offhook.sandbox.phones import Phones
 from offhook.sandbox.smsc import Smsc
+from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.streams.client import StreamsClient
 from offhook.streams.protocol import RecordingFinished
-from offhook.voice.transports import SipTransports
 
 
 def main(settings: Settings) -> None:

@@ -13,17 +13,17 @@ import numpy as np
 
 from offhook.clock import monotonic, utcnow
 from offhook.config import Settings
+from offhook.numbers import as_e164
 from offhook.sandbox.audio import PhoneAudio, Ticker
 from offhook.sandbox.behaviour import Behaviour, CallScript, OnCall, PlaceCall
 from offhook.sandbox.phone_call import PhoneCall, State
 from offhook.sdp import negotiate
+from offhook.signalling.transports import SipTransports
 from offhook.sip import events as sip
 from offhook.sip.flow import Address
 from offhook.sip.headers import NameAddr
 from offhook.sip.uri import Uri
 from offhook.streams.client import StreamsClient, StreamsError
-from offhook.voice.numbering import as_e164
-from offhook.voice.transports import SipTransports
 
 logger = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from offhook.clock import monotonic, utcnow
 from offhook.config import Settings, inherited_socket
 from offhook.errors import RemoteProtocolError
 from offhook.messaging.connection import SmppConnection
+from offhook.numbers import as_e164
 from offhook.sandbox.behaviour import Behaviour, OnText
 from offhook.smpp import events, receipt
 from offhook.smpp.bodies import DeliverSm, QuerySm, SubmitSm, SubmitSmResp
@@ -30,7 +31,6 @@ from offhook.sms import gsm7
 from offhook.sms.concatenation import Part, pack_header, unpack_header
 from offhook.sms.reassembly import Reassembler
 from offhook.sms.segments import Encoding, encode_part, segment
-from offhook.voice.numbering import as_e164
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from offhook.config import Settings
 from offhook.delivery.client import WebhookClient
 from offhook.media import protocol
 from offhook.media.client import MediaClient, MediaError
+from offhook.signalling.transports import SipTransports
 from offhook.sip import dtmf_relay
 from offhook.sip import events as sip
 from offhook.store.leases import Lease
@@ -31,7 +32,6 @@ from offhook.voice.leg import Destination, Leg
 from offhook.voice.recorder import Recorder
 from offhook.voice.routing import Routing
 from offhook.voice.session import CallSession
-from offhook.voice.transports import SipTransports
 
 if TYPE_CHECKING:
     from offhook.voice.inbound import Inbound

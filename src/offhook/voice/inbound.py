@@ -15,6 +15,7 @@ from offhook.calls.status import CallStatus, Direction
 from offhook.clock import monotonic, new_sid, utcnow
 from offhook.errors import RemoteProtocolError
 from offhook.media.client import MediaError
+from offhook.numbers import as_e164
 from offhook.sdp.negotiate import NotAcceptable
 from offhook.sip.digest import Password
 from offhook.sip.events import IncomingInvite
@@ -24,7 +25,6 @@ from offhook.twiml.entry import CallFacts, Entry, EntryPoint
 from offhook.voice import journal
 from offhook.voice.exchange import Exchange
 from offhook.voice.leg import Leg
-from offhook.voice.numbering import as_e164
 
 logger = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from offhook.clock import monotonic
 from offhook.media.client import MediaClient
 from offhook.media.protocol import Codec, Counters
 from offhook.sdp import negotiate
+from offhook.signalling.transports import SipTransports
 from offhook.sip.digest import Credentials
 from offhook.sip.flow import Flow
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import Field
-from offhook.voice.transports import SipTransports
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from offhook.calls.events import HangUpRequested
 from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
 from offhook.media.client import MediaClient
+from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.store.database import DatabaseUnavailableError
@@ -35,7 +36,6 @@ from offhook.voice.inbound import Inbound
 from offhook.voice.outbound import Outbound
 from offhook.voice.phones import Phones
 from offhook.voice.routing import Routing
-from offhook.voice.transports import SipTransports
 
 logger = logging.getLogger(__name__)
 

@@ -23,6 +23,7 @@ from offhook.clock import monotonic
 from offhook.config import Settings
 from offhook.delivery.guard import Guard
 from offhook.errors import RemoteProtocolError
+from offhook.signalling.transports import SipTransports
 from offhook.sip.digest import Credentials
 from offhook.sip.flow import DEFAULT_PORT, Address, Flow
 from offhook.sip.headers import NameAddr
@@ -31,7 +32,6 @@ from offhook.sip.uri import Uri, parse_uri
 from offhook.store.records import NumberRecord
 from offhook.twiml.effects import DialSip, DialTarget
 from offhook.voice.leg import Destination
-from offhook.voice.transports import SipTransports
 
 #: Says that an INVITE is the platform's own, on its way to one of its numbers.
 LOOP_HEADER = "X-Offhook-Loop"

@@ -27,18 +27,14 @@ from offhook.twiml.attributes import (
     web_url,
     words,
 )
-from offhook.twiml.document import Element
 from offhook.twiml.events import DigitPressed, Event
+from offhook.twiml.prompting import PROMPTS, SILENCE, Prompting
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
-from offhook.twiml.verbs.pause import Pause
-from offhook.twiml.verbs.play import Play
-from offhook.twiml.verbs.say import Say
 
 INVALID_NESTED_VERB = 13320
 DEGRADED_SPEECH = 13340
 MOST_DIGITS = 1000
-PROMPTS: dict[str, type[Verb]] = {"Say": Say, "Play": Play, "Pause": Pause}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,7 @@ class Gather(Verb):
     digits: str = ""
     complete: bool = False
     finished_on: str = ""
-    prompt: Verb | None = None
-    prompts: tuple[Element, ...] = ()
+    prompts: Prompting = SILENCE
     timer: int | None = None
 
     nests = tuple(PROMPTS)
@@ -79,10 +74,7 @@ class Gather(Verb):
         """Count what was typed ahead, then prompt."""
         if "speech" in self.input:
             turn.warn(DEGRADED_SPEECH, self.element, "Speech is not recognised: digits are collected instead")
-        for child in self.element.children:
-            if child.name not in PROMPTS:
-                turn.warn(INVALID_NESTED_VERB, child, "This cannot stand in a Gather")
-        gather = replace(self, prompts=tuple(c for c in self.element.children if c.name in PROMPTS))
+        gather = replace(self, prompts=Prompting.of(self.element, INVALID_NESTED_VERB, turn))
         while turn.typed and not gather.complete:
             digit, turn.typed = turn.typed[0], turn.typed[1:]
             gather = gather._press(digit, turn)
@@ -95,16 +87,15 @@ class Gather(Verb):
                 turn.typed += event.digit
                 return self
             return self._press(event.digit, turn)._go_on(turn)
-        if self.prompt is None:
+        if self.prompts.over:
             return self._submit()
-        still = self.prompt.step(event, turn)
-        return replace(self, prompt=still if isinstance(still, Verb) else None)._go_on(turn)
+        return replace(self, prompts=self.prompts.step(event, turn))._go_on(turn)
 
     def _press(self, digit: str, turn: Turn) -> Gather:
         gather = self
         if self.barge_in:
             turn.release()
-            gather = replace(self, prompt=None, prompts=())
+            gather = replace(self, prompts=SILENCE)
         if digit in self.finish_on_key:
             return replace(gather, complete=bool(self.digits), finished_on=digit if self.digits else "")
         digits = self.digits + digit
@@ -112,13 +103,8 @@ class Gather(Verb):
 
     def _go_on(self, turn: Turn) -> Outcome:
         """Play the next prompt; after the last one submit what is complete, or wait for a digit."""
-        gather = self
-        while gather.prompt is None and gather.prompts:
-            first, *others = gather.prompts
-            turn.trace(first)
-            begun = turn.read(PROMPTS[first.name], first).begin(turn)
-            gather = replace(gather, prompt=begun if isinstance(begun, Verb) else None, prompts=tuple(others))
-        if gather.prompt is not None:
+        gather = replace(self, prompts=self.prompts.go_on(turn))
+        if not gather.prompts.over:
             return gather
         if gather.complete:
             return gather._submit()

@@ -12,13 +12,13 @@ import pytest
 from tests.harness.sockets import bind_both
 
 from offhook.clock import monotonic
+from offhook.signalling import transports as module
 from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.events import Answered, Ended, Event, Failed, IncomingInvite, SipMessageLog
 from offhook.sip.flow import TCP, UDP, Address
 from offhook.sip.headers import parse_name_addr
-from offhook.voice import transports as module
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 PING = b"\r\n\r\n"

@@ -39,6 +39,7 @@ class Api:
 
     url: str
     settings: Settings
+    pid: int
 
     def with_store(self, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:
         """Do something with the store that the process uses."""
@@ -100,7 +101,7 @@ def api(postgres: Postgres, nats_server: Nats, tmp_path_factory: pytest.TempPath
     os.close(told)
     with os.fdopen(ready) as line:
         assert line.readline(), "the api process ended before it was ready"
-    yield Api(settings.public_url, settings)
+    yield Api(settings.public_url, settings, process.pid)
     process.terminate()
     assert process.wait(10) == 0
     listener.close()

@@ -82,6 +82,11 @@ def test_request_reaches_the_row(tenant: Tenant) -> None:
         ({"To": "not a number"}, 21211),
         ({"To": "+1555"}, 21211),
         ({"To": "sip:"}, 21211),
+        ({"To": "sips:joe@example.com"}, 21211),
+        ({"To": "sip:joe@example.com;transport=tls"}, 21211),
+        ({"To": "sip:joe@example.com;transport=ws"}, 21211),
+        ({"To": "sip:joe@example.com:65536"}, 21211),
+        ({"To": "1123456789"}, 21211),
         ({"To": "client:joe"}, 21214),
         ({"From": ""}, 21213),
         ({"From": "nobody"}, 21212),
@@ -197,3 +202,9 @@ async def _voice_node(
     await asyncio.to_thread(over.wait, 30)
     await store.close()
     await bus.close()
+
+
+def test_nobody_calls_oneself(tenant: Tenant) -> None:
+    with pytest.raises(TwilioRestException) as refused:
+        tenant.client().calls.create(to=tenant.number, from_=tenant.number, twiml=TWIML)
+    assert (refused.value.status, refused.value.code) == (400, 21211)

@@ -78,6 +78,12 @@ def test_refused_with_the_code(tenant: Tenant, changes: dict[str, str], code: in
     assert tenant.client().messages.list() == []
 
 
+def test_nobody_writes_to_oneself(tenant: Tenant) -> None:
+    with pytest.raises(TwilioRestException) as refused:
+        tenant.client().messages.create(to=tenant.number, from_=tenant.number, body="Hello")
+    assert (refused.value.status, refused.value.code) == (400, 21266)
+
+
 def test_the_longest_body_of_wide_characters_is_taken(tenant: Tenant) -> None:
     body = "\N{GRINNING FACE}" * 1600
     assert tenant.client().messages.create(to=PHONE, from_=tenant.number, body=body).body == body

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import http.client
 import io
+import resource
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -93,6 +95,23 @@ def test_bad_bodies(tenant: Tenant, body: bytes, kind: str | None, expected: tup
     kind = kind or "application/x-www-form-urlencoded"
     answer = tenant.request("POST", "/Messages.json", data=body, headers={"Content-Type": kind})
     assert error_of(answer) == expected
+
+
+def test_refused_bodies_leave_nothing_behind(tenant: Tenant) -> None:
+    with requests.Session() as session:
+        session.auth = (tenant.account_sid, tenant.auth_token)
+        for at in range(1000):
+            if at == 50:
+                before = resident(tenant.api.pid)
+            form = {"To": f"+1555{at}" + "9" * 240_000, "From": tenant.number, "Body": "x"}
+            answer = session.post(f"{tenant.root}/Messages.json", data=form, timeout=20)
+            assert error_of(answer) == (400, 21211)
+    assert resident(tenant.api.pid) - before < 20_000_000
+
+
+def resident(pid: int) -> int:
+    """The octets of memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def test_an_endless_chunked_body_is_cut_off(tenant: Tenant) -> None:

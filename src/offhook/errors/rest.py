@@ -87,6 +87,7 @@ _ROWS: Final[tuple[tuple[int, int, str], ...]] = (
     (21220, 400, "Invalid call state: the call is not in a state that allows this change"),
     (21234, 400, "Invalid MachineDetection value"),
     (21263, 400, "Invalid parameters of answering machine detection"),
+    (21266, 400, "'To' and 'From' cannot be the same number"),
     (21401, 400, "Invalid phone number"),
     (21402, 400, "Invalid Url"),
     (21403, 400, "Invalid Method: use GET or POST"),

@@ -8,7 +8,6 @@ from tests.unit.twiml.transcript import attribute_table, codes, run
 from offhook.twiml.effects import Dial, DialNumber, DialSip, DialTarget, StatusCallback
 from offhook.twiml.nouns.number import Number
 from offhook.twiml.nouns.sip import Sip
-from offhook.twiml.phone import normalised
 
 
 def targets(nouns: str) -> tuple[DialTarget, ...]:
@@ -99,24 +98,3 @@ def test_headers_that_may_not_be_sent(query: str, code: int) -> None:
     call = run(f"<Dial><Sip>sip:a@b.example?{query}</Sip></Dial>")
     assert codes(call.asked) == [code]
     assert call.active(Dial).targets == (DialSip("sip:a@b.example"),)
-
-
-@pytest.mark.parametrize(
-    ("written", "number"),
-    [
-        ("+15554445555", "+15554445555"),
-        ("5554445555", "+15554445555"),
-        ("15554445555", "+15554445555"),
-        ("1-555-444-5555", "+15554445555"),
-        ("+44 20 7946 0958", "+442079460958"),
-        ("442079460958", "+442079460958"),
-        ("911", None),
-        ("+0123456789", None),
-        ("+1555444555566667", None),
-        ("alice", None),
-        ("", None),
-        ("٥٥٥٤٤٤٥٥٥٥", None),
-    ],
-)
-def test_numbers_are_understood_as_people_write_them(written: str, number: str | None) -> None:
-    assert normalised(written) == number

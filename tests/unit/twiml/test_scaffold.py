@@ -19,7 +19,7 @@ def copy(tmp_path: Path) -> Path:
     for folder in ("src/offhook/twiml", "scripts"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tests/unit/twiml").mkdir(parents=True)
-    for file in ("tests/unit/twiml/transcript.py", "src/offhook/__init__.py"):
+    for file in ("tests/unit/twiml/transcript.py", "src/offhook/__init__.py", "src/offhook/numbers.py"):
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
 

@@ -14,10 +14,10 @@ import msgspec
 from offhook import clock, errors, ids
 from offhook.api.forms import Between, Form, HttpMethod, Method, Url
 from offhook.api.operations import Context, Resource
-from offhook.api.phone_numbers import e164, formatted, is_sip_caller, is_sip_uri
 from offhook.bus import subjects
 from offhook.bus.nats import RequestError
 from offhook.calls.status import TERMINAL, CallbackEvent, CallStatus, Direction
+from offhook.numbers import e164, formatted, is_sip_caller, sip_refusal
 from offhook.store.calls import CallFilters
 from offhook.store.paging import Page, PageResult, TimeRange
 from offhook.store.records import CallbackDraft, CallRecord, DeleteOutcome
@@ -150,6 +150,8 @@ async def create_call(context: Context, form: CreateCall) -> CallRecord:
     """Queue a call; a voice node dials it at once."""
     to = _destination(form.to)
     from_, phone_number_sid = await _caller(context, form.from_, to)
+    if from_ == to:
+        raise errors.rest(21211, "'To' and 'From' cannot be the same number.")
     _check_instructions(form)
     now = clock.utcnow()
     call = CallRecord(
@@ -226,8 +228,8 @@ def _destination(to: str) -> str:
     if scheme == "client":
         raise errors.rest(21214, "Calls to client: identities are not built yet")
     if scheme in ("sip", "sips"):
-        if not is_sip_uri(to):
-            raise errors.rest(21211, f"The 'To' address {to[:100]} is not a valid SIP URI.")
+        if (refusal := sip_refusal(to)) is not None:
+            raise errors.rest(21211, f"The 'To' address {to[:100]} {refusal}.")
         return to
     if (number := e164(to)) is None:
         raise errors.rest(21211, f"The 'To' number {to[:100]} is not a valid phone number.")
@@ -245,7 +247,7 @@ async def _caller(context: Context, from_: str, to: str) -> tuple[str, str | Non
     owned = await context.owned_number(number) if number is not None else None
     if owned is not None:
         return owned.phone_number, owned.sid
-    if to.lower().startswith(("sip:", "sips:")) and (is_sip_caller(from_) or is_sip_uri(from_)):
+    if to.lower().startswith(("sip:", "sips:")) and (is_sip_caller(from_) or sip_refusal(from_) is None):
         return from_, None
     if number is None:
         raise errors.rest(21212, f"The 'From' number {from_[:100]} is not a valid phone number.")

@@ -19,7 +19,7 @@ import msgspec
 from offhook import clock, errors, ids
 from offhook.api.forms import Form, Method, Url
 from offhook.api.operations import Context, Resource
-from offhook.api.phone_numbers import e164, formatted
+from offhook.numbers import e164, formatted
 from offhook.store.numbers import NumberFilters, NumberTakenError
 from offhook.store.paging import Page, PageResult
 from offhook.store.records import NumberRecord

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 from offhook import clock, errors, ids
 from offhook.api.forms import Between, Form, read_url
 from offhook.api.operations import Context, Resource
-from offhook.api.phone_numbers import e164
+from offhook.numbers import e164
 from offhook.sms.segments import MAX_BODY, count
 from offhook.store.messages import MessageFilters
 from offhook.store.paging import Page, PageResult, TimeRange
@@ -61,6 +61,8 @@ async def create_message(context: Context, form: CreateMessage) -> MessageRecord
     """Queue a text; the messaging node sends it at once."""
     to = _recipient(form.to)
     number = await _sender(context, form)
+    if number.phone_number == to:
+        raise errors.rest(21266)
     _check_content(form)
     now = clock.utcnow()
     message = MessageRecord(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from offhook.numbers import e164
 from offhook.twiml import effects
 from offhook.twiml.attributes import http_method, pattern, web_url
 from offhook.twiml.events import Event, MessageQueued
-from offhook.twiml.phone import normalised
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
 
@@ -33,7 +33,7 @@ class Message(Verb):
 
     def begin(self, turn: Turn) -> Outcome:
         """Send it; wait to know what became of it only if the action is to be told."""
-        to = normalised(self.to) if self.to else turn.parties.from_
+        to = e164(self.to) if self.to else turn.parties.from_
         if to is None:
             turn.warn(INVALID_TO, self.element, f"{self.to!r} is not a phone number")
             return NEXT

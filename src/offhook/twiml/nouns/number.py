@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from offhook.numbers import e164
 from offhook.twiml.attributes import choice, http_method, integer, pattern, text, web_url, words
 from offhook.twiml.effects import DialNumber, DialTarget
 from offhook.twiml.noun import Noun
-from offhook.twiml.phone import normalised
 from offhook.twiml.turn import Turn
 
 INVALID_NUMBER = 13223
@@ -36,7 +36,7 @@ class Number(Noun):
 
     def targets(self, turn: Turn) -> tuple[DialTarget, ...]:
         """One leg."""
-        number = normalised(self.element.text)
+        number = e164(self.element.text)
         if number is None:
             turn.warn(INVALID_NUMBER, self.element, f"{self.element.text[:80]!r} is not a phone number")
             return ()

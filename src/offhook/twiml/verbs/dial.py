@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from offhook.numbers import e164
 from offhook.twiml import effects
 from offhook.twiml.attributes import boolean, choice, http_method, pattern, seconds, text, web_url, words
 from offhook.twiml.events import DialDone, Event
 from offhook.twiml.nouns import NOUNS
 from offhook.twiml.nouns.number import Number
-from offhook.twiml.phone import normalised
 from offhook.twiml.turn import Turn
 from offhook.twiml.unbuilt import NOUNS as UNBUILT
 from offhook.twiml.verb import END, NEXT, Goto, Outcome, Verb
@@ -153,7 +153,7 @@ class Dial(Verb):
         A caller who withholds the number is passed on as such: what has no colon and is not given here.
         """
         wanted = self.caller_id or turn.parties.from_
-        number = normalised(wanted.partition(":")[2].partition("@")[0] if ":" in wanted else wanted)
+        number = e164(wanted.partition(":")[2].partition("@")[0] if ":" in wanted else wanted)
         telephones = any(isinstance(target, effects.DialNumber) for target in targets)
         if telephones and number is None and (self.caller_id or ":" in wanted):
             turn.warn(INVALID_CALLER_ID, self.element, f"{wanted[:80]!r} is not a phone number")

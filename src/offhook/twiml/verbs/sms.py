@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from offhook.numbers import e164
 from offhook.twiml import effects
 from offhook.twiml.attributes import http_method, pattern, web_url
 from offhook.twiml.events import Event, MessageQueued
-from offhook.twiml.phone import normalised
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
 
@@ -32,7 +32,7 @@ class Sms(Verb):
         """Send it; wait to know what became of it only if the action is to be told."""
         caller, called = turn.parties.from_, turn.parties.to
         ours, theirs = (called, caller) if turn.replies else (caller, called)
-        to = normalised(self.to or theirs)
+        to = e164(self.to or theirs)
         if to is None:
             turn.warn(INVALID_TO, self.element, "There is no phone number to send to")
             return NEXT

@@ -13,6 +13,7 @@ from typing import Final
 import uvicorn
 
 from offhook.api.app import build_app
+from offhook.api.connection import Connection
 from offhook.api.services import Services
 from offhook.bus.nats import Bus
 from offhook.config import Settings, announce_ready, inherited_socket
@@ -56,7 +57,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 build_app(services),
-                http="httptools",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 access_log=False,

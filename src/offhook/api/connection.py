@@ -1,0 +1,174 @@
+"""A connection of the HTTP server: how large a request's head may be, and how long anything may take to come.
+
+Uvicorn's protocol over llhttp (RFC 9112), with limits that hold before any of the application runs: Falcon, as
+ASGI says, waits for the first event of a body before it looks at a request, so a client that sends a head and
+nothing more would be waited for for ever, whoever it is. A whole head, a whole body and a client that takes
+its answer are each waited for `patience` seconds; between requests the keep-alive timer of uvicorn runs.
+
+Leaves to others: how large a body may be (`offhook.api.body`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from offhook.errors import more_info
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+_log = logging.getLogger(__name__)
+
+MAX_HEAD: Final = 64 * 1024
+"""Octets of a request line and its headers: several times a URL of 4,000 characters with every field known."""
+
+
+class RefusedError(Exception):
+    """The head of a request is not taken; raised through the parser, which ends the connection."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. One timer runs as long as it does and looks what is due, so that a request costs none.
+
+    Attributes:
+        patience: seconds that a head, a body or an answer may take.
+    """
+
+    patience: ClassVar[float] = 15.0
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._refusal = (HTTPStatus.BAD_REQUEST, "The request is not HTTP")
+        self._head_octets = -1  # of a head that has begun and is not whole
+        self._read_due: float | None = None
+        self._write_due: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect a request."""
+        super().connection_made(transport)
+        self._read_due = self.loop.time() + self.patience
+        self._timer = self.loop.call_later(self.patience, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Have a piece of a request parsed."""
+        if self._read_due is None and (self.cycle is None or self.cycle.response_complete):
+            self._read_due = self.loop.time() + self.patience
+        before = self._head_octets
+        super().data_received(data)
+        # llhttp reports a field when it is whole. A piece that a head began in may hold other things before it.
+        if before >= 0 and self._head_octets == before and not self.transport.is_closing():
+            self._head_octets += len(data)
+            if self._head_octets > MAX_HEAD:
+                self._too_large()
+                self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """Note that a head begins."""
+        super().on_message_begin()
+        self._head_octets = 0
+        self._read_due = self.loop.time() + self.patience
+
+    def on_headers_complete(self) -> None:
+        """Have the application begin, unless the head is refused.
+
+        Raises:
+            RefusedError: it is too large, or it names no host or several (RFC 9112, section 3.2).
+        """
+        self._head_octets = -1
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD:
+            self._too_large()
+            raise RefusedError
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            self._refusal = (HTTPStatus.BAD_REQUEST, "A request must have one Host header")
+            raise RefusedError
+        self._read_due = self.loop.time() + self.patience
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect nothing while the application works."""
+        super().on_message_complete()
+        self._read_due = None
+
+    def pause_writing(self) -> None:
+        """Expect the client to take what waits for it."""
+        self._write_due = self.loop.time() + self.patience
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Expect nothing: it does."""
+        self._write_due = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a head that is refused, as Twilio words errors, and end the connection."""
+        status, message = self._refusal
+        self._end(status, message)
+
+    def _too_large(self) -> None:
+        message = f"The head of the request is larger than {MAX_HEAD} octets"
+        self._refusal = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+
+    def _look(self) -> None:
+        """End the connection when something that is due has not come; look again when something may be."""
+        now = self.loop.time()
+        if self.transport.is_closing() or (self._write_due is not None and self._write_due <= now):
+            # What was written last is not taken either.
+            self.transport.abort()
+            return
+        answering = (
+            self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        )
+        if self._read_due is not None and self._read_due <= now and not answering:
+            self._give_up()
+        due = [time for time in (self._read_due, self._write_due) if time is not None and time > now]
+        self._timer = self.loop.call_at(min(due, default=now + self.patience), self._look)
+
+    def _give_up(self) -> None:
+        """End a connection on which a request does not go on; answer it unless it has been answered."""
+        cycle = self.cycle
+        body_missing = self._head_octets < 0 and cycle is not None and not cycle.response_started
+        if body_missing or self._head_octets >= 0:
+            missing = "body" if body_missing else "head"
+            _log.info("a request was given up: its %s did not come", missing)
+            self._end(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"The {missing} of the request did not come within {self.patience:.0f} seconds",
+            )
+        else:
+            self.transport.close()
+        if body_missing:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
+    def _end(self, status: HTTPStatus, message: str) -> None:
+        code = 20000 + status
+        body = msgspec.json.encode(
+            {"code": code, "message": message, "more_info": more_info(code), "status": status.value}
+        )
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()

@@ -120,43 +120,138 @@ async def test_callbacks_of_a_resource_keep_their_order_while_others_overtake(
     assert heard[-1].path == f"/{slow}"
 
 
-async def test_a_failed_callback_holds_the_next_and_keeps_its_token(
+async def test_a_failed_callback_keeps_its_token_and_holds_its_lane_while_that_lasts(
     store: Store, client: WebhookClient, listener: Listener
 ) -> None:
     call = rows.call()
-    listener.answer = await failing(2)
-    await enqueue(store, call.sid, f"{listener.url}/", "ringing", "completed")
-    async with dispatching(store, client):
-        heard = await listener.reaches(4)
+    listener.answer = await failing(4)
+    await enqueue(store, call.sid, f"{listener.url}/#rp=5xx", "ringing", "completed")
+    async with dispatching(store, client, behind_failed=timedelta(minutes=1)):
+        heard = await listener.reaches(6)
         await empty(store)
-    assert [request.params["CallStatus"] for request in heard] == ["ringing"] * 3 + ["completed"]
+    # Each attempt is two requests, since rp has the request itself tried once more.
+    assert [request.params["CallStatus"] for request in heard] == ["ringing"] * 5 + ["completed"]
     tokens = [request.headers["I-Twilio-Idempotency-Token"] for request in heard]
-    assert len(set(tokens[:3])) == 1
-    assert tokens[3] != tokens[0]
-    assert [entry.detail["attempt"] for entry in await entries(store, call.sid)] == [1, 2, 3, 1]
+    assert len(set(tokens[:5])) == 1
+    assert tokens[5] != tokens[0]
+    attempts = await entries(store, call.sid)
+    assert [entry.detail["attempt"] for entry in attempts] == [1, 2, 3, 1]
+    assert attempts[0].detail["reason"] == "answered 500; attempt 2 of 4 in 0.05 s"
+    assert attempts[0].detail["next_attempt"]
+    assert "reason" not in attempts[3].detail
+
+
+async def test_the_end_is_told_although_what_came_before_cannot_be(
+    store: Store, client: WebhookClient, listener: Listener
+) -> None:
+    call = rows.call()
+
+    async def answer(heard: Heard) -> web.Response:
+        return web.Response(status=503 if heard.params["CallStatus"] == "initiated" else 204)
+
+    listener.answer = answer
+    await enqueue(store, call.sid, f"{listener.url}/#rp=5xx", "initiated", "completed")
+    async with dispatching(store, client, retry_seconds=(600.0,), behind_failed=timedelta(seconds=0.1)):
+        heard = await listener.reaches(3)
+
+        async def one_left() -> bool:
+            return await store.outbox.depth() == {"work.callbacks": 1}
+
+        await eventually(one_left)
+    assert [request.params["CallStatus"] for request in heard] == ["initiated", "initiated", "completed"]
+
+
+async def test_a_dead_url_keeps_back_no_other_urls_callbacks(
+    store: Store, client: WebhookClient, listener: Listener
+) -> None:
+    call = rows.call()
+    await enqueue(store, call.sid, "http://127.0.0.1:1/recording", "recording-completed")
+    await enqueue(store, call.sid, f"{listener.url}/", "completed")
+    async with dispatching(store, client, retry_seconds=(600.0,), behind_failed=timedelta(minutes=1)):
+        [heard] = await listener.reaches(1)
+    assert heard.params == {"CallStatus": "completed"}
+
+
+async def claimed_events(store: Store) -> list[str]:
+    """What may go out now, which is then on its way."""
+    return [row.payload["event"] for row in await store.outbox.claim_callbacks(100)]
+
+
+async def fail_first(store: Store, ago: str) -> None:
+    """Have the oldest callback have failed, and be due again in an hour."""
+    await store.database.execute(
+        "UPDATE outbox SET due_at = now() + interval '1 hour', failed_at = now() - $1::text::interval "
+        "WHERE id = (SELECT min(id) FROM outbox)",
+        ago,
+    )
+
+
+async def test_a_lane_waits_for_a_failed_callback_for_two_seconds(store: Store) -> None:
+    await enqueue(store, rows.call().sid, "http://x/", "initiated", "answered", "completed")
+    assert await claimed_events(store) == ["initiated"]
+    await fail_first(store, "1 second")
+    assert await claimed_events(store) == []
+    await fail_first(store, "3 seconds")
+    assert await claimed_events(store) == ["answered"]
+    assert await claimed_events(store) == []
+
+
+async def test_where_a_callback_failed_none_waits_for_long_for_one_under_way(store: Store) -> None:
+    await enqueue(store, rows.call().sid, "http://x/", "initiated", "answered", "completed")
+    await fail_first(store, "3 seconds")
+    await store.database.execute("UPDATE outbox SET created_at = created_at - interval '3 seconds'")
+    assert await claimed_events(store) == ["answered", "completed"]
+
+
+async def test_a_callback_under_way_holds_a_sound_lane_however_long_it_takes(store: Store) -> None:
+    await enqueue(store, rows.call().sid, "http://x/", "initiated", "completed")
+    assert await claimed_events(store) == ["initiated"]
+    await store.database.execute("UPDATE outbox SET created_at = created_at - interval '1 minute'")
+    assert await claimed_events(store) == []
 
 
 async def test_a_callback_that_never_succeeds_is_given_up(
-    store: Store, client: WebhookClient, listener: Listener
+    store: Store, client: WebhookClient, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = rows.call()
     listener.answer = await failing(1000)
-    await enqueue(store, call.sid, f"{listener.url}/", "ringing")
+    await enqueue(store, call.sid, f"{listener.url}/path?secret=1#rp=5xx", "ringing")
     async with dispatching(store, client):
         await empty(store)
-    assert len(listener.heard) == 1 + len(FAST)
+    assert len(listener.heard) == 2 * (1 + len(FAST))
     page = await store.notifications.list_page(ACCOUNT, NotificationFilters(call_sid=call.sid), Page())
     [notification] = page.items
     assert (notification.error_code, notification.log) == (15003, 1)
     assert notification.request_variables == "CallStatus=ringing"
     assert notification.response_body == "sorry"
+    told = [record.getMessage() for record in caplog.records if record.name == "offhook.delivery.dispatcher"]
+    place = f"{listener.url.removeprefix('http://')}/path"
+    assert told == [
+        f"callback ringing of {call.sid} to {place}: error 15003, answered 500; attempt 2 of 4 in 0.05 s",
+        f"callback ringing of {call.sid} to {place}: error 15003, answered 500; given up after 4 attempts",
+    ]
 
 
-async def test_an_answer_that_blames_the_request_is_final(
+async def test_a_header_that_is_no_text_is_told_as_far_as_it_is(
     store: Store, client: WebhookClient, listener: Listener
 ) -> None:
+    async def answer(heard: Heard) -> web.Response:
+        return web.Response(status=500, headers={"X-Odd": "a\udcffb", "Content-Type": "text/x; \udcff"})
+
+    listener.answer = answer
+    call = rows.call()
+    await enqueue(store, call.sid, f"{listener.url}/", "completed")
+    async with dispatching(store, client):
+        await empty(store)
+    [notification] = await store.notifications.about(call.sid)
+    assert "x-odd=a" in (notification.response_headers or "")
+    [entry] = await entries(store, call.sid)
+    assert entry.detail["reason"] == "answered 500; it is not tried again"
+
+
+async def test_a_status_is_final(store: Store, client: WebhookClient, listener: Listener) -> None:
     message = rows.message()
-    listener.answer = await failing(1, 404)
+    listener.answer = await failing(1, 503)
     await enqueue(store, message.sid, f"{listener.url}/", "sent", "delivered")
     async with dispatching(store, client):
         heard = await listener.reaches(2)

@@ -238,7 +238,7 @@ class WebhookClient:
             return FetchResponse(
                 status=response.status,
                 headers=_joined(response.headers),
-                content_type=response.headers.get("Content-Type"),
+                content_type=_text(response.headers.get("Content-Type", "")) or None,
                 body=body,
                 url=_with_userinfo(hop.url, hop.userinfo),
                 elapsed_ms=0,
@@ -392,9 +392,16 @@ def _basic_auth(userinfo: str) -> str:
 def _joined(headers: Any) -> dict[str, str]:
     joined: dict[str, str] = {}
     for name, value in headers.items():
-        key = name.lower()
-        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+        key, text = name.lower(), _text(value)
+        joined[key] = f"{joined[key]}, {text}" if key in joined else text
     return joined
+
+
+def _text(value: str) -> str:
+    """A header's value as text that can be stored: octets that are no UTF-8 come as lone surrogates."""
+    if value.isascii():
+        return value
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _failure(error: Exception, request: FetchRequest, hop: _Hop, started: float, reused: bool) -> FetchError:

@@ -1,16 +1,16 @@
 """Sends status callbacks from the outbox.
 
-Callbacks of one resource go out in the order of their events, one at a time: the next is not taken before the
-one before it was answered, or given up. Each carries the `I-Twilio-Idempotency-Token` that it got when
-its event was committed, the same on every attempt.
+Callbacks of one resource to one URL go out in the order of their events, one at a time: the next is not taken
+before the one before it was answered, given up, or has failed for `store.outbox.HOLD`. A failing URL keeps back
+no other URL's. Each callback carries the `I-Twilio-Idempotency-Token` that it got when its event was committed,
+the same on every attempt.
 
-A callback is deleted after it was answered. A process that dies between the two leaves it to be sent
-again when its claim ends, with the same token: callbacks come at least once, never out of order.
+A callback is deleted after it was answered. A process that dies between the two leaves it to be sent again when
+its claim ends, with the same token: callbacks come at least once.
 
-What is tried again: connections that fail, and answers of 5xx and 429, after `RETRY_SECONDS`. Other
-answers than 2xx are final. The first failed attempt of a callback is a notification (15003 for a status
-that is no success about a call, 11200 about a message, else the code of the failure); every attempt is
-in the timeline.
+What is tried again, after `RETRY_SECONDS`, is decided by `offhook.delivery.verdict`. The first failed attempt of
+a callback is a notification (15003 for a status that is no success about a call, 11200 about a message, else the
+code of the failure) and a warning in the log; every attempt is in the timeline.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ from offhook.delivery.client import (
     WebhookClient,
     without_credentials,
 )
+from offhook.delivery.failures import CONNECTION_FAILURE
+from offhook.delivery.verdict import Verdict, judge
 from offhook.errors import NOTIFICATIONS, title
+from offhook.store.outbox import HOLD
 from offhook.store.records import NotificationRecord, OutboxRow, TimelineEntry, TimelineKind
 from offhook.store.store import Store
 
@@ -54,8 +57,6 @@ _SHORTEST_WAIT = 0.02
 _LONGEST_WAIT = 2.0
 _CLOSE_SECONDS = 3.0
 _SHOWN_BYTES = 4096
-_HTTP_FAILURE = 11200
-_CALL_PROGRESS_WARNING = 15003
 
 _sent = metrics.registry.counter("offhook_callbacks_total", "Attempts to send a status callback", ["outcome"])
 _seconds = metrics.registry.histogram("offhook_callback_seconds", "Time of an attempt")
@@ -68,6 +69,7 @@ class Dispatcher:
         store: its outbox, accounts, notifications and timelines are used.
         client: sends them.
         retry_seconds: pauses between attempts.
+        behind_failed: how long a callback that failed keeps back the later ones of its lane.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class Dispatcher:
         retry_seconds: Sequence[float] = RETRY_SECONDS,
         slots: int = SLOTS,
         slots_per_host: int = SLOTS_PER_HOST,
+        behind_failed: timedelta = HOLD,
     ) -> None:
         self._store = store
         self._client = client
         self._retry_seconds = retry_seconds
         self._slots = slots
         self._slots_per_host = slots_per_host
+        self._behind_failed = behind_failed
         self._running: dict[asyncio.Task[None], OutboxRow] = {}
         self._hosts: Counter[str] = Counter()
         self._wake = asyncio.Event()
@@ -111,7 +115,7 @@ class Dispatcher:
         if not free:
             await self._wake.wait()
             return
-        rows = await self._store.outbox.claim_callbacks(min(free, _BATCH))
+        rows = await self._store.outbox.claim_callbacks(min(free, _BATCH), behind_failed=self._behind_failed)
         for row in rows:
             await self._start(row)
         if not rows:
@@ -160,26 +164,44 @@ class Dispatcher:
             outcome: FetchResponse | FetchError = await self._client.fetch(request)
         except FetchError as error:
             outcome = error
+        except Exception as error:
+            _log.exception("a callback of %s cannot be made", row.resource_sid)
+            detail = f"the request cannot be made: {type(error).__name__}"
+            outcome = FetchError(CONNECTION_FAILURE, detail)
         _seconds.observe(monotonic() - began)
         await self._settle(row, outcome)
 
     async def _settle(self, row: OutboxRow, outcome: FetchResponse | FetchError) -> None:
-        code = _error_code(row, outcome)
-        self._store.timelines.add(_timeline_entry(row, outcome, code))
-        if code is None:
+        """Give the row up or back, and put on record what the attempt was."""
+        verdict = judge(row.resource_sid, row.payload["url"], outcome, row.attempts, self._retry_seconds)
+        self._store.timelines.add(_timeline_entry(row, outcome, verdict))
+        if verdict.code is None:
             _sent.add(1, "answered")
             await self._store.outbox.done(row.id)
             return
-        if row.attempts == 1:
-            await self._store.notifications.create(_notification(row, outcome, code))
-        if _worth_retrying(outcome) and row.attempts <= len(self._retry_seconds):
+        self._warn(row, verdict)
+        if verdict.retry_after is None:
+            _sent.add(1, "given-up")
+            await self._store.outbox.done(row.id)
+        else:
             _sent.add(1, "to-retry")
-            pause = timedelta(seconds=self._retry_seconds[row.attempts - 1])
-            await self._store.outbox.retry(row.id, pause)
+            await self._store.outbox.retry(row.id, timedelta(seconds=verdict.retry_after))
+            asyncio.get_running_loop().call_later(self._behind_failed.total_seconds(), self.wake)
+        if row.failed_at is None:
+            await self._store.notifications.create(_notification(row, outcome, verdict.code))
+
+    def _warn(self, row: OutboxRow, verdict: Verdict) -> None:
+        """Log the first failure of a callback and the last."""
+        if row.failed_at is not None and verdict.retry_after is not None:
             return
-        _sent.add(1, "given-up")
-        _log.warning("a callback of %s was given up: %s", row.resource_sid, code)
-        await self._store.outbox.done(row.id)
+        _log.warning(
+            "callback %s of %s to %s: error %d, %s",
+            row.payload["event"],
+            row.resource_sid,
+            _place(row.payload["url"]),
+            verdict.code,
+            verdict.words,
+        )
 
     async def _give_back(self) -> None:
         if self._running:
@@ -193,23 +215,9 @@ class Dispatcher:
         await self._store.outbox.flush()
 
 
-def _error_code(row: OutboxRow, outcome: FetchResponse | FetchError) -> int | None:
-    if isinstance(outcome, FetchError):
-        return outcome.code
-    if 200 <= outcome.status <= 299:
-        return None
-    return _CALL_PROGRESS_WARNING if ids.is_sid(row.resource_sid, ids.CALL) else _HTTP_FAILURE
-
-
-def _worth_retrying(outcome: FetchResponse | FetchError) -> bool:
-    if isinstance(outcome, FetchError):
-        return bool(outcome.kind)
-    return outcome.status >= 500 or outcome.status == 429
-
-
-def _timeline_entry(row: OutboxRow, outcome: FetchResponse | FetchError, code: int | None) -> TimelineEntry:
-    """What the attempt was, in the shape of a webhook's detail."""
-    payload = row.payload
+def _timeline_entry(row: OutboxRow, outcome: FetchResponse | FetchError, verdict: Verdict) -> TimelineEntry:
+    """What the attempt was, in the shape of a webhook's detail; of a failed one also why, and when the next is."""
+    payload, now = row.payload, utcnow()
     detail: dict[str, Any] = {
         "url": _shown_url(payload["url"]),
         "method": payload["method"],
@@ -218,19 +226,16 @@ def _timeline_entry(row: OutboxRow, outcome: FetchResponse | FetchError, code: i
         "attempt": row.attempts,
         "request": {"params": dict(payload["params"])},
         "response": None,
-        "error": code,
+        "error": verdict.code,
     }
-    if isinstance(outcome, FetchError):
-        detail["detail"] = outcome.detail
-    else:
+    if verdict.code is not None:
+        detail["reason"] = verdict.words
+    if verdict.retry_after is not None:
+        detail["next_attempt"] = (now + timedelta(seconds=verdict.retry_after)).isoformat(timespec="seconds")
+    if isinstance(outcome, FetchResponse):
         detail["response"] = {"content_type": outcome.content_type, "body": _shown(outcome)}
     return TimelineEntry(
-        row.resource_sid,
-        payload["account_sid"],
-        utcnow(),
-        TimelineKind.CALLBACK,
-        payload["event"],
-        detail,
+        row.resource_sid, payload["account_sid"], now, TimelineKind.CALLBACK, payload["event"], detail
     )
 
 
@@ -272,3 +277,12 @@ def _host(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
         return ""
+
+
+def _place(url: str) -> str:
+    """A URL's host and path, for the log: what follows may hold numbers."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(malformed)"
+    return ascii(parts.netloc.rpartition("@")[2] + parts.path)[1:-1]

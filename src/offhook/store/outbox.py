@@ -5,8 +5,10 @@ consumer for a while (`due_at` moves into the future), and deleted when its work
 leaves the row, which becomes due again. What is not claimed is announced again by the janitor's sweeper, ever
 more rarely (`announce_at`), so that neither a lost announcement nor a lost NATS loses work.
 
-Callbacks are not announced one by one: of one resource only the oldest row may be out, so the dispatcher asks
-the table itself what comes next.
+Callbacks are not announced one by one: those of one resource to one URL are a lane, in which they go out one
+after the other, so the dispatcher asks the table itself what comes next. A callback that failed holds up its
+lane for `HOLD` only. In a lane with such a failure, a callback waits for the others before it for as long at
+most: the news that a call is over is never kept back by the tries to tell that it rang.
 """
 
 from __future__ import annotations
@@ -25,30 +27,35 @@ from offhook.store.sql import columns, loads, transpose, unnest
 CLAIM: Final = timedelta(seconds=60)
 """How long a claim holds; a consumer that needs longer calls `extend`."""
 
+HOLD: Final = timedelta(seconds=2)
+"""How long a callback that failed keeps back the later ones of its lane."""
+
 _INSERT = (
     "INSERT INTO outbox (resource_sid, topic, payload) "
     f"SELECT resource_sid, topic, payload FROM {unnest(schema.outbox, ('resource_sid', 'topic', 'payload'))} "
     "RETURNING topic, id, resource_sid"
 )
 
-_IS_OLDEST = """
-    NOT EXISTS (
-        SELECT FROM outbox AS older
-        WHERE older.resource_sid = head.resource_sid AND older.topic = head.topic AND older.id < head.id)
+_OLDER = """
+    SELECT FROM outbox AS older
+    WHERE older.resource_sid = head.resource_sid AND older.topic = head.topic AND older.lane = head.lane
+      AND older.id < head.id
 """
 
 _CLAIM_CALLBACKS = f"""
     UPDATE outbox SET due_at = now() + $2, attempts = attempts + 1
     WHERE id IN (
         SELECT id FROM outbox AS head
-        WHERE topic = 'work.callbacks' AND due_at <= now() AND {_IS_OLDEST}
+        WHERE topic = 'work.callbacks' AND due_at <= now() AND (
+            NOT EXISTS ({_OLDER} AND (older.failed_at IS NULL OR older.failed_at > now() - $3::interval))
+            OR head.created_at <= now() - $3 AND EXISTS ({_OLDER} AND older.failed_at <= now() - $3))
         ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING {columns(OutboxRow)}
 """
 
 _NEXT_CALLBACK = f"""
     SELECT extract(epoch FROM due_at - now())::float8 FROM outbox AS head
-    WHERE topic = 'work.callbacks' AND {_IS_OLDEST} ORDER BY due_at LIMIT 1
+    WHERE topic = 'work.callbacks' AND NOT EXISTS ({_OLDER}) ORDER BY due_at LIMIT 1
 """
 
 _SWEEP = """
@@ -69,22 +76,30 @@ class Outbox:
         self._database = database
         self._done: Batcher[int, None] = Batcher(self._delete, size=1000)
 
-    async def claim_callbacks(self, limit: int, hold: timedelta = CLAIM) -> list[OutboxRow]:
-        """Claim up to `limit` callbacks that are due, of each resource only its oldest row.
+    async def claim_callbacks(
+        self, limit: int, hold: timedelta = CLAIM, *, behind_failed: timedelta = HOLD
+    ) -> list[OutboxRow]:
+        """Claim up to `limit` callbacks that are due and need not wait for an older one of their lane.
 
-        `payload` is {account_sid, url, method, params: [[name, value]…], event, token}.
+        `behind_failed` is how long they wait for one that failed. `payload` is {account_sid, url, method,
+        params: [[name, value]…], event, token}.
         """
-        rows = await self._database.fetch(_CLAIM_CALLBACKS, limit, hold)
+        rows = await self._database.fetch(_CLAIM_CALLBACKS, limit, hold, behind_failed)
         return sorted(loads(OutboxRow, rows), key=lambda row: row.id)
 
     async def callback_due_in(self) -> float | None:
-        """Seconds until the next callback may be claimed: 0 or less when one may, None when there is none."""
+        """Seconds until the oldest callback of a lane may be claimed: 0 or less when one may, None when there
+        is none. What waits behind a failed one is not counted: look for it when `HOLD` is over."""
         seconds = await self._database.fetchval(_NEXT_CALLBACK)
         return None if seconds is None else float(seconds)
 
     async def retry(self, row_id: int, after: timedelta) -> None:
-        """Give a claimed row back; it is due again `after` from now, and holds its resource's later rows."""
-        await self._database.execute("UPDATE outbox SET due_at = now() + $2 WHERE id = $1", row_id, after)
+        """Give back a claimed row whose telling failed; it is due again `after` from now."""
+        await self._database.execute(
+            "UPDATE outbox SET due_at = now() + $2, failed_at = coalesce(failed_at, now()) WHERE id = $1",
+            row_id,
+            after,
+        )
 
     async def postpone(self, row_id: int, after: timedelta) -> None:
         """Give a claimed row back as if it had not been claimed; it is due again `after` from now."""

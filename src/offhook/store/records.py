@@ -259,8 +259,13 @@ class CallbackDraft:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A fact that someone must be told: `attempts` counts the claims so far, `payload` depends on the
-    topic."""
+    """A fact that someone must be told.
+
+    Attributes:
+        payload: depends on the topic.
+        attempts: the claims so far.
+        failed_at: when telling it failed first; None while it has not.
+    """
 
     id: int
     resource_sid: str
@@ -268,6 +273,7 @@ class OutboxRow:
     payload: Mapping[str, Any]
     created_at: datetime
     attempts: int
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     Double,
     ForeignKey,
@@ -258,6 +259,7 @@ notifications = Table(
     _required("api_version"),
     Index("ix_notifications_account_sid_newest", "account_sid", text("message_date DESC"), text("sid DESC")),
     Index("ix_notifications_call_sid_newest", "call_sid", text("message_date DESC"), text("sid DESC")),
+    Index("ix_notifications_message_sid", "message_sid", postgresql_where=text("message_sid IS NOT NULL")),
 )
 
 timeline = Table(
@@ -273,6 +275,14 @@ timeline = Table(
     Index("ix_timeline_resource_sid", "resource_sid", "at", "id"),
 )
 
+erased = Table(
+    "erased",
+    metadata,
+    _sid(primary_key=True),
+    _required("erased_at", TIME, server_default=text("now()")),
+    Index("ix_erased_erased_at", "erased_at"),
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -284,6 +294,8 @@ outbox = Table(
     _required("attempts", Integer, server_default=text("0")),
     _required("due_at", TIME, server_default=text("now()")),
     _required("announce_at", TIME, server_default=text("now() + interval '5 seconds'")),
+    Column("failed_at", TIME),
+    Column("lane", BigInteger, Computed("hashtextextended(payload ->> 'url', 0)", persisted=True)),
     _one_of("topic", "work.calls", "work.messages", "work.callbacks"),
     Index("ix_outbox_resource_sid", "resource_sid", "topic", "id"),
     Index("ix_outbox_callbacks", "due_at", "id", postgresql_where=text("topic = 'work.callbacks'")),

@@ -43,6 +43,27 @@ def configure(level: str = "info", format: str = "text") -> None:
         logging.getLogger(name).setLevel(least)
 
 
+class RateLimit:
+    """Lets a line that may come often through once in so many seconds, and counts what was left out.
+
+    if (left_out := limit.admit(monotonic())) is not None:
+        _log.warning("refused (%d more like this)", left_out)
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = float("-inf")
+        self._left_out = 0
+
+    def admit(self, now: float) -> int | None:
+        """How many lines were left out since the last one, when it is time for one; else None."""
+        if now < self._next:
+            self._left_out += 1
+            return None
+        left_out, self._left_out, self._next = self._left_out, 0, now + self._seconds
+        return left_out
+
+
 class TextLines(logging.Formatter):
     """`2026-01-02T03:04:05.678Z WARNING offhook.store.database: …`, one line but for a traceback."""
 

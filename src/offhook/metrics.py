@@ -1,120 +1,80 @@
-"""Counters, gauges and histograms of one process, in the text format that Prometheus reads (version 0.0.4).
+"""What a process counts and knows about itself, for whoever asks how it is.
 
-Single-threaded: each belongs to the event loop (or tick) that makes it, so counting is one addition.
+A role answers requests on `health.NODE.ROLE` of the bus with the report of its registry; the api shows them at
+`/offhook/v1/health`, and `offhook doctor` says them in words. Reports name peers and causes, never a number, a
+body or a secret.
+
+Single-threaded: each metric belongs to the event loop that makes it, so counting is one addition.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Bounds that suit times of requests."""
+Value: TypeAlias = float | int | str | bool | Sequence["Value"] | Mapping[str, "Value"] | None
+"""What goes into a report: what JSON can hold."""
 
-Labels = tuple[str, ...]
-Metric = TypeVar("Metric", "Counter", "Gauge", "Histogram")
+Metric = TypeVar("Metric", "Counter", "Fact")
 
 
 class Registry:
-    """The metrics of a process."""
+    """The metrics of a process, by name."""
 
     def __init__(self) -> None:
-        self._metrics: list[Counter | Gauge | Histogram] = []
+        self._metrics: dict[str, Counter | Fact] = {}
 
-    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Counter:
-        """A number that only grows; its name ends in `_total`."""
-        return self._add(Counter(name, help, tuple(labels)))
+    def counter(self, name: str, labels: int = 0) -> Counter:
+        """A number that only grows, or one for each combination of so many labels."""
+        return self._add(name, Counter(labels))
 
-    def gauge(self, name: str, help: str, read: Callable[[], float] | None = None) -> Gauge:
-        """A number that goes up and down; `read`, when given, is asked each time it is shown."""
-        return self._add(Gauge(name, help, read))
+    def fact(self, name: str, read: Callable[[], Value]) -> Fact:
+        """Something that `read` tells each time it is asked; the last one of a name counts."""
+        return self._add(name, Fact(read))
 
-    def histogram(self, name: str, help: str, bounds: Sequence[float] = SECONDS) -> Histogram:
-        """How often values were at most each of `bounds`."""
-        return self._add(Histogram(name, help, tuple(bounds)))
+    def report(self) -> dict[str, Value]:
+        """Every metric as JSON can hold it: numbers, and objects of numbers by label."""
+        return {name: metric.shown() for name, metric in self._metrics.items()}
 
-    def render(self) -> str:
-        """All metrics as text."""
-        return "".join(line + "\n" for metric in self._metrics for line in metric.lines())
-
-    def _add(self, metric: Metric) -> Metric:
-        self._metrics.append(metric)
+    def _add(self, name: str, metric: Metric) -> Metric:
+        self._metrics[name] = metric
         return metric
 
 
 class Counter:
-    """A number that only grows, one for each combination of label values."""
+    """A number that only grows, for each combination of label values.
 
-    def __init__(self, name: str, help: str, labels: Labels) -> None:
-        self._name, self._help, self._labels = name, help, labels
-        self._values: dict[Labels, float] = {} if labels else {(): 0.0}
+    Labels come from a fixed vocabulary of ours (a status, a reason), never from a peer: each is kept.
+    """
 
-    def add(self, amount: float = 1.0, *labels: str) -> None:
-        """Count `amount`, for these label values in the order they were declared."""
-        self._values[labels] = self._values.get(labels, 0.0) + amount
+    def __init__(self, labels: int = 0) -> None:
+        self._labels = labels
+        self._values: dict[tuple[str, ...], float] = {} if labels else {(): 0}
+
+    def add(self, amount: float = 1, *labels: str) -> None:
+        """Count `amount`, for these label values in their usual order."""
+        self._values[labels] = self._values.get(labels, 0) + amount
 
     def value(self, *labels: str) -> float:
         """What has been counted."""
-        return self._values.get(labels, 0.0)
+        return self._values.get(labels, 0)
 
-    def lines(self) -> Iterator[str]:
-        """The metric as text."""
-        yield from _head(self._name, self._help, "counter")
-        for labels, value in self._values.items():
-            pairs = ",".join(
-                f'{name}="{_escape(text)}"' for name, text in zip(self._labels, labels, strict=True)
-            )
-            yield f"{self._name}{{{pairs}}} {value:g}" if pairs else f"{self._name} {value:g}"
+    def shown(self) -> Value:
+        """The number, or an object of numbers whose keys are label values joined by spaces."""
+        if not self._labels:
+            return self._values[()]
+        return {" ".join(labels): value for labels, value in self._values.items()}
 
 
-class Gauge:
-    """A number that goes up and down."""
+class Fact:
+    """Something that is read when it is asked for."""
 
-    def __init__(self, name: str, help: str, read: Callable[[], float] | None) -> None:
-        self._name, self._help, self._read = name, help, read
-        self.value = 0.0
+    def __init__(self, read: Callable[[], Value]) -> None:
+        self._read = read
 
-    def lines(self) -> Iterator[str]:
-        """The metric as text."""
-        yield from _head(self._name, self._help, "gauge")
-        yield f"{self._name} {self._read() if self._read is not None else self.value:g}"
-
-
-class Histogram:
-    """How often values were at most each bound, their sum and their number."""
-
-    def __init__(self, name: str, help: str, bounds: tuple[float, ...]) -> None:
-        self._name, self._help, self._bounds = name, help, bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Count a value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
-
-    def lines(self) -> Iterator[str]:
-        """The metric as text."""
-        yield from _head(self._name, self._help, "histogram")
-        total = 0
-        for bound, count in zip(
-            (*(f"{bound:g}" for bound in self._bounds), "+Inf"), self._counts, strict=True
-        ):
-            total += count
-            yield f'{self._name}_bucket{{le="{bound}"}} {total}'
-        yield f"{self._name}_sum {self._sum:g}"
-        yield f"{self._name}_count {total}"
-
-
-def _head(name: str, help: str, kind: str) -> Iterator[str]:
-    yield f"# HELP {name} {help}"
-    yield f"# TYPE {name} {kind}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    def shown(self) -> Value:
+        """What it is at this moment."""
+        return self._read()
 
 
 registry: Final = Registry()

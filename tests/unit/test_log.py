@@ -1,11 +1,11 @@
-"""Lines of the log, and metrics."""
+"""Lines of the log."""
 
 import json
 import logging
 
 import pytest
 
-from offhook import log, metrics
+from offhook import log
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -37,29 +37,6 @@ def test_a_format_that_is_none_is_refused() -> None:
         log.configure("info", "xml")
 
 
-def test_metrics_as_prometheus_reads_them() -> None:
-    registry = metrics.Registry()
-    requests = registry.counter("requests_total", "Requests", ["status"])
-    requests.add(1, "200")
-    requests.add(2, 'a"b')
-    registry.gauge("live", "Live calls", lambda: 7)
-    seconds = registry.histogram("seconds", "Time", (0.1, 1.0))
-    for value in (0.05, 0.1, 0.5, 3):
-        seconds.observe(value)
-    assert registry.render() == (
-        "# HELP requests_total Requests\n"
-        "# TYPE requests_total counter\n"
-        'requests_total{status="200"} 1\n'
-        'requests_total{status="a\\"b"} 2\n'
-        "# HELP live Live calls\n"
-        "# TYPE live gauge\n"
-        "live 7\n"
-        "# HELP seconds Time\n"
-        "# TYPE seconds histogram\n"
-        'seconds_bucket{le="0.1"} 2\n'
-        'seconds_bucket{le="1"} 3\n'
-        'seconds_bucket{le="+Inf"} 4\n'
-        "seconds_sum 3.65\n"
-        "seconds_count 4\n"
-    )
-    assert requests.value("200") == 1
+def test_a_line_that_comes_often_is_logged_seldom_and_says_how_many_were_left_out() -> None:
+    limit = log.RateLimit(10.0)
+    assert [limit.admit(at) for at in (0.0, 1.0, 9.9, 10.0, 10.1, 30.0)] == [0, None, None, 2, None, 1]

@@ -9,11 +9,16 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
+import nats as nats_client
 import pytest
+from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 from tests.harness.waiting import eventually
 
+from offhook.bus import nats as nats_bus
 from offhook.bus import subjects
 from offhook.bus.nats import Bus, RequestError, Work
+from offhook.metrics import Registry
 from offhook.store.records import WorkNotice
 from offhook.supervisor.nats import Nats
 
@@ -50,8 +55,8 @@ async def consuming(bus: Bus, taken: Taken, batch: int = 100) -> AsyncIterator[N
         await asyncio.wait([task])
 
 
-def notices(first: int, last: int, attempt: int = 0) -> list[WorkNotice]:
-    return [WorkNotice("work.messages", n, f"SM{n:032x}", attempt) for n in range(first, last)]
+def notices(first: int, last: int) -> list[WorkNotice]:
+    return [WorkNotice("work.messages", n, f"SM{n:032x}") for n in range(first, last)]
 
 
 async def test_announced_work_arrives_once_and_at_once(bus: Bus) -> None:
@@ -78,15 +83,14 @@ async def test_work_announced_before_anybody_consumes_waits(bus: Bus) -> None:
     assert sorted(work.id for work in taken.work) == list(range(300))
 
 
-async def test_the_same_row_is_dropped_unless_it_is_announced_again_on_purpose(bus: Bus) -> None:
+async def test_the_same_row_is_dropped(bus: Bus) -> None:
     taken = Taken()
     async with consuming(bus, taken):
         bus.announce(notices(7, 8))
         bus.announce(notices(7, 8))
-        bus.announce(notices(7, 8, attempt=1))
         bus.announce(notices(9, 10))
-        await taken.reaches(3)
-    assert [work.id for work in taken.work] == [7, 7, 9]
+        await taken.reaches(2)
+    assert [work.id for work in taken.work] == [7, 9]
 
 
 async def test_work_whose_handler_fails_comes_again(bus: Bus) -> None:
@@ -120,7 +124,7 @@ async def test_consumers_of_one_name_share_the_work(bus: Bus, nats_url: str) -> 
 async def test_a_message_that_is_no_work_is_dropped(bus: Bus) -> None:
     taken = Taken()
     async with consuming(bus, taken):
-        await bus.publish_work(subjects.WORK_MESSAGES, b"\xff\x00", "junk")
+        bus.emit(subjects.WORK_MESSAGES, b"\xff\x00")
         bus.announce(notices(1, 2))
         await taken.reaches(1)
     assert [work.id for work in taken.work] == [1]
@@ -218,18 +222,65 @@ async def test_a_killed_server_comes_back_to_the_same_clients(own_nats: Nats, lo
         await bus.close()
 
 
-async def test_work_that_was_queued_survives_a_kill(own_nats: Nats) -> None:
+async def test_what_jetstream_refuses_is_counted_and_logged(
+    own_nats: Nats, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await nats_client.connect(own_nats.url)
+    tiny = StreamConfig(
+        name=subjects.STREAM,
+        subjects=["work.>"],
+        storage=StorageType.MEMORY,
+        max_msgs=1,
+        discard=DiscardPolicy.NEW,
+    )
+    await client.jetstream().add_stream(tiny)
+    await client.close()
+    lost = Registry().counter("announcements_lost", labels=1)
+    monkeypatch.setattr(nats_bus, "_unannounced", lost)
     bus = await Bus.connect(own_nats.url, "test")
-    taken = Taken()
+
+    async def all_refused() -> bool:
+        return lost.value("maximum messages exceeded") == 3
+
     try:
-        for n in range(20):
-            await bus.publish_work(subjects.WORK_MESSAGES, subjects.encode_work(n, f"SM{n:032x}"), str(n))
+        bus.announce(notices(0, 4))
+        await eventually(all_refused)
         assert own_nats.child is not None
         os.kill(own_nats.child.pid, signal.SIGKILL)
         await own_nats.child.wait()
-        await own_nats.start()
-        async with consuming(bus, taken):
-            await taken.reaches(20, 15)
+
+        async def away() -> bool:
+            return not bus.is_connected
+
+        await eventually(away)
+        bus.announce(notices(4, 5))
+        assert lost.value("away") == 1
     finally:
         await bus.close()
-    assert sorted(work.id for work in taken.work) == list(range(20))
+    assert "waits in the outbox: maximum messages exceeded" in caplog.text
+
+
+async def test_a_queue_that_was_kept_in_files_is_kept_in_memory_from_then_on(own_nats: Nats) -> None:
+    client = await nats_client.connect(own_nats.url)
+    stream = client.jetstream()
+    await stream.add_stream(StreamConfig(name=subjects.STREAM, subjects=["work.>"], storage=StorageType.FILE))
+    bus = await Bus.connect(own_nats.url, "test")
+    taken = Taken()
+    try:
+        assert (await stream.stream_info(subjects.STREAM)).config.storage == StorageType.MEMORY
+        async with consuming(bus, taken):
+            bus.announce(notices(0, 1))
+            await taken.reaches(1)
+    finally:
+        await bus.close()
+        await client.close()
+
+
+async def test_a_role_tells_how_it_is(bus: Bus, nats_url: str) -> None:
+    role = await Bus.connect(nats_url, "voice")
+    try:
+        await role.serve_health("node-1", "voice")
+        report = msgspec.json.decode(await bus.request(subjects.health("node-1", "voice"), b""))
+        assert "announcements_lost" in report
+    finally:
+        await role.close()

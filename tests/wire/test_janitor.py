@@ -12,7 +12,8 @@ from tests.harness.services import ACCOUNT
 
 from offhook.clock import utcnow
 from offhook.janitor.janitor import Janitor
-from offhook.store.records import CallRecord, WorkNotice
+from offhook.janitor.sweeper import sweep
+from offhook.store.records import CallRecord, Topic
 from offhook.store.store import Store
 
 REQUEST = {"status_callback": "http://example.com/status", "status_callback_event": ["answered", "completed"]}
@@ -99,34 +100,52 @@ async def test_calls_without_a_node_are_nobodys_orphans(store: Store) -> None:
     assert await states(store, {"": call}) == {"": "queued"}
 
 
-async def test_work_that_stayed_is_announced_again_ever_more_rarely(store: Store) -> None:
-    heard: list[WorkNotice] = []
-
-    def announce(notices: Sequence[WorkNotice]) -> None:
-        heard.extend(notices)
-
+async def test_work_that_stayed_is_swept_ever_more_rarely(store: Store) -> None:
     call, message = rows.call(), rows.message()
     await store.calls.create_call(call)
     await store.messages.create_message(message)
-    store.database.announce = announce
-    janitor = Janitor(store)
-    assert await janitor.sweep() == 0
+    assert await store.outbox.sweep(Topic.CALLS) == []
     await store.database.execute("UPDATE outbox SET announce_at = now()")
-    assert await janitor.sweep() == 2
-    assert {(notice.topic, notice.sid, notice.attempt) for notice in heard} == {
-        ("work.calls", call.sid, 1),
-        ("work.messages", message.sid, 1),
-    }
-    assert await janitor.sweep() == 0
+    assert await store.outbox.sweep(Topic.CALLS) == [call.sid]
+    assert await store.outbox.sweep(Topic.MESSAGES) == [message.sid]
+    assert await store.outbox.sweep(Topic.CALLS) == []
     pauses = await store.database.fetch("SELECT extract(epoch FROM announce_at - now()) FROM outbox")
     assert all(4 < row[0] < 11 for row in pauses)
 
 
-async def test_work_that_is_claimed_is_not_announced_until_the_claim_ends(store: Store) -> None:
+async def test_work_that_is_claimed_is_not_swept_until_the_claim_ends(store: Store) -> None:
     message = rows.message()
     await store.messages.create_message(message)
     await store.messages.claim_batch([message.sid])
     await store.database.execute("UPDATE outbox SET announce_at = now() - interval '1 minute'")
-    assert await Janitor(store).sweep() == 0
+    assert await store.outbox.sweep(Topic.MESSAGES) == []
     await store.database.execute("UPDATE outbox SET due_at = now()")
-    assert await Janitor(store).sweep() == 1
+    assert await store.outbox.sweep(Topic.MESSAGES) == [message.sid]
+
+
+async def test_a_sweeper_needs_no_bus_and_goes_on_after_a_failure(store: Store) -> None:
+    messages = [rows.message() for _ in range(5)]
+    for message in messages:
+        await store.messages.create_message(message)
+    await store.database.execute("UPDATE outbox SET announce_at = now()")
+    taken: list[str] = []
+    all_taken = asyncio.Event()
+
+    async def take(sids: Sequence[str]) -> None:
+        assert len(sids) <= 2
+        if not taken:
+            taken.append("failed")
+            await store.database.execute("UPDATE outbox SET announce_at = now()")
+            raise RuntimeError("cannot claim")
+        taken.extend(sids)
+        if len(taken) == 6:
+            all_taken.set()
+
+    sweeping = asyncio.create_task(sweep(store.outbox, Topic.MESSAGES, 2, take, seconds=0.01))
+    try:
+        async with asyncio.timeout(5):
+            await all_taken.wait()
+    finally:
+        sweeping.cancel()
+        await asyncio.wait([sweeping])
+    assert set(taken) == {"failed", *(message.sid for message in messages)}

@@ -28,10 +28,13 @@ from offhook.api.schema import API_VERSION, Operation, operations
 from offhook.api.services import Services
 from offhook.api.twimlets import add_twimlet_routes
 from offhook.errors import RestError
+from offhook.log import RateLimit
 from offhook.store.database import DatabaseUnavailableError
+from offhook.store.disk import RETRY_AFTER_SECONDS, DiskFullError
 from offhook.store.paging import InvalidPageTokenError
 
 _log = logging.getLogger(__name__)
+_unavailable = RateLimit(10.0)
 
 ROOT: Final = f"/{API_VERSION}"
 HEADERS: Final = {
@@ -46,6 +49,9 @@ HEADERS: Final = {
     "X-Powered-By": "Offhook",
     "X-Content-Type-Options": "nosniff",
 }
+
+NEW_WORK: Final = frozenset({"CreateCall", "CreateMessage"})
+"""What is refused while the disk is nearly full; everything that ends, deletes or reads goes on."""
 
 Responder = Callable[..., Coroutine[Any, Any, None]]
 
@@ -170,6 +176,8 @@ def _responder(services: Services, operation: Operation, handler: Handler | None
             raise not_found(req.context.path)
         if operation.method != "GET" and operation.id != "UpdateAccount":
             require_active(account)
+        if operation.id in NEW_WORK and services.disk.full():
+            raise DiskFullError("the disk of the data directory is nearly full: new work is refused")
         request = Request(
             services=services,
             account=account,
@@ -245,8 +253,9 @@ async def _on_unavailable(
     error: DatabaseUnavailableError,
     params: Mapping[str, Any],
 ) -> None:
-    _log.error("database unavailable: %s", error)
-    resp.set_header("Retry-After", "1")
+    if (left_out := _unavailable.admit(time.monotonic())) is not None:
+        _log.error("refused with 503: %s (%d more)", error, left_out)
+    resp.set_header("Retry-After", str(RETRY_AFTER_SECONDS if isinstance(error, DiskFullError) else 1))
     await _on_rest_error(req, resp, errors.rest(20503), params)
 
 

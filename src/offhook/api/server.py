@@ -17,6 +17,7 @@ from offhook.api.connection import Connection
 from offhook.api.services import Services
 from offhook.bus.nats import Bus
 from offhook.config import Settings, announce_ready, inherited_socket
+from offhook.store.disk import Disk
 from offhook.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,9 @@ async def serve(settings: Settings) -> None:
     store = await Store.open(settings.database_url, announce=bus.announce, emit=bus.emit_entry)
     try:
         listener = inherited_socket(settings, "http") or _bind(settings)
-        await _Server(settings, Services(settings, store, bus)).serve(sockets=[listener])
+        await _Server(settings, Services(settings, store, bus, Disk(settings.data_dir))).serve(
+            sockets=[listener]
+        )
     finally:
         await store.close()
         await bus.close()

@@ -1,4 +1,4 @@
-"""What every resource works with: the settings, the store and the bus."""
+"""What every resource works with: the settings, the store, the bus and the disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from offhook.config import Settings
+from offhook.store.disk import Disk
 from offhook.store.store import Store
 
 if TYPE_CHECKING:
@@ -19,3 +20,4 @@ class Services:
     settings: Settings
     store: Store
     bus: Bus
+    disk: Disk

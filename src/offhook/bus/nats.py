@@ -1,9 +1,10 @@
 """NATS: work queues (JetStream), request/reply and live events.
 
 What goes over the bus is never the truth, only the news of it, so this client may lose things and says
-so where it can: PostgreSQL's outbox keeps what must be done, and a sweeper announces it again. The
-connection is kept for ever; when the server comes back without its store, the stream and the consumers
-are made anew.
+so where it can: PostgreSQL's outbox keeps what must be done, and consumers look into it themselves
+(`janitor.sweeper`). The stream is kept in memory for that reason: it has nothing to lose, and a full disk cannot
+stop it. The connection is kept for ever; when the server comes back without its store, the stream and the
+consumers are made anew.
 """
 
 from __future__ import annotations
@@ -15,30 +16,46 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
+import msgspec
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
-from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import BadRequestError, NotFoundError
 
+from offhook import metrics
 from offhook.bus import subjects
 from offhook.bus.queue import Handler, Pull, Work
+from offhook.clock import monotonic
+from offhook.log import RateLimit
 
 __all__ = ["Bus", "Handler", "RequestError", "Work"]
 
 _log = logging.getLogger(__name__)
 
 DEDUPLICATION_SECONDS: Final = 30.0
-MAX_WORK_MESSAGES: Final = 1_000_000
+MAX_WORK_BYTES: Final = 32 * 1024 * 1024
+"""What the work queues hold; more is refused, and stays in the outbox."""
+
 MAX_OUTGOING: Final = 100_000
 """Messages that may wait to be written to the socket; more are dropped."""
 
 ACK_SECONDS: Final = 60.0
 
 _PAUSE_SECONDS = 0.2
+_WARN_SECONDS = 10.0
 _PENDING_BYTES = 8 * 1024 * 1024
+
+_unannounced = metrics.registry.counter("announcements_lost", labels=1)
 
 Server = Callable[[bytes], Awaitable[bytes]]
 
@@ -56,8 +73,6 @@ class Notice(Protocol):
     def id(self) -> int: ...
     @property
     def sid(self) -> str: ...
-    @property
-    def attempt(self) -> int: ...
 
 
 class Bus:
@@ -65,11 +80,13 @@ class Bus:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._outgoing: deque[tuple[str, bytes, dict[str, str] | None]] = deque()
+        self._outgoing: deque[tuple[str, bytes, dict[str, str] | None, str]] = deque()
         self._posting: asyncio.Task[None] | None = None
         self._pulls: set[Pull] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stream_ready = asyncio.Lock()
+        self._acknowledgements = ""
+        self._warnings = RateLimit(_WARN_SECONDS)
         self._closing = False
 
     @classmethod
@@ -96,6 +113,8 @@ class Bus:
             disconnected_cb=bus._disconnected,
             reconnected_cb=bus._reconnected,
         )
+        bus._acknowledgements = client.new_inbox()
+        await client.subscribe(bus._acknowledgements, cb=bus._acknowledged)
         await bus._ensure_stream()
         return bus
 
@@ -123,7 +142,7 @@ class Bus:
         return self._client.is_connected
 
     def announce(self, notices: Sequence[Notice]) -> None:
-        """Tell of committed outbox rows, without waiting: what gets lost is told again by the sweeper.
+        """Tell of committed outbox rows, without waiting: what gets lost a sweeper finds in the outbox.
 
         Callbacks are told as one wake-up, as the dispatcher asks the outbox what comes next.
         """
@@ -132,11 +151,9 @@ class Bus:
             if notice.topic not in (subjects.WORK_CALLS, subjects.WORK_MESSAGES):
                 awake = True
                 continue
-            # Announced again, a row needs another id: the server may have forgotten neither the message nor
-            # that it was acknowledged.
-            message_id = f"{notice.id}-{notice.attempt}" if notice.attempt else f"{notice.id}"
             payload = subjects.encode_work(notice.id, notice.sid)
-            self._post(notice.topic, payload, {"Nats-Msg-Id": message_id})
+            if not self._post(notice.topic, payload, {"Nats-Msg-Id": f"{notice.id}"}, self._acknowledgements):
+                self._lost("away" if not self._client.is_connected else "too many wait")
         if awake:
             self._post(subjects.WAKE_CALLBACKS, b"")
 
@@ -147,22 +164,6 @@ class Bus:
     def emit(self, subject: str, payload: bytes) -> None:
         """Publish a plain message, without waiting; lost when nobody listens or NATS is away."""
         self._post(subject, payload)
-
-    async def publish_work(self, subject: str, payload: bytes, message_id: str) -> None:
-        """Put a message into a work queue and return when the server has stored it.
-
-        The server drops a message whose `message_id` it saw within `DEDUPLICATION_SECONDS`.
-
-        Raises:
-            RequestError: the server did not confirm.
-        """
-        try:
-            await self._client.jetstream().publish(
-                subject, payload, timeout=5, headers={"Nats-Msg-Id": message_id}
-            )
-        except (NatsError, OSError, TimeoutError) as error:
-            self._start(self._ensure_stream())
-            raise RequestError(f"{subject}: {type(error).__name__}") from error
 
     async def consume(self, subject: str, durable: str, batch: int, handler: Handler) -> None:
         """Hand the messages of a work queue to `handler`, up to `batch` at a time, until cancelled.
@@ -233,17 +234,42 @@ class Bus:
         with contextlib.suppress(NatsError, OSError, TimeoutError):
             await self._client.flush(2)
 
-    def _post(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
+    async def serve_health(self, node: str, role: str) -> None:
+        """Answer how this process is, as `metrics.registry` has it, on `health.NODE.ROLE`."""
+
+        async def report(payload: bytes) -> bytes:
+            return msgspec.json.encode(metrics.registry.report())
+
+        await self.serve(subjects.health(node, role), report)
+
+    def _post(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, reply: str = ""
+    ) -> bool:
+        """Publish in the background; False when NATS is away or too much waits to be written already."""
         if not self._client.is_connected or len(self._outgoing) >= MAX_OUTGOING:
-            return
-        self._outgoing.append((subject, payload, headers))
+            return False
+        self._outgoing.append((subject, payload, headers, reply))
         if self._posting is None or self._posting.done():
             self._posting = self._start(self._post_all())
+        return True
 
     async def _post_all(self) -> None:
         while self._outgoing:
-            subject, payload, headers = self._outgoing.popleft()
-            await self._client.publish(subject, payload, headers=headers)
+            subject, payload, headers, reply = self._outgoing.popleft()
+            await self._client.publish(subject, payload, reply, headers)
+
+    async def _acknowledged(self, message: Msg) -> None:
+        """Hear what became of an announcement: JetStream stores it, refuses it, or is not there."""
+        if message.headers and message.headers.get("Status"):
+            self._lost("JetStream does not answer")
+        elif b'"error"' in message.data:
+            self._lost(_reason(message.data))
+
+    def _lost(self, why: str) -> None:
+        """Count an announcement that did not get through; its row stays in the outbox."""
+        _unannounced.add(1, why)
+        if (left_out := self._warnings.admit(monotonic())) is not None:
+            _log.warning("work was not announced, it waits in the outbox: %s (%d more)", why, left_out)
 
     async def _answer(self, message: Msg, answer: Server) -> None:
         await message.respond(await answer(message.data))
@@ -272,16 +298,20 @@ class Bus:
         async with self._stream_ready:
             manager = self._client.jsm()
             try:
-                await manager.stream_info(subjects.STREAM)
-                return
+                known = await manager.stream_info(subjects.STREAM)
+                if known.config.storage == StorageType.MEMORY:
+                    return
+                # One that an older version kept in files. What it holds is in the outbox as well.
+                await manager.delete_stream(subjects.STREAM)
             except NotFoundError:
                 pass
             config = StreamConfig(
                 name=subjects.STREAM,
                 subjects=list(subjects.STREAM_SUBJECTS),
                 retention=RetentionPolicy.WORK_QUEUE,
-                storage=StorageType.FILE,
-                max_msgs=MAX_WORK_MESSAGES,
+                storage=StorageType.MEMORY,
+                max_bytes=MAX_WORK_BYTES,
+                discard=DiscardPolicy.NEW,
                 duplicate_window=DEDUPLICATION_SECONDS,
             )
             with contextlib.suppress(BadRequestError):
@@ -298,6 +328,13 @@ class Bus:
                 max_ack_pending=10_000,
             ),
         )
+
+
+def _reason(acknowledgement: bytes) -> str:
+    """Why JetStream refused a message, as its PubAck says."""
+    with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError):
+        return str(msgspec.json.decode(acknowledgement)["error"]["description"])
+    return "refused"
 
 
 async def _log_error(error: Exception) -> None:

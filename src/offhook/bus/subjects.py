@@ -5,6 +5,7 @@
 | `work.calls`, `work.messages` | JetStream work queue | JSON `WorkItem`: outbox row and resource |
 | `wake.callbacks` | plain | empty: callbacks wait in the outbox |
 | `voice.NODE.calls` | request/reply | JSON, api to the voice node that leases a call |
+| `health.NODE.ROLE` | request/reply | JSON of `metrics.Registry.report` |
 | `events.ACCOUNT.SID` | plain | JSON of a timeline entry |
 """
 
@@ -52,6 +53,11 @@ def decode_work(payload: bytes) -> WorkItem:
 def voice_calls(node: str) -> str:
     """Where a voice node takes changes to its live calls."""
     return f"voice.{token(node)}.calls"
+
+
+def health(node: str, role: str) -> str:
+    """Where a role of a node tells how it is."""
+    return f"health.{token(node)}.{role}"
 
 
 def events(account_sid: str, sid: str) -> str:

@@ -58,8 +58,8 @@ _LONGEST_WAIT = 2.0
 _CLOSE_SECONDS = 3.0
 _SHOWN_BYTES = 4096
 
-_sent = metrics.registry.counter("offhook_callbacks_total", "Attempts to send a status callback", ["outcome"])
-_seconds = metrics.registry.histogram("offhook_callback_seconds", "Time of an attempt")
+_sent = metrics.registry.counter("callback_attempts", labels=1)
+_seconds = metrics.registry.counter("callback_seconds")
 
 
 class Dispatcher:
@@ -168,7 +168,7 @@ class Dispatcher:
             _log.exception("a callback of %s cannot be made", row.resource_sid)
             detail = f"the request cannot be made: {type(error).__name__}"
             outcome = FetchError(CONNECTION_FAILURE, detail)
-        _seconds.observe(monotonic() - began)
+        _seconds.add(monotonic() - began)
         await self._settle(row, outcome)
 
     async def _settle(self, row: OutboxRow, outcome: FetchResponse | FetchError) -> None:

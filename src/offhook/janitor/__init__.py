@@ -1,1 +1,1 @@
-"""Puts right what a process that died left behind: orphaned calls, work nobody heard of, stale bindings."""
+"""Puts right what a process that died left behind: orphaned calls, work nobody took, stale bindings."""

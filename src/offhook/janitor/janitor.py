@@ -18,14 +18,13 @@ _log = logging.getLogger(__name__)
 
 ROUND_SECONDS: Final = 1.0
 _ROUNDS_BETWEEN_CLEANING = 60
-_SWEEP_BATCH = 500
 
 
 class Janitor:
     """Runs rounds until cancelled.
 
     Args:
-        store: what it keeps in order; its `database.announce` is told of work that stayed in the outbox.
+        store: what it keeps in order.
     """
 
     def __init__(self, store: Store, round_seconds: float = ROUND_SECONDS) -> None:
@@ -45,19 +44,10 @@ class Janitor:
             await asyncio.sleep(self._round_seconds)
 
     async def round(self) -> None:
-        """Advance the lease clock, end orphaned calls, and announce again what nobody took."""
+        """Advance the lease clock and end orphaned calls."""
         await self._store.leases.tick()
         await self._store.leases.expire()
         await end_orphans(self._store)
-        await self.sweep()
         if self._rounds % _ROUNDS_BETWEEN_CLEANING == 0:
             await self._store.registrations.expire()
         self._rounds += 1
-
-    async def sweep(self) -> int:
-        """Announce outbox rows again that were announced a while ago and are still there; returns how
-        many."""
-        notices = await self._store.outbox.sweep(_SWEEP_BATCH)
-        if notices:
-            self._store.database.announce(notices)
-        return len(notices)

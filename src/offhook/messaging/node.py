@@ -18,10 +18,12 @@ from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
 from offhook.delivery.dispatcher import Dispatcher
 from offhook.janitor.janitor import Janitor
+from offhook.janitor.sweeper import sweep
 from offhook.messaging.carriers import Carrier
 from offhook.messaging.carriers.table import CARRIERS
 from offhook.messaging.inbound import Inbound
 from offhook.messaging.outbound import BATCH, Outbound
+from offhook.store.records import Topic
 from offhook.store.store import Store
 
 _CONSUMER = "messaging"
@@ -53,6 +55,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Outbound:
     http = WebhookClient.for_platform(settings)
     stack.push_async_callback(http.close)
     await keep_promises(store, bus, http, stack)
+    await bus.serve_health(settings.node, "messaging")
     return await take_texts(store, bus, http, [configured(settings, store) for configured in CARRIERS], stack)
 
 
@@ -65,9 +68,11 @@ async def take_texts(
     outbound.start()
     stack.push_async_callback(outbound.close)
     stack.push_async_callback(inbound.close)
-    consume = asyncio.create_task(bus.consume(subjects.WORK_MESSAGES, _CONSUMER, BATCH, outbound.handle))
-
-    stack.push_async_callback(_stop, consume)
+    for work in (
+        bus.consume(subjects.WORK_MESSAGES, _CONSUMER, BATCH, outbound.handle),
+        sweep(store.outbox, Topic.MESSAGES, BATCH, outbound.take),
+    ):
+        stack.push_async_callback(_stop, asyncio.create_task(work))
     return outbound
 
 

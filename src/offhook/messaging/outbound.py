@@ -105,10 +105,11 @@ class Outbound:
     # Work comes in.
 
     async def handle(self, work: Sequence[Work]) -> None:
-        """Claim these jobs and have them done, as far as there is room for them."""
-        await self._take([item.sid for item in work])
+        """Claim these jobs, which the bus announced, see `take`."""
+        await self.take([item.sid for item in work])
 
-    async def _take(self, sids: Sequence[str]) -> None:
+    async def take(self, sids: Sequence[str]) -> None:
+        """Claim the jobs of these texts and have them done, as far as there is room for them."""
         sids = [sid for sid in sids if sid not in self._claimed]
         if sids and any(carrier.room() == 0 for carrier in self._carriers):
             sids = await self._those_with_room(sids)
@@ -264,7 +265,7 @@ class Outbound:
             sids = list(islice(self._waiting, BATCH))
             for sid in sids:
                 del self._waiting[sid]
-            await self._take(sids)
+            await self.take(sids)
             if any(sid in self._waiting for sid in sids):
                 return
 

@@ -50,7 +50,7 @@ _LONGEST_PAUSE = 0.5
 
 
 class DatabaseUnavailableError(Exception):
-    """PostgreSQL could not be reached for as long as an operation may wait."""
+    """PostgreSQL could not be reached for as long as an operation may wait, or its disk is full."""
 
 
 class Database:
@@ -112,7 +112,7 @@ class Database:
         """Run `operation` on a connection, again when the connection is lost (see the module).
 
         Raises:
-            DatabaseUnavailableError: PostgreSQL stayed away for longer than `patience`.
+            DatabaseUnavailableError: PostgreSQL stayed away for longer than `patience`, or its disk is full.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience
@@ -121,6 +121,8 @@ class Database:
             try:
                 async with self._pool.acquire() as connection:
                     return await operation(connection)
+            except asyncpg.DiskFullError as error:
+                raise DatabaseUnavailableError("PostgreSQL's disk is full") from error
             except Exception as error:
                 if not is_gone(error) or self._pool.is_closing():
                     raise

@@ -2,7 +2,7 @@
 
 A row is inserted in the transaction that makes its fact, announced on the bus after the commit, claimed by a
 consumer for a while (`due_at` moves into the future), and deleted when its work is done. A consumer that dies
-leaves the row, which becomes due again. What is not claimed is announced again by the janitor's sweeper, ever
+leaves the row, which becomes due again. What nobody claims a consumer's sweeper takes from the table itself, ever
 more rarely (`announce_at`), so that neither a lost announcement nor a lost NATS loses work.
 
 Callbacks are not announced one by one: those of one resource to one URL are a lane, in which they go out one
@@ -63,9 +63,9 @@ _SWEEP = """
         announce_at = now() + least(interval '5 seconds' * power(2, attempts), interval '10 minutes')
     WHERE id IN (
         SELECT id FROM outbox
-        WHERE topic <> 'work.callbacks' AND announce_at <= now() AND due_at <= now()
-        ORDER BY announce_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-    RETURNING topic, id, resource_sid, attempts
+        WHERE topic = $1 AND topic <> 'work.callbacks' AND announce_at <= now() AND due_at <= now()
+        ORDER BY announce_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING resource_sid
 """
 
 
@@ -137,9 +137,10 @@ class Outbox:
         await self._database.transact(lambda connection: insert_callbacks(connection, rows))
         self._database.announce([WorkNotice(Topic.CALLBACKS, 0, resource_sid)])
 
-    async def sweep(self, limit: int = 500) -> list[WorkNotice]:
-        """What was announced a while ago and is neither done nor claimed, to be announced again."""
-        return [WorkNotice(*row) for row in await self._database.fetch(_SWEEP, limit)]
+    async def sweep(self, topic: Topic, limit: int = 500) -> list[str]:
+        """The resources whose work was announced a while ago and is neither done nor claimed."""
+        rows = await self._database.fetch(_SWEEP, topic.value, limit)
+        return [row["resource_sid"] for row in rows]
 
     async def depth(self) -> dict[str, int]:
         """How many rows wait, by topic."""

@@ -283,7 +283,6 @@ class WorkNotice:
     topic: str
     id: int
     sid: str
-    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,14 @@ from offhook.bus.nats import Bus, Work
 from offhook.calls.events import HangUpRequested
 from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
+from offhook.janitor.sweeper import sweep
 from offhook.media.client import MediaClient
 from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.leases import RENEW_SECONDS
+from offhook.store.records import Topic
 from offhook.store.store import Store
 from offhook.streams.client import StreamsClient
 from offhook.voice.control import Control
@@ -123,6 +125,10 @@ class Node:
             self._bus.consume(subjects.WORK_CALLS, "voice", _CLAIM_BATCH, self._claim),
             "queue",
         )
+        self._background(
+            stack, sweep(exchange.store.outbox, Topic.CALLS, _CLAIM_BATCH, self._outbound.claim), "sweeper"
+        )
+        await self._bus.serve_health(self._settings.node, "voice")
         await exchange.transports.start()
         stack.push_async_callback(exchange.transports.close)
 

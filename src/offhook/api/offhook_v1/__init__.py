@@ -6,7 +6,7 @@ from typing import Any
 
 import falcon.asgi
 
-from offhook.api.offhook_v1.health import Health
+from offhook.api.offhook_v1.health import Diagnosis, Health
 from offhook.api.offhook_v1.timelines import Timelines
 from offhook.api.services import Services
 
@@ -14,4 +14,5 @@ from offhook.api.services import Services
 def add_platform_routes(app: falcon.asgi.App[Any, Any], services: Services) -> None:
     """Add their routes."""
     app.add_route("/offhook/v1/health", Health(services))
+    app.add_route("/offhook/v1/diagnosis", Diagnosis(services))
     app.add_route("/offhook/v1/timelines/{sid}", Timelines(services))

@@ -9,10 +9,18 @@ from decimal import Decimal
 from tests.harness import rows
 from tests.harness.services import ACCOUNT
 
-from offhook.clock import utcnow
+from offhook.clock import new_sid, utcnow
+from offhook.janitor.janitor import Janitor
+from offhook.store.erasure import ORIGIN
 from offhook.store.messages import MessageFilters, MessageTransition, Receipt
 from offhook.store.paging import Page, TimeRange
-from offhook.store.records import DeleteOutcome, TimelineEntry, TimelineKind, Topic
+from offhook.store.records import (
+    DeleteOutcome,
+    NotificationRecord,
+    TimelineEntry,
+    TimelineKind,
+    Topic,
+)
 from offhook.store.store import Store
 
 HELD = timedelta(0)
@@ -154,6 +162,124 @@ async def test_redaction_empties_the_body_and_what_the_timeline_quotes(store: St
     assert redacted.body == ""
     assert [entry.detail for entry in await store.timeline.list(message.sid)] == [{}]
     assert await store.messages.redact(ACCOUNT, "SM" + "0" * 32) is None
+
+
+async def written(store: Store, *entries: TimelineEntry) -> None:
+    for entry in entries:
+        store.timelines.add(entry)
+    await store.timelines.flush()
+
+
+def quote(sid: str, name: str = "delivered") -> TimelineEntry:
+    detail = {"request": {"params": {"Body": "secret"}}, "response": {"body": "secret"}}
+    return TimelineEntry(sid, ACCOUNT, utcnow(), TimelineKind.WEBHOOK, name, detail)
+
+
+def complaint(sid: str) -> NotificationRecord:
+    about_call = sid.startswith("CA")
+    return NotificationRecord(
+        sid=new_sid("NO"),
+        account_sid=ACCOUNT,
+        call_sid=sid if about_call else None,
+        message_sid=None if about_call else sid,
+        log=0,
+        error_code=11200,
+        message_date=utcnow(),
+        message_text="HTTP retrieval failure",
+        request_variables="Body=secret",
+        response_headers="a=secret",
+        response_body="secret",
+    )
+
+
+async def everything_about(store: Store, sid: str) -> str:
+    return repr([*await store.timeline.list(sid), *await store.notifications.about(sid)])
+
+
+async def test_what_is_written_about_a_redacted_text_later_quotes_nothing(store: Store) -> None:
+    message, other = rows.message(body="secret"), rows.message()
+    await store.messages.create_message(message)
+    await store.notifications.create(complaint(message.sid))
+    await written(store, quote(message.sid))
+    await store.messages.redact(ACCOUNT, message.sid)
+    assert "secret" not in await everything_about(store, message.sid)
+    await written(store, quote(message.sid), quote(other.sid))
+    await store.notifications.create(complaint(message.sid))
+    assert "secret" not in await everything_about(store, message.sid)
+    assert "secret" in await everything_about(store, other.sid)
+    assert [entry.name for entry in await store.timeline.list(message.sid)] == ["delivered", "delivered"]
+    assert [found.error_code for found in await store.notifications.about(message.sid)] == [11200, 11200]
+
+
+async def test_nothing_is_written_into_the_timeline_of_what_was_deleted(store: Store) -> None:
+    message, call = rows.message(status="sent", body="secret"), rows.call(status="completed")
+    await store.messages.create_message(message)
+    await store.calls.insert(call)
+    assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.DELETED
+    assert await store.calls.delete(ACCOUNT, call.sid) is DeleteOutcome.DELETED
+    await written(store, quote(message.sid), quote(call.sid))
+    for sid in (message.sid, call.sid):
+        await store.notifications.create(complaint(sid))
+        assert await store.timeline.list(sid) == []
+        assert "secret" not in await everything_about(store, sid)
+
+
+async def test_a_deleted_text_is_not_made_again_and_leaves_no_job(store: Store) -> None:
+    message = rows.message(status="received", direction="inbound")
+    await store.messages.insert_inbound(message)
+    assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.DELETED
+    await store.messages.create_message(message)
+    assert await store.messages.fetch(ACCOUNT, message.sid) is None
+    assert await store.outbox.depth() == {}
+
+
+async def test_a_redacted_reply_is_not_quoted_by_the_text_it_answers(store: Store) -> None:
+    text = rows.message(direction="inbound", status="received", body="question")
+    reply = rows.message(status="sent", body="secret", request={ORIGIN: text.sid})
+    for message in (text, reply):
+        await store.messages.create_message(message)
+    said = TimelineEntry(
+        text.sid, ACCOUNT, utcnow(), TimelineKind.TWIML, "Message", {"line": 1, "text": "secret"}
+    )
+    asked = TimelineEntry(
+        text.sid,
+        ACCOUNT,
+        utcnow(),
+        TimelineKind.WEBHOOK,
+        "fetched",
+        {"url": "http://x/", "response": {"content_type": "text/xml", "body": "<Message>secret</Message>"}},
+    )
+    await written(store, said, asked)
+    await store.messages.redact(ACCOUNT, reply.sid)
+    assert [entry.detail for entry in await store.timeline.list(text.sid)] == [
+        {"line": 1},
+        {"url": "http://x/", "response": {"content_type": "text/xml"}},
+    ]
+
+
+async def test_the_janitor_erases_what_was_being_written_at_the_moment_of_an_erasure(store: Store) -> None:
+    """A batch whose statement began before the mark was committed does not see it."""
+    message, gone = rows.message(status="sent"), rows.message(status="sent")
+    for record in (message, gone):
+        await store.messages.create_message(record)
+    await written(store, quote(message.sid), quote(gone.sid))
+    await store.notifications.create(complaint(message.sid))
+    await store.database.execute(
+        "INSERT INTO erased (sid, deleted) VALUES ($1, false), ($2, true)", message.sid, gone.sid
+    )
+    await Janitor(store).round()
+    assert [entry.detail for entry in await store.timeline.list(message.sid)] == [{}]
+    assert "secret" not in await everything_about(store, message.sid)
+    assert await store.timeline.list(gone.sid) == []
+
+
+async def test_marks_of_erasure_are_forgotten_when_nobody_can_write_any_more(store: Store) -> None:
+    message = rows.message(status="sent")
+    await store.messages.create_message(message)
+    await store.messages.redact(ACCOUNT, message.sid)
+    assert await store.erasure.forget() == 0
+    await store.database.execute("UPDATE erased SET erased_at = now() - interval '61 days'")
+    assert await store.erasure.forget() == 1
 
 
 async def test_only_messages_that_have_left_can_be_deleted(store: Store) -> None:

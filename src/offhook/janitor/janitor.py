@@ -44,10 +44,12 @@ class Janitor:
             await asyncio.sleep(self._round_seconds)
 
     async def round(self) -> None:
-        """Advance the lease clock and end orphaned calls."""
+        """Advance the lease clock, end orphaned calls, and erase what came late about what was erased."""
         await self._store.leases.tick()
         await self._store.leases.expire()
         await end_orphans(self._store)
+        await self._store.erasure.repeat()
         if self._rounds % _ROUNDS_BETWEEN_CLEANING == 0:
             await self._store.registrations.expire()
+            await self._store.erasure.forget()
         self._rounds += 1

@@ -20,6 +20,7 @@ from offhook.ids import new_sid as sid_of
 from offhook.messaging.moves import params_of
 from offhook.sms import segments
 from offhook.sms.message_state import MessageStatus
+from offhook.store.erasure import ORIGIN
 from offhook.store.records import (
     AccountRecord,
     MessageRecord,
@@ -135,6 +136,7 @@ class Reply:
             date_updated=now,
             num_segments=segments.count(effect.body),
             status_callback=effect.status_callback,
+            request={ORIGIN: self._record.sid},
         )
 
     async def _owned(self, sender: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Final
 from offhook.store import ledger, outbox, schema
 from offhook.store.batcher import Batcher
 from offhook.store.database import POISON, Connection, Database, GroupCommit
+from offhook.store.erasure import erase
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import (
     CALL_TERMINAL,
@@ -305,7 +306,7 @@ class Calls:
             if status not in CALL_TERMINAL:
                 return DeleteOutcome.LIVE
             await connection.execute("DELETE FROM calls WHERE sid = $1", sid)
-            await connection.execute("DELETE FROM timeline WHERE resource_sid = $1", sid)
+            await erase(connection, sid, deleted=True)
             return DeleteOutcome.DELETED
 
         return await self._database.transact(delete)

@@ -16,6 +16,7 @@ from typing import Final
 from offhook.store import ledger, outbox, schema
 from offhook.store.batcher import Batcher
 from offhook.store.database import POISON, Connection, Database, GroupCommit
+from offhook.store.erasure import ORIGIN, erase
 from offhook.store.outbox import CLAIM
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import (
@@ -38,7 +39,9 @@ _LONGEST_WAIT = timedelta(days=36)
 _CREATE = f"""
     WITH made AS (
         INSERT INTO messages ({_ALL})
-        SELECT {_ALL} FROM {unnest(schema.messages, _NAMES)} ON CONFLICT (sid) DO NOTHING
+        SELECT {_ALL} FROM {unnest(schema.messages, _NAMES)}
+        WHERE NOT EXISTS (SELECT FROM erased WHERE erased.sid = input.sid)
+        ON CONFLICT (sid) DO NOTHING
         RETURNING sid, date_created)
     INSERT INTO outbox (resource_sid, topic, payload)
     SELECT sid, '{Topic.MESSAGES.value}', '{{}}' FROM made ORDER BY sid RETURNING topic, id, resource_sid
@@ -297,7 +300,7 @@ class Messages:
         return messages
 
     async def redact(self, account_sid: str, sid: str) -> MessageRecord | None:
-        """Empty the body of a message, and what its timeline quotes of it; None if there is none."""
+        """Empty the body of a message, and what timelines quote of it, for ever; None if there is none."""
 
         async def redact(connection: Connection) -> MessageRecord | None:
             row = await connection.fetchrow(
@@ -308,27 +311,31 @@ class Messages:
             )
             if row is None:
                 return None
-            await connection.execute("UPDATE timeline SET detail = '{}' WHERE resource_sid = $1", sid)
-            return load(MessageRecord, row)
+            record = load(MessageRecord, row)
+            await erase(connection, sid, deleted=False, origin=record.request.get(ORIGIN))
+            return record
 
         return await self._database.transact(redact)
 
     async def delete(self, account_sid: str, sid: str) -> DeleteOutcome:
-        """Delete a message that has left, arrived or failed, with its segments and timeline."""
+        """Delete a message that has left, arrived or failed, with its segments, its timeline and its job."""
 
         async def delete(connection: Connection) -> DeleteOutcome:
-            status = await connection.fetchval(
-                "SELECT status FROM messages WHERE sid = $1 AND account_sid = $2 FOR UPDATE",
+            row = await connection.fetchrow(
+                "SELECT status, request FROM messages WHERE sid = $1 AND account_sid = $2 FOR UPDATE",
                 sid,
                 account_sid,
             )
-            if status is None:
+            if row is None:
                 return DeleteOutcome.NOT_FOUND
-            if status in _WAITING:
+            if row["status"] in _WAITING:
                 return DeleteOutcome.LIVE
             await connection.execute("DELETE FROM messages WHERE sid = $1", sid)
             await connection.execute("DELETE FROM message_segments WHERE message_sid = $1", sid)
-            await connection.execute("DELETE FROM timeline WHERE resource_sid = $1", sid)
+            await connection.execute(
+                "DELETE FROM outbox WHERE resource_sid = $1 AND topic = $2", sid, Topic.MESSAGES
+            )
+            await erase(connection, sid, deleted=True, origin=row["request"].get(ORIGIN))
             return DeleteOutcome.DELETED
 
         return await self._database.transact(delete)

@@ -12,9 +12,17 @@ from offhook.store.sql import column_names, columns, load, loads, unnest, values
 
 _NAMES = column_names(NotificationRecord)
 _ALL = columns(NotificationRecord)
+_QUOTES = frozenset({"request_variables", "response_headers", "response_body"})
+"""The columns that may hold what was redacted or deleted since."""
+
+_COLUMNS = (
+    f"CASE WHEN erased.sid IS NULL THEN {name} END" if name in _QUOTES else f"input.{name}" for name in _NAMES
+)
 _INSERT = f"""
     INSERT INTO notifications ({_ALL})
-    SELECT {_ALL} FROM {unnest(schema.notifications, _NAMES)} ON CONFLICT (sid) DO NOTHING
+    SELECT {", ".join(_COLUMNS)} FROM {unnest(schema.notifications, _NAMES)}
+        LEFT JOIN erased ON erased.sid = coalesce(call_sid, message_sid)
+    ON CONFLICT (sid) DO NOTHING
 """
 
 

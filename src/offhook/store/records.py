@@ -156,8 +156,8 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """A text message. `request` holds what else the request asked for, never the body: redaction would
-    miss it."""
+    """A text message. `request` holds what else the request asked for, and of one that TwiML sent the SID of the
+    call or text (`erasure.ORIGIN`); never the body: redaction would miss it."""
 
     sid: str
     account_sid: str

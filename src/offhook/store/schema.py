@@ -279,6 +279,7 @@ erased = Table(
     "erased",
     metadata,
     _sid(primary_key=True),
+    _required("deleted", Boolean),
     _required("erased_at", TIME, server_default=text("now()")),
     Index("ix_erased_erased_at", "erased_at"),
 )

@@ -9,6 +9,7 @@ from offhook.store.accounts import Accounts
 from offhook.store.cache import Invalidations
 from offhook.store.calls import Calls
 from offhook.store.database import Announce, Database
+from offhook.store.erasure import Erasure
 from offhook.store.leases import Leases
 from offhook.store.ledger import Ledger
 from offhook.store.messages import Messages
@@ -42,6 +43,7 @@ class Store:
         self.outbox = Outbox(database)
         self.ledger = Ledger(database)
         self.leases = Leases(database)
+        self.erasure = Erasure(database)
         self.registrations = Registrations(database)
         self.sip_credentials = SipCredentials(database)
         self._invalidations = invalidations

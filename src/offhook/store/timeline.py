@@ -3,7 +3,8 @@
 Writing one must never slow a call down: `TimelineWriter.add` only puts the entry into a list, which is
 written in one statement every 50 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
 the oldest are dropped, which is logged. A batch whose commit was not heard of is written again, so an
-entry may stand twice after an outage. Each entry is also heard live on the bus.
+entry may stand twice after an outage. Each entry is also heard live on the bus. Of what was redacted or deleted
+before its entry is written, nothing is quoted (see `erasure`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,12 @@ MAX_BATCH: Final = 2_000
 
 _NAMES = ("resource_sid", "account_sid", "at", "kind", "name", "detail")
 _ALL = columns(TimelineEntry)
-_INSERT = f"INSERT INTO timeline ({_ALL}) SELECT {_ALL} FROM {unnest(schema.timeline, _NAMES)}"
+_INSERT = f"""
+    INSERT INTO timeline ({_ALL})
+    SELECT resource_sid, account_sid, at, kind, name, CASE WHEN erased.sid IS NULL THEN detail ELSE '{{}}' END
+    FROM {unnest(schema.timeline, _NAMES)} LEFT JOIN erased ON erased.sid = resource_sid
+    WHERE erased.deleted IS NOT TRUE
+"""
 
 Emit = Callable[[str, str, bytes], None]
 """Takes the account, the resource and the JSON of an entry."""

@@ -20,6 +20,7 @@ from offhook.media.client import MediaClient, MediaError
 from offhook.signalling.transports import SipTransports
 from offhook.sip import dtmf_relay
 from offhook.sip import events as sip
+from offhook.store.erasure import ORIGIN
 from offhook.store.leases import Lease
 from offhook.store.records import AccountRecord, CallRecord, MessageRecord, TimelineKind
 from offhook.store.store import Store
@@ -198,6 +199,7 @@ class Exchange:
             date_created=now,
             date_updated=now,
             status_callback=effect.status_callback,
+            request={ORIGIN: session.record.sid},
         )
         allowed = await self.owns(session.account.sid, effect.from_)
         if allowed:

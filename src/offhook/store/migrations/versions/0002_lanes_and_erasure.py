@@ -14,6 +14,7 @@ ALTER TABLE outbox
 
 CREATE TABLE erased (
     sid TEXT NOT NULL,
+    deleted BOOLEAN NOT NULL,
     erased_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_erased PRIMARY KEY (sid)
 );

@@ -11,7 +11,7 @@ import itertools
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -214,12 +214,17 @@ class Traffic:
 
     async def text(self, phone: str, body: str) -> str | None:
         """The SID of a text that was acknowledged, None when it was not."""
-        form = {"To": phone, "From": self.owned, "Body": body, "StatusCallback": self.web.url("status")}
         try:
-            async with self._http.post(f"{self._api}/Messages.json", data=form) as response:
-                return str((await response.json())["sid"]) if response.status == 201 else None
+            status, _, message = await self.text_answer(phone, body)
         except aiohttp.ClientError:
             return None
+        return str(message["sid"]) if status == 201 else None
+
+    async def text_answer(self, phone: str, body: str) -> tuple[int, Mapping[str, str], Any]:
+        """The status, headers and body of the answer to a request to send a text."""
+        form = {"To": phone, "From": self.owned, "Body": body, "StatusCallback": self.web.url("status")}
+        async with self._http.post(f"{self._api}/Messages.json", data=form) as response:
+            return response.status, response.headers, await response.json(content_type=None)
 
     async def texts_settled(self, texts: Texts, among: Iterable[str] = ("delivered",)) -> None:
         """Wait until each acknowledged text has a status `among` these."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -20,7 +21,8 @@ from offhook.bus import subjects
 from offhook.bus.nats import Bus, RequestError, Work
 from offhook.metrics import Registry
 from offhook.store.records import WorkNotice
-from offhook.supervisor.nats import Nats
+from offhook.supervisor.nats import Nats, nats_program
+from offhook.supervisor.process import Child
 
 
 class Taken:
@@ -284,3 +286,24 @@ async def test_a_role_tells_how_it_is(bus: Bus, nats_url: str) -> None:
         assert "announcements_lost" in report
     finally:
         await role.close()
+
+
+async def test_the_supervisor_notices_a_server_whose_jetstream_does_not_answer(own_nats: Nats) -> None:
+    assert await own_nats.works()
+    assert own_nats.child is not None
+    os.kill(own_nats.child.pid, signal.SIGKILL)
+    await own_nats.child.wait()
+    assert not await own_nats.works()
+    without = [str(nats_program()), "-a", "127.0.0.1", "-p", str(own_nats.port), "--auth", "test"]
+    bare = Child("nats", without, death_signal=signal.SIGKILL, environ={})
+    try:
+
+        async def up() -> bool:
+            with contextlib.suppress(OSError):
+                return bool(await asyncio.open_connection("127.0.0.1", own_nats.port))
+            return False
+
+        await eventually(up)
+        assert not await own_nats.works()
+    finally:
+        await bare.stop((signal.SIGKILL, 1.0))

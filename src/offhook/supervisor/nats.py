@@ -21,6 +21,7 @@ from offhook.supervisor.process import Child, StartError, describe_exit
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 2.0
+_CHECK_SECONDS = 5.0
 
 
 class Nats:
@@ -91,6 +92,10 @@ class Nats:
         if self.child is not None:
             await self.child.stop((signal.SIGTERM, _STOP_SECONDS))
 
+    async def works(self) -> bool:
+        """Whether JetStream answers."""
+        return await _jetstream_answers(self.port, self._token)
+
     def _write_configuration(self) -> None:
         """Write the configuration; JSON strings are strings of NATS's own format as well."""
         text = (
@@ -152,6 +157,25 @@ def _usable_port(wanted: int) -> int:
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
     raise StartError("no free port on 127.0.0.1 for NATS")
+
+
+async def _jetstream_answers(port: int, token: str) -> bool:
+    """Ask JetStream for its state, in NATS's own protocol: the answer is MSG, without JetStream HMSG 503."""
+    connect = json.dumps({"auth_token": token, "verbose": False, "headers": True, "no_responders": True})
+    question = (
+        f"CONNECT {connect}\r\nSUB offhook.supervisor 1\r\nPUB $JS.API.INFO offhook.supervisor 0\r\n\r\n"
+    )
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            with contextlib.closing(writer):
+                writer.write(question.encode())
+                while line := await reader.readline():
+                    if line.startswith((b"MSG ", b"HMSG ", b"-ERR")):
+                        return line.startswith(b"MSG ")
+    except (OSError, TimeoutError, ValueError):
+        return False
+    return False
 
 
 async def _greets(port: int, host: str = "127.0.0.1") -> bool:

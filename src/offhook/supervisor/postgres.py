@@ -127,6 +127,10 @@ class Postgres:
         if self.child is not None:
             await self.child.stop((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 0.5))
 
+    async def works(self) -> bool:
+        """See `Service`; the server checks its own processes."""
+        return True
+
     def _make_socket_dir(self) -> None:
         self.socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         give(self.socket_dir, self._account)

@@ -69,6 +69,10 @@ class Role:
         if self.child is not None:
             await self.child.stop((signal.SIGTERM, _STOP_SECONDS))
 
+    async def works(self) -> bool:
+        """See `Service`."""
+        return True
+
     def _spawn(self, announce: int) -> Child:
         environ = {
             **os.environ,

@@ -20,6 +20,8 @@ from offhook.sdp.negotiate import NotAcceptable
 from offhook.sip.digest import Password
 from offhook.sip.events import IncomingInvite
 from offhook.sip.message import Request
+from offhook.store.database import DatabaseUnavailableError
+from offhook.store.disk import RETRY_AFTER_SECONDS, Disk, DiskFullError
 from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
 from offhook.twiml.entry import CallFacts, Entry, EntryPoint
 from offhook.voice import journal
@@ -36,8 +38,9 @@ _MAX_HEADERS = 20
 class Inbound:
     """Turns INVITEs into calls."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, disk: Disk) -> None:
         self._exchange = exchange
+        self._disk = disk
         self._endpoint = exchange.transports.endpoint
         self._admitting: set[int] = set()
 
@@ -53,6 +56,9 @@ class Inbound:
         except (RemoteProtocolError, ValueError) as error:
             logger.info("INVITE from %s refused: %s", invite.flow.remote.host, error)
             self._refuse(invite.leg, 400, "Bad Request")
+        except DatabaseUnavailableError as error:
+            logger.warning("INVITE refused: %s", error)
+            self._refuse(invite.leg, 503, "Service Unavailable", RETRY_AFTER_SECONDS)
         except Exception:
             logger.exception("INVITE could not be admitted")
             self._refuse(invite.leg, 500, "Server Internal Error")
@@ -92,6 +98,8 @@ class Inbound:
     ) -> None:
         """Make the call: its leg, its row, then its TwiML."""
         exchange = self._exchange
+        if self._disk.full():
+            raise DiskFullError("the disk of the data directory is nearly full")
         account = await exchange.store.accounts.cached.get(number.account_sid)
         if account is None or account.status != "active":
             self._refuse(invite.leg, 403, "Forbidden")
@@ -151,8 +159,9 @@ class Inbound:
             },
         )
 
-    def _refuse(self, leg: int, status: int, reason: str) -> None:
-        self._endpoint.reject(leg, status, monotonic(), reason=reason)
+    def _refuse(self, leg: int, status: int, reason: str, retry_after: int | None = None) -> None:
+        headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
+        self._endpoint.reject(leg, status, monotonic(), reason=reason, headers=headers)
         self._exchange.transports.flush()
 
 

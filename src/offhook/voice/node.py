@@ -28,6 +28,7 @@ from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.store.database import DatabaseUnavailableError
+from offhook.store.disk import Disk
 from offhook.store.leases import RENEW_SECONDS
 from offhook.store.records import Topic
 from offhook.store.store import Store
@@ -101,7 +102,7 @@ class Node:
         routing = Routing(settings, transports, http.guard, store.numbers.cached.get)
         await routing.start()
         exchange = Exchange(settings, store, http, transports, routing)
-        exchange.inbound = Inbound(exchange)
+        exchange.inbound = Inbound(exchange, Disk(settings.data_dir))
         exchange.phones = Phones(exchange)
         exchange.streams = StreamsClient(f"{settings.run_dir}/streams.sock", exchange.on_recording)
         await exchange.streams.start()

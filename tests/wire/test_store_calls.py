@@ -240,7 +240,7 @@ async def test_filters_of_the_list(store: Store) -> None:
     assert await sids(from_="+15550000002") == {child.sid}
     assert await sids(parent_call_sid=parent.sid) == {child.sid}
     assert await sids(status="completed") == {parent.sid}
-    assert await sids(start_time=TimeRange.day(day)) == {parent.sid}
+    assert await sids(start_time=TimeRange(day, day + timedelta(days=1))) == {parent.sid}
     assert await sids(start_time=TimeRange(since=day + timedelta(hours=1))) == {child.sid}
     assert await sids(end_time=TimeRange(until=day + timedelta(hours=1))) == {parent.sid}
     assert [call.sid for call in await store.calls.children(parent.sid)] == [child.sid]

@@ -310,6 +310,6 @@ async def test_filters_of_the_list(store: Store) -> None:
     assert await sids() == {old.sid, late.sid, unsent.sid}
     assert await sids(to="+15550000001") == {old.sid}
     assert await sids(from_="+15550000002") == {late.sid}
-    assert await sids(date_sent=TimeRange.day(day)) == {old.sid}
+    assert await sids(date_sent=TimeRange(day, day + timedelta(days=1))) == {old.sid}
     assert await sids(date_sent=TimeRange(since=day + timedelta(days=1))) == {late.sid}
     assert await sids(date_sent=TimeRange(until=day + timedelta(days=1))) == {old.sid}

@@ -55,6 +55,7 @@ MAX_BODY: Final = 256 * 1024
 
 MAX_FIELDS: Final = 1000
 MAX_URL: Final = 4000
+MAX_INT: Final = 2**31 - 1
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 INVALID: Final = 20001
 
@@ -127,20 +128,23 @@ def read_bool(text: str) -> bool:
 
 
 def read_int(text: str) -> int:
-    """Decimal digits with an optional sign."""
+    """Decimal digits with an optional sign, within the 32 bits that a column of the store has."""
     if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text):
         raise ValueError("must be a whole number")
-    return int(text)
+    if abs(number := int(text)) > MAX_INT:
+        raise ValueError(f"must be from -{MAX_INT} to {MAX_INT}")
+    return number
 
 
-def read_date(text: str) -> tuple[datetime, timedelta]:
-    """A date (``2021-01-31``) or a time (ISO 8601), and how long it lasts: a day or a second."""
+def read_date(text: str) -> datetime:
+    """A date (``2021-01-31``, its midnight) or a time (ISO 8601), in UTC, to the second that is shown."""
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        _ = at + timedelta(days=1)
+    except (ValueError, OverflowError) as error:
         raise ValueError("must be a date such as 2021-01-31, or an ISO 8601 time") from error
-    length = timedelta(days=1) if len(text.strip()) == 10 else timedelta(seconds=1)
-    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)), length
+    return at.replace(microsecond=0)
 
 
 Url = Annotated[str, read_url]
@@ -245,15 +249,21 @@ class _Field:
 
 
 def _read_time_range(name: str, values: Values) -> TimeRange | None:
+    """The period that ``Name``, ``Name<`` and ``Name>`` leave; the limits themselves belong to it.
+
+    Every official SDK writes a date as its midnight, ``2021-01-31T00:00:00Z``, so that equality with a
+    midnight means the day; with another time it means the second.
+    """
     since: list[datetime] = []
     until: list[datetime] = []
     for operator in ("", "<", ">"):
         if text := (values.get(name + operator) or [""])[-1]:
-            at, length = read_date(text)
+            at = read_date(text)
+            of_day = operator == "" and (at.hour, at.minute, at.second) == (0, 0, 0)
             if operator != "<":
                 since.append(at)
             if operator != ">":
-                until.append(at + length if operator == "" else at)
+                until.append(at + (timedelta(days=1) if of_day else timedelta(seconds=1)))
     if not since and not until:
         return None
     return TimeRange(max(since, default=None), min(until, default=None))

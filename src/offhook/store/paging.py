@@ -57,11 +57,6 @@ class TimeRange:
     since: datetime | None = None
     until: datetime | None = None
 
-    @classmethod
-    def day(cls, day: datetime) -> TimeRange:
-        """The 24 hours from `day` on, as a filter by date means it."""
-        return cls(day, day + timedelta(days=1))
-
 
 ANY_TIME: Final = TimeRange()
 

@@ -68,13 +68,25 @@ def test_empty_values() -> None:
     ("query", "since", "until"),
     [
         ("StartTime=2021-01-31", datetime(2021, 1, 31, tzinfo=UTC), datetime(2021, 2, 1, tzinfo=UTC)),
-        ("StartTime%3C=2021-01-31", None, datetime(2021, 1, 31, tzinfo=UTC)),
+        (
+            "StartTime=2021-01-31T00:00:00Z",
+            datetime(2021, 1, 31, tzinfo=UTC),
+            datetime(2021, 2, 1, tzinfo=UTC),
+        ),
+        (
+            "StartTime=2021-01-31T10:00:03Z",
+            datetime(2021, 1, 31, 10, 0, 3, tzinfo=UTC),
+            datetime(2021, 1, 31, 10, 0, 4, tzinfo=UTC),
+        ),
+        ("StartTime%3C=2021-01-31", None, datetime(2021, 1, 31, 0, 0, 1, tzinfo=UTC)),
+        ("StartTime%3C=2021-01-31T10:00:03.7Z", None, datetime(2021, 1, 31, 10, 0, 4, tzinfo=UTC)),
+        ("StartTime%3E=2021-01-31T10:00:03.7Z", datetime(2021, 1, 31, 10, 0, 3, tzinfo=UTC), None),
         ("StartTime%3E=2021-01-31", datetime(2021, 1, 31, tzinfo=UTC), None),
         ("StartTime>=2021-01-31T12:00:00%2B02:00", datetime(2021, 1, 31, 10, tzinfo=UTC), None),
         (
             "StartTime%3E=2021-01-01&StartTime%3C=2021-02-01",
             datetime(2021, 1, 1, tzinfo=UTC),
-            datetime(2021, 2, 1, tzinfo=UTC),
+            datetime(2021, 2, 1, 0, 0, 1, tzinfo=UTC),
         ),
     ],
 )
@@ -99,6 +111,12 @@ def test_date_filters(query: str, since: datetime | None, until: datetime | None
         ("Url=http://a.b:99999/", 20001),
         ("Url=http://a.b/" + "x" * 4000, 20001),
         ("StartTime=06/11/2019", 20001),
+        ("StartTime=9999-12-31", 20001),
+        ("StartTime%3C=9999-12-31T23:59:59Z", 20001),
+        ("StartTime=0001-01-01T00:00:00%2B14:00", 20001),
+        ("Timeout=2147483648", 21208),
+        ("Url=http://a.b:65536/", 20001),
+        ("Url=http://a.b:0/", 20001),
     ],
 )
 def test_malformed(query: str, code: int) -> None:

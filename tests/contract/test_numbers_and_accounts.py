@@ -104,6 +104,57 @@ def test_subaccounts(tenant: Tenant) -> None:
     assert (refused.value.status, refused.value.code) == (401, 20003)
 
 
+def below_of(tenant: Tenant, subaccount_sid: str) -> Client:
+    """The parent's SDK, pointed at its subaccount."""
+    below = Client(tenant.account_sid, tenant.auth_token, subaccount_sid)
+    below.api.base_url = tenant.api.url
+    return below
+
+
+def test_the_parent_acts_on_what_an_inactive_account_has(tenant: Tenant) -> None:
+    client = tenant.client()
+    made = client.api.accounts.create()
+    below = below_of(tenant, made.sid)
+    number = below.incoming_phone_numbers.create(phone_number="+13125550150")
+    other = below.incoming_phone_numbers.create(phone_number="+13125550151")
+    call = below.calls.create(to="+15551230000", from_="+13125550150", twiml="<Response/>")
+    client.api.accounts(made.sid).update(status="suspended")
+    with pytest.raises(TwilioRestException) as refused:
+        below.calls.create(to="+15551230000", from_="+13125550150", twiml="<Response/>")
+    assert (refused.value.status, refused.value.code) == (403, 20005)
+    with pytest.raises(TwilioRestException) as refused:
+        below.calls(call.sid).update(twiml="<Response><Hangup/></Response>")
+    assert (refused.value.status, refused.value.code) == (403, 20005)
+    assert below.calls(call.sid).update(status="completed").status == "canceled"
+    assert below.incoming_phone_numbers(other.sid).delete()
+    moved = below.incoming_phone_numbers(number.sid).update(account_sid=tenant.account_sid)
+    assert moved.account_sid == tenant.account_sid
+    with pytest.raises(TwilioRestException) as refused:
+        client.incoming_phone_numbers(number.sid).update(account_sid=made.sid)
+    assert refused.value.code == 21470
+
+
+def test_a_closed_account_releases_its_numbers(tenant: Tenant) -> None:
+    client = tenant.client()
+    made = client.api.accounts.create()
+    below = below_of(tenant, made.sid)
+    below.incoming_phone_numbers.create(phone_number="+13125550160")
+    client.api.accounts(made.sid).update(status="closed")
+    assert below.incoming_phone_numbers.list() == []
+    assert client.incoming_phone_numbers.create(phone_number="+13125550160").account_sid == tenant.account_sid
+
+
+def test_a_subaccount_cannot_change_its_own_status(tenant: Tenant) -> None:
+    made = tenant.client().api.accounts.create()
+    itself = Client(made.sid, made.auth_token)
+    itself.api.base_url = tenant.api.url
+    assert itself.api.accounts(made.sid).update(friendly_name="Mine").friendly_name == "Mine"
+    with pytest.raises(TwilioRestException) as refused:
+        itself.api.accounts(made.sid).update(status="suspended")
+    assert (refused.value.status, refused.value.code) == (403, 20006)
+    assert itself.api.accounts(made.sid).fetch().status == "active"
+
+
 def test_a_suspended_subaccount_may_look_but_not_act(tenant: Tenant) -> None:
     client = tenant.client()
     made = client.api.accounts.create()

@@ -369,3 +369,17 @@ async def test_passwords_in_a_url_are_sent_and_not_shown(
     assert heard.headers["Authorization"] == "Basic dXNlcjpwYXNz"
     [entry] = await entries(store, call.sid)
     assert entry.detail["url"] == f"{listener.url}/"
+
+
+async def test_a_suspended_account_is_told_nothing(
+    store: Store, client: WebhookClient, listener: Listener
+) -> None:
+    call = rows.call()
+    await enqueue(store, call.sid, f"{listener.url}/", "completed")
+    await store.accounts.update(ACCOUNT, status="suspended")
+    async with dispatching(store, client):
+        await empty(store)
+    assert listener.heard == []
+    [entry] = await entries(store, call.sid)
+    assert (entry.kind, entry.name) == (TimelineKind.NOTE, "callback not sent")
+    assert entry.detail == {"event": "completed", "reason": "the account is suspended"}

@@ -391,6 +391,17 @@ async def test_between_two_numbers_of_the_platform(platform: Platform, webhook: 
     assert platform.smsc.count == 0
 
 
+async def test_a_suspended_account_sends_and_gets_no_texts(platform: Platform, webhook: Webhook) -> None:
+    mine = await platform.store.numbers.find_by_number(OURS)
+    assert mine is not None
+    await platform.store.numbers.update(ACCOUNT, mine.sid, {"sms_url": f"{webhook.url}/sms"})
+    await platform.store.accounts.update(ACCOUNT, status="suspended")
+    assert await platform.smsc.deliver(THEIRS[1:], OURS[1:], b"Hi there") == Status.RX_P_APPN
+    record = await platform.until(await platform.send(), "failed")
+    assert record.error_code == 30002
+    assert (platform.smsc.count, webhook.asked.qsize()) == (0, 0)
+
+
 async def test_many_texts(platform: Platform) -> None:
     sids = await asyncio.gather(*[platform.send(f"text {index}") for index in range(1000)])
     for sid in sids:

@@ -174,12 +174,14 @@ def _responder(services: Services, operation: Operation, handler: Handler | None
         if req.context.suffix in (Suffix.WAV, Suffix.MP3):
             # What is a file is served before it comes to this, see `serve_media`.
             raise not_found(req.context.path)
-        if operation.method != "GET" and operation.id != "UpdateAccount":
+        if operation.id.startswith("Create"):
+            # What an inactive account has, its parent may still end, change and delete.
             require_active(account)
         if operation.id in NEW_WORK and services.disk.full():
             raise DiskFullError("the disk of the data directory is nearly full: new work is refused")
         request = Request(
             services=services,
+            caller=caller,
             account=account,
             path=quote(req.context.path),
             base_url=req.prefix,

@@ -60,7 +60,7 @@ def require_active(account: AccountRecord) -> None:
     Raises:
         RestError: 20005 (403).
     """
-    if account.status != "active":
+    if not account.is_active:
         raise errors.rest(20005)
 
 

@@ -60,6 +60,7 @@ class Context:
 
     Attributes:
         services: repositories, bus, settings.
+        caller: the account whose credentials were given.
         account: the account that the path names; the caller has been found to be allowed to act for it.
         path: of the request, as the client wrote it.
         base_url: scheme, host and port under which the client reached the platform.
@@ -67,6 +68,7 @@ class Context:
     """
 
     services: Services
+    caller: AccountRecord
     account: AccountRecord
     path: str
     base_url: str
@@ -98,6 +100,7 @@ class Request:
     """What the HTTP side knows of a request before its operation runs."""
 
     services: Services
+    caller: AccountRecord
     account: AccountRecord
     path: str
     base_url: str
@@ -158,7 +161,9 @@ class Handler:
             arguments[self._form.name], ignored = decoded.form, decoded.ignored
         if self._paged:
             arguments["page"] = paging.read_page(request.values)
-        context = Context(request.services, request.account, request.path, request.base_url, ignored)
+        context = Context(
+            request.services, request.caller, request.account, request.path, request.base_url, ignored
+        )
         return self._answer(request, await self.function(context, **arguments))
 
     def _placeholder(self, name: str, request: Request) -> str:

@@ -151,6 +151,9 @@ class Dispatcher:
         """Make one attempt, and settle what it means."""
         payload = row.payload
         account = await self._store.accounts.cached.get(payload["account_sid"])
+        if account is not None and not account.is_active:
+            await self._drop(row, f"the account is {account.status}")
+            return
         request = FetchRequest(
             payload["url"],
             payload["method"],
@@ -170,6 +173,20 @@ class Dispatcher:
             outcome = FetchError(CONNECTION_FAILURE, detail)
         _seconds.add(monotonic() - began)
         await self._settle(row, outcome)
+
+    async def _drop(self, row: OutboxRow, reason: str) -> None:
+        """Give up a callback that is not to be sent."""
+        _sent.add(1, "dropped")
+        entry = TimelineEntry(
+            row.resource_sid,
+            row.payload["account_sid"],
+            utcnow(),
+            TimelineKind.NOTE,
+            "callback not sent",
+            {"event": row.payload["event"], "reason": reason},
+        )
+        self._store.timelines.add(entry)
+        await self._store.outbox.done(row.id)
 
     async def _settle(self, row: OutboxRow, outcome: FetchResponse | FetchError) -> None:
         """Give the row up or back, and put on record what the attempt was."""

@@ -54,10 +54,10 @@ class Inbound:
         """Commit a text from outside together with the job of asking its webhook.
 
         Raises:
-            UnknownRecipientError: no account owns the number.
+            UnknownRecipientError: no active account owns the number.
         """
         number = await self._store.numbers.cached.get(text.recipient)
-        if number is None:
+        if number is None or not await self._store.accounts.is_active(number.account_sid):
             raise UnknownRecipientError
         now = utcnow()
         record = MessageRecord(
@@ -100,6 +100,11 @@ class Inbound:
         account = await self._store.accounts.cached.get(record.account_sid)
         if number is None or account is None or not number.sms_url:
             self._note(record, TimelineKind.NOTE, "no webhook", {"reason": "the number has no SmsUrl"})
+            return
+        if not account.is_active:
+            self._note(
+                record, TimelineKind.NOTE, "no webhook", {"reason": f"the account is {account.status}"}
+            )
             return
         await Reply(self._store, self._http, record, account).run(entry_of(number, number.sms_url))
 

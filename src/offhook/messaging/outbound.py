@@ -18,7 +18,7 @@ from offhook.bus.nats import Work
 from offhook.clock import monotonic, utcnow
 from offhook.messaging.carriers import Carrier, DeliveryReport, IncomingText, OutgoingText
 from offhook.messaging.moves import failed_move, queued_move, sent_move
-from offhook.messaging.outcomes import QUEUE_OVERFLOW, UNKNOWN_ERROR
+from offhook.messaging.outcomes import ACCOUNT_SUSPENDED, QUEUE_OVERFLOW, UNKNOWN_ERROR
 from offhook.messaging.settlement import Settlement
 from offhook.sms.message_state import MessageStatus
 from offhook.store.messages import MessageTransition
@@ -124,6 +124,8 @@ class Outbound:
                 self._answer(record)
             elif _expired(record):
                 self._settlement.move(failed_move(record, QUEUE_OVERFLOW))
+            elif not await self._store.accounts.is_active(record.account_sid):
+                self._settlement.move(failed_move(record, ACCOUNT_SUSPENDED))
             else:
                 outgoing.append(record)
         for carrier, theirs in (await self._routes(outgoing)).items():

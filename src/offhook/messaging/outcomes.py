@@ -10,6 +10,7 @@ from offhook.smpp.receipt import Receipt
 from offhook.smpp.vocabulary import MessageState, Status
 
 QUEUE_OVERFLOW: Final = 30001
+ACCOUNT_SUSPENDED: Final = 30002
 UNREACHABLE_HANDSET: Final = 30003
 BLOCKED: Final = 30004
 UNKNOWN_HANDSET: Final = 30005

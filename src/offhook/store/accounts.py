@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from offhook.store.cache import Cache, notify
 from offhook.store.database import Connection, Database
+from offhook.store.numbers import release_all
 from offhook.store.paging import Conditions, Page, PageResult, list_page
 from offhook.store.records import AccountRecord
 from offhook.store.sql import columns, load, values
@@ -39,6 +40,11 @@ class Accounts:
         row = await self._database.fetchrow(f"SELECT {_ALL} FROM accounts WHERE sid = $1", sid)
         return None if row is None else load(AccountRecord, row)
 
+    async def is_active(self, sid: str) -> bool:
+        """Whether calls, texts and webhooks may be made for an account; asked of `cached`."""
+        account = await self.cached.get(sid)
+        return account is not None and account.is_active
+
     async def create(self, account: AccountRecord) -> None:
         """Add an account; does nothing if its SID is there already."""
         marks = ", ".join(f"${at}" for at in range(1, len(values(account)) + 1))
@@ -69,7 +75,10 @@ class Accounts:
         status: str | None = None,
         auth_token: str | None = None,
     ) -> AccountRecord | None:
-        """Change what is not None and return the account; None if there is none."""
+        """Change what is not None and return the account; None if there is none.
+
+        The numbers of an account that is closed are released in the same transaction.
+        """
 
         async def update(connection: Connection) -> AccountRecord | None:
             row = await connection.fetchrow(
@@ -82,6 +91,8 @@ class Accounts:
                 auth_token,
             )
             await notify(connection, self.KIND, sid)
+            if status == "closed":
+                await release_all(connection, sid)
             return None if row is None else load(AccountRecord, row)
 
         account = await self._database.transact(update)

@@ -146,6 +146,14 @@ class Numbers:
         return number
 
 
+async def release_all(connection: Connection, account_sid: str) -> None:
+    """Give every number of an account back, in the transaction of `connection`."""
+    for row in await connection.fetch(
+        "DELETE FROM numbers WHERE account_sid = $1 RETURNING phone_number", account_sid
+    ):
+        await notify(connection, Numbers.KIND, row[0])
+
+
 def _like(pattern: str) -> str:
     quoted = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{quoted.replace('*', '_')}%"

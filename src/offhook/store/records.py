@@ -68,6 +68,11 @@ class AccountRecord:
     type: str = "Full"
     owner_account_sid: str | None = None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether calls, texts and webhooks are made for it: not while suspended, never when closed."""
+        return self.status == "active"
+
 
 @dataclass(frozen=True, slots=True)
 class NumberRecord:

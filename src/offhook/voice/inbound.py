@@ -101,7 +101,7 @@ class Inbound:
         if self._disk.full():
             raise DiskFullError("the disk of the data directory is nearly full")
         account = await exchange.store.accounts.cached.get(number.account_sid)
-        if account is None or account.status != "active":
+        if account is None or not account.is_active:
             self._refuse(invite.leg, 403, "Forbidden")
             return
         try:

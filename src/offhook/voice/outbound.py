@@ -54,8 +54,8 @@ class Outbound:
         exchange = self._exchange
         account = await exchange.store.accounts.cached.get(record.account_sid)
         try:
-            if account is None:
-                raise UnroutableError(10001, "The account does not exist.")
+            if account is None or not account.is_active:
+                raise UnroutableError(10001, "The account is not active.")
             caller = record.request.get("caller_id") or record.from_
             destination = await exchange.routing.destination(
                 record.to, caller, record.account_sid, sip=_sip_target(record)

@@ -81,10 +81,15 @@ async def create_account(context: Context, form: CreateAccount) -> AccountRecord
 
 @accounts.operation("UpdateAccount")
 async def update_account(context: Context, form: UpdateAccount) -> AccountRecord | None:
-    """Rename an account; suspend, close or reactivate a subaccount. Closing is for ever."""
+    """Rename an account; suspend, close or reactivate a subaccount, which its parent alone may do.
+
+    Closing is for ever, and releases the account's numbers.
+    """
     account = context.account
     if form.status is not None and account.owner_account_sid is None:
         raise errors.rest(21477)
+    if form.status is not None and context.caller.sid == account.sid:
+        raise errors.rest(20006, "A subaccount cannot change its own status; its parent can")
     if form.status is not None and account.status == Status.CLOSED:
         raise errors.rest(21479)
     name = _checked_name(form.friendly_name) if form.friendly_name else None

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 
 from offhook import clock, errors, ids
+from offhook.api.authentication import require_active
 from offhook.api.forms import Between, Form, HttpMethod, Method, Url
 from offhook.api.operations import Context, Resource
 from offhook.bus import subjects
@@ -206,6 +207,7 @@ async def update_call(context: Context, sid: str, form: UpdateCall) -> CallRecor
     if form.status is not None:
         return await end_call(context, call, form.status)
     if form.url or form.twiml:
+        require_active(context.account)
         return await _redirect(context, call, form)
     return call
 

@@ -178,6 +178,10 @@ async def _new_owner(context: Context, sid: str) -> str:
     account = await context.store.accounts.cached.get(sid) if ids.is_sid(sid, ids.ACCOUNT) else None
     here = context.account
     family = {here.sid, here.owner_account_sid}
-    if account is None or not {account.sid, account.owner_account_sid} & (family - {None}):
-        raise errors.rest(21470, "AccountSid is not an account of yours")
+    if (
+        account is None
+        or not account.is_active
+        or not {account.sid, account.owner_account_sid} & (family - {None})
+    ):
+        raise errors.rest(21470, "AccountSid is not an active account of yours")
     return account.sid

@@ -1,7 +1,4 @@
-"""The verbs of a reply to a text, a file each, and `interpreter`, which runs them.
-
-`<Sms>` is what `<Message>` was called at first.
-"""
+"""The verbs of a reply to a text, a file each, and `interpreter`, which runs them."""
 
 from offhook.twiml.messaging.message import Message
 from offhook.twiml.verb import Verb
@@ -10,5 +7,4 @@ from offhook.twiml.verbs.redirect import Redirect
 VERBS: dict[str, type[Verb]] = {
     "Message": Message,
     "Redirect": Redirect,
-    "Sms": Message,
 }

@@ -94,7 +94,7 @@ class RecordingFinished(msgspec.Struct, tag=True, array_like=True, frozen=True):
 
     `reason`: ``silence`` (nobody spoke for `silence_seconds`), ``max-length``, ``stopped`` (by
     `StopRecording`), ``interrupted`` (streams was restarted; what was written before is kept) or ``failed``
-    (`path` is then empty). `empty` tells that not one voiced frame was heard.
+    (`path` is then empty). `empty` tells that not one voiced frame was heard, which is not known of one that failed.
     """
 
     sid: str

@@ -57,7 +57,7 @@ class Recordings:
         """Begin a recording; `finished` is called in the event loop when its file is complete."""
         sound = is_sid(command.sid, "RE") and command.channels in (1, 2) and 1 <= len(command.taps) <= 2
         if not sound or len(command.taps) < command.channels or command.sid in self._by_sid | self._ending:
-            finished(RecordingFinished(command.sid, "", 0, "failed", True))
+            finished(_failed(command.sid))
             return
         recording = _Recording(command, finished)
         self._by_sid[command.sid] = recording
@@ -79,7 +79,7 @@ class Recordings:
         path = self._directory / f"{sid}.wav"
         milliseconds = wav_milliseconds(path) if is_sid(sid, "RE") else None
         if milliseconds is None:
-            finished(RecordingFinished(sid, "", 0, "failed", True))
+            finished(_failed(sid))
         else:
             finished(RecordingFinished(sid, str(path), milliseconds, "interrupted", milliseconds == 0))
 
@@ -124,16 +124,19 @@ class Recordings:
 
     def _complete(self, recording: _Recording, loop: asyncio.AbstractEventLoop) -> None:
         """In the writing thread: finish the file and have it told."""
-        mixdown = recording.mixdown
-        news = RecordingFinished(recording.sid, "", 0, "failed", True)
+        mixdown, writer = recording.mixdown, recording.writer
+        news = _failed(recording.sid)
         try:
-            if recording.writer is not None and not recording.broken:
-                path = recording.writer.finish(mixdown.keep_samples)
+            if writer is not None and not recording.broken:
+                path = writer.finish(mixdown.keep_samples)
                 reason: RecordingReason = mixdown.ended or "stopped"
                 milliseconds = mixdown.keep_samples * 1000 // SAMPLE_RATE
                 news = RecordingFinished(recording.sid, str(path), milliseconds, reason, mixdown.empty)
         except OSError as error:
+            recording.broken = True
             _log.error("recording %s cannot be completed: %s", recording.sid, error.strerror)
+        if writer is not None and recording.broken:
+            writer.abandon()
         loop.call_soon_threadsafe(self._tell, recording, news)
 
     def _tell(self, recording: _Recording, news: RecordingFinished) -> None:
@@ -151,6 +154,11 @@ class Recordings:
                 _log.error("recording %s cannot be written: %s", recording.sid, error.strerror)
 
         self._disk.submit(guarded)
+
+
+def _failed(sid: str) -> RecordingFinished:
+    """There is no file, and nobody knows whether anything was said."""
+    return RecordingFinished(sid, "", 0, "failed", empty=False)
 
 
 def _open(recording: _Recording, path: Path) -> None:

@@ -4,6 +4,7 @@ It is written under another name with a header that is brought up to date with e
 name when it is finished. `salvage` finishes what a killed process left. All calls block.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -25,7 +26,11 @@ class WavWriter:
         self._channels = channels
         self._size = 0
         self._file = self._part.open("wb")
-        self._write_header()
+        try:
+            self._write_header()
+        except OSError:
+            self.abandon()
+            raise
 
     def append(self, audio: bytes) -> None:
         """Write interleaved samples and the header that covers them.
@@ -44,7 +49,7 @@ class WavWriter:
         """Keep the first `samples` of each channel and give the file its name; returns it.
 
         Raises:
-            OSError: it cannot be completed; what was written stays to be salvaged.
+            OSError: it cannot be completed; `abandon` it.
         """
         self._size = min(self._size, samples * 2 * self._channels)
         self._write_header()
@@ -54,9 +59,11 @@ class WavWriter:
         return self._part.replace(self._path)
 
     def abandon(self) -> None:
-        """Delete what was written."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        """Give up the file and its room on the disk. What cannot be written any more is no error here."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
 
     def _write_header(self) -> None:
         self._file.seek(0)

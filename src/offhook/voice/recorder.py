@@ -150,7 +150,7 @@ class Recorder:
                 trim=trim,
             )
         except StreamsError:
-            self.finished(RecordingFinished(recording.sid, "", 0, "failed", True))
+            self.finished(RecordingFinished(recording.sid, "", 0, "failed", empty=False))
             return
         if not recording.taps:
             await self._exchange.streams.stop_recording(recording.sid)
@@ -166,8 +166,7 @@ class Recorder:
 
     async def _complete(self, recording: _Recording, event: RecordingFinished) -> None:
         """Commit the finished Recording, then tell the call."""
-        empty = event.empty and recording.source is Source.VERB
-        status = "absent" if empty else "failed" if event.reason == "failed" else "completed"
+        status = status_of(event, recording.source)
         duration = max(1, round(event.milliseconds / 1000)) if event.milliseconds else 0
         store = self._exchange.store
         await store.recordings.create(self._row(recording))
@@ -181,7 +180,7 @@ class Recorder:
         kept = status == "completed"
         match recording.source:
             case Source.VERB:
-                self._session.feed(self._verb_done(recording, event, duration, empty or not kept))
+                self._session.feed(self._verb_done(recording, event, duration, not kept))
             case Source.DIAL:
                 sid = recording.sid if kept else ""
                 self._session.feed(BridgeRecorded(sid, self._url(recording), duration))
@@ -220,7 +219,9 @@ class Recorder:
     def _drafts(self, recording: _Recording, status: str, duration: int) -> list[CallbackDraft]:
         """The recordingStatusCallback, if this status was asked for."""
         callback = recording.callback
-        if callback is None or status not in callback.events:
+        # There is no event that asks for failures: who asked for the complete recording waits for it.
+        asked_as = "completed" if status == "failed" else status
+        if callback is None or asked_as not in callback.events:
             return []
         params = recording_status_params(
             account_sid=self._session.account.sid,
@@ -235,3 +236,10 @@ class Recorder:
             self._session.account.sid, callback.url, callback.method, tuple(params), f"recording-{status}"
         )
         return [draft]
+
+
+def status_of(event: RecordingFinished, source: Source) -> Literal["completed", "absent", "failed"]:
+    """The status of a finished Recording. Only a ``<Record>`` in which nobody spoke is absent."""
+    if event.reason == "failed":
+        return "failed"
+    return "absent" if event.empty and source is Source.VERB else "completed"

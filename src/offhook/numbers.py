@@ -33,6 +33,8 @@ _SIP_URI = re.compile(
     r"(?:\?(?P<headers>[A-Za-z0-9\-_.!~*'()%\[\]/?:+$=&]+))?",
     re.IGNORECASE,
 )
+_SHORT_CODE = re.compile(r"[0-9]{3,6}")
+_SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 _TRANSPORT = re.compile(r";transport=([^;]*)", re.IGNORECASE)
 _SIP_CALLER = re.compile(r"[A-Za-z0-9+_.\-]{1,64}")
 
@@ -64,6 +66,14 @@ def _possible(digits: str) -> bool:
 def as_e164(user: str) -> str:
     """The user part of a SIP address as E.164, where it is a number; unchanged where it is a name."""
     return e164(user.partition(";")[0]) or user
+
+
+def sender(text: str) -> str | None:
+    """Who sends a text: E.164, or a short code or sender's name as it is; None when it is neither."""
+    if (number := e164(text)) is not None:
+        return number
+    bare = text.strip()
+    return bare if _SHORT_CODE.fullmatch(bare) or _SENDER_NAME.fullmatch(bare) else None
 
 
 def formatted(address: str) -> str:

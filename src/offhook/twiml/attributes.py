@@ -5,9 +5,16 @@ field is what the verb remembers while it runs.
 
     length: int = seconds(1, code=13910)
 
-An attribute's name on the wire is the field's in camelCase, unless `name` says otherwise. A bad value is
-never fatal: it gives a warning with the attribute's code (12200 when it has none of its own) and the
-default. `inert` marks what is accepted and does nothing yet: the coverage table says so.
+An attribute's name on the wire is the field's in camelCase, unless `name` says otherwise. A bad value gives a
+warning with the attribute's code (12200 when it has none of its own), and something else in its place:
+
+* a time or a count becomes the nearest that is allowed, a list keeps the words that are known;
+* a word, a flag or a text becomes the default;
+* who is called, written to or shown as the caller has no default: the part is `refused`, and its verb does
+  not call or send. A URL is taken as it stands, and judged where it is resolved (`Turn.absolute`).
+
+`unbuilt` marks what is read and does nothing yet: a value other than the default gives a warning with the
+code it names, and the table of what works says so.
 """
 
 from __future__ import annotations
@@ -18,26 +25,40 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
 
+from offhook import numbers
 from offhook.twiml.document import Element
 
 SCHEMA_WARNING = 12200
+WITHOUT_EFFECT = 12200
 INVALID_URL = 11100
 LONGEST_TIMER = 86400
-_MAX_URL = 4000
 _KEYS = frozenset("0123456789*#")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
+
+
+class BadValue(ValueError):  # noqa: N818 - it is a value
+    """A text that an attribute does not accept, and the value that is taken `instead`."""
+
+    def __init__(self, instead: Any) -> None:
+        super().__init__(instead)
+        self.instead = instead
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A row of the table. `read` turns the text into the value or raises ValueError; `accepts` is for people."""
+    """A row of the table. `read` turns the text into the value or raises BadValue; `accepts` is for people.
+
+    `essential`: a bad value refuses the part. `unbuilt`: it has no effect, and this is the code that says so.
+    """
 
     name: str
     read: Callable[[str], Any]
     accepts: str
     code: int
     default: Any
-    inert: bool = False
+    essential: bool = False
+    unbuilt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,15 @@ class Problem:
 
     code: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The attributes that an element gives, by field name, and what is wrong with them."""
+
+    values: dict[str, Any]
+    problems: list[Problem]
+    refused: bool
 
 
 @cache
@@ -58,20 +88,33 @@ def table(owner: type) -> dict[str, Attribute]:
     }
 
 
-def read(owner: type, element: Element) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the attributes that `element` gives by field name, and what was wrong with them."""
-    values: dict[str, Any] = {}
-    problems: list[Problem] = []
+def read(owner: type, element: Element) -> Given:
+    """Read the attributes that `element` gives."""
+    given = Given({}, [], refused=False)
+    idle: dict[int, list[str]] = {}
     for field_name, row in table(owner).items():
-        given = element.get(row.name)
-        if given is None:
+        text_ = element.get(row.name)
+        if text_ is None:
             continue
         try:
-            values[field_name] = row.read(given)
-        except ValueError:
-            message = f"{element.name} {row.name}={given[:80]!r} is not {row.accepts}: ignored"
-            problems.append(Problem(row.code, message))
-    return values, problems
+            given.values[field_name] = row.read(text_)
+        except BadValue as bad:
+            given.values[field_name] = bad.instead
+            given.problems.append(Problem(row.code, _complaint(element, row, text_, bad.instead)))
+            given = replace(given, refused=given.refused or row.essential)
+        if row.unbuilt is not None and given.values[field_name] != row.default:
+            idle.setdefault(row.unbuilt, []).append(row.name)
+    for code, names in idle.items():
+        given.problems.append(Problem(code, f"{element.name} {', '.join(names)}: not built, without effect"))
+    return given
+
+
+def _complaint(element: Element, row: Attribute, text_: str, instead: Any) -> str:
+    said = f"{element.name} {row.name}={text_[:80]!r} is not {row.accepts}"
+    if row.essential:
+        return f"{said}: {element.name} is not carried out"
+    shown = " ".join(instead) if isinstance(instead, tuple) else instead
+    return f"{said}: ignored" if instead == row.default else f"{said}: {shown!r} is taken instead"
 
 
 def _named(row: Attribute, field_name: str) -> Attribute:
@@ -80,19 +123,23 @@ def _named(row: Attribute, field_name: str) -> Attribute:
 
 
 def _attribute(
-    read_: Callable[[str], Any], accepts: str, default: Any, code: int, name: str = "", inert: bool = False
+    read_: Callable[[str], Any],
+    accepts: str,
+    default: Any,
+    code: int,
+    name: str = "",
+    essential: bool = False,
+    unbuilt: int | None = None,
 ) -> Any:
-    row = Attribute(name, read_, accepts, code, default, inert)
+    row = Attribute(name, read_, accepts, code, default, essential, unbuilt)
     return field(default=default, metadata={"attribute": row})
 
 
-def text(
-    default: str | None = None, *, longest: int = _MAX_URL, code: int = SCHEMA_WARNING, **more: Any
-) -> Any:
+def text(default: str | None = None, *, longest: int = 4000, code: int = SCHEMA_WARNING, **more: Any) -> Any:
     """Any text of at most `longest` characters."""
 
     def read_(given: str) -> Any:
-        return _checked(given, len(given) <= longest)
+        return _checked(given, len(given) <= longest, default)
 
     return _attribute(read_, f"at most {longest} characters", default, code, **more)
 
@@ -100,19 +147,38 @@ def text(
 def integer(
     default: int | None,
     *,
-    at_least: int = 0,
-    at_most: int = LONGEST_TIMER,
+    at_least: int,
+    at_most: int,
+    also: int | None = None,
     code: int = SCHEMA_WARNING,
     **more: Any,
 ) -> Any:
-    """A whole number within bounds."""
+    """A whole number within bounds, or `also`, which has a meaning of its own."""
 
     def read_(given: str) -> Any:
-        digits = given.strip()
-        _checked(given, digits.isascii() and digits.isdigit() and len(digits) <= 9)
-        return _checked(int(digits), at_least <= int(digits) <= at_most)
+        bare = given.strip()
+        if not _NUMBER.fullmatch(bare):
+            raise BadValue(default)
+        number = float(bare)
+        nearest = round(min(max(number, at_least), at_most))
+        return _checked(round(number) if number == also else nearest, number in (nearest, also), nearest)
 
-    return _attribute(read_, f"a whole number from {at_least} to {at_most}", default, code, **more)
+    accepts = f"a whole number from {at_least} to {at_most}"
+    accepts = accepts if also is None else f"{accepts}, or {also}"
+    return _attribute(read_, accepts, default, code, **more)
+
+
+def limit(default: int | None, *, at_most: int, code: int, **more: Any) -> Any:
+    """How much at most, from 1. What is less limits nothing, so it becomes the default, not the nearest."""
+    row = integer(default, at_least=1, at_most=at_most, code=code, **more)
+    within: Callable[[str], Any] = row.metadata["attribute"].read
+
+    def read_(given: str) -> Any:
+        if _NUMBER.fullmatch(given.strip()) and float(given) < 1:
+            raise BadValue(default)
+        return within(given)
+
+    return _attribute(read_, f"a whole number from 1 to {at_most}", default, code, **more)
 
 
 def seconds(
@@ -124,7 +190,7 @@ def seconds(
 
 def loops(*, code: int) -> Any:
     """How many times to say or play; 0 is until the call ends."""
-    return integer(1, at_most=1000, code=code)
+    return integer(1, at_least=1, at_most=1000, also=0, code=code)
 
 
 def boolean(default: bool, *, code: int = SCHEMA_WARNING, **more: Any) -> Any:
@@ -132,7 +198,7 @@ def boolean(default: bool, *, code: int = SCHEMA_WARNING, **more: Any) -> Any:
 
     def read_(given: str) -> Any:
         word = given.strip().lower()
-        return _checked(word, word in ("true", "false")) == "true"
+        return _checked(word == "true", word in ("true", "false"), default)
 
     return _attribute(read_, "true or false", default, code, **more)
 
@@ -149,19 +215,20 @@ def choice(
 
     def read_(given: str) -> Any:
         word = given.strip().lower()
-        _checked(word, word in spellings)
-        return spellings[word]
+        return _checked(spellings.get(word), word in spellings, default)
 
     return _attribute(read_, "one of " + ", ".join(spellings), default, code, **more)
 
 
 def words(default: tuple[str, ...], *others: str, code: int = SCHEMA_WARNING, **more: Any) -> Any:
-    """A list of some words, separated by blanks."""
+    """A list of some words, in any case, separated by blanks; of a bad list those that are known."""
     known = (*default, *(word for word in others if word not in default))
+    spellings = {word.lower(): word for word in known}
 
     def read_(given: str) -> Any:
-        listed = tuple(given.split())
-        return _checked(listed, bool(listed) and set(listed) <= set(known))
+        listed = given.lower().split()
+        kept = tuple(dict.fromkeys(spellings[word] for word in listed if word in spellings))
+        return _checked(kept, bool(kept) and set(listed) <= set(spellings), kept or default)
 
     return _attribute(read_, "a list of " + ", ".join(known), default, code, **more)
 
@@ -172,20 +239,37 @@ def http_method(*, code: int = SCHEMA_WARNING, **more: Any) -> Any:
 
 
 def web_url(*, code: int = INVALID_URL, **more: Any) -> Any:
-    """A URL, absolute or relative to the document; None when absent."""
+    """A URL, absolute or relative to the document; None when absent. `code`: of what cannot be resolved."""
+    return _attribute(str.strip, "a URL", None, code, **more)
+
+
+def phone_number(*, code: int) -> Any:
+    """A telephone number, as E.164; None when absent."""
 
     def read_(given: str) -> Any:
-        bare = given.strip()
-        return _checked(bare, len(bare) <= _MAX_URL and bare.isprintable())
+        number = numbers.e164(given)
+        return _checked(number, number is not None, None)
 
-    return _attribute(read_, "a URL", None, code, **more)
+    return _attribute(read_, "a phone number", None, code, essential=True)
+
+
+def sender(*, code: int) -> Any:
+    """Who sends a text: a telephone number as E.164, a short code or a name; None when absent."""
+
+    def read_(given: str) -> Any:
+        found = numbers.sender(given)
+        return _checked(found, found is not None, None)
+
+    return _attribute(read_, "a phone number, a short code or a sender's name", None, code, essential=True)
 
 
 def keys(default: str, *, code: int) -> Any:
-    """Keys of a telephone that end the input; empty for none."""
+    """Keys of a telephone that end the input; empty for none. Of bad ones those that are keys."""
 
     def read_(given: str) -> Any:
-        return _checked(given.strip(), set(given.strip()) <= _KEYS)
+        bare = given.strip()
+        kept = "".join(key for key in bare if key in _KEYS)
+        return _checked(bare, kept == bare, kept or default)
 
     return _attribute(read_, "keys of 0-9 * #", default, code)
 
@@ -195,7 +279,7 @@ def language_tag(default: str, *, code: int, **more: Any) -> Any:
 
     def read_(given: str) -> Any:
         tag = given.strip()
-        return _checked(tag.replace("_", "-"), bool(_LANGUAGE.fullmatch(tag)))
+        return _checked(tag.replace("_", "-"), bool(_LANGUAGE.fullmatch(tag)), default)
 
     return _attribute(read_, "a language such as en-US", default, code, **more)
 
@@ -205,12 +289,12 @@ def pattern(expression: str, accepts: str, default: str | None, *, code: int, **
     compiled = re.compile(expression)
 
     def read_(given: str) -> Any:
-        return _checked(given.strip(), bool(compiled.fullmatch(given.strip())))
+        return _checked(given.strip(), bool(compiled.fullmatch(given.strip())), default)
 
     return _attribute(read_, accepts, default, code, **more)
 
 
-def _checked(value: Any, ok: bool) -> Any:
+def _checked(value: Any, ok: bool, instead: Any) -> Any:
     if not ok:
-        raise ValueError(value)
+        raise BadValue(instead)
     return value

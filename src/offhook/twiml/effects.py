@@ -126,15 +126,14 @@ class StatusCallback:
 class StartRecording:
     """Record what the caller says. Answered by `RecordingDone`, once the file is there or found empty.
 
-    `max_length`, `silence_timeout` in seconds: the recorder enforces both.
+    `max_length`, `silence_timeout` in seconds: the recorder enforces both; None is any silence.
     """
 
     recording: int
     max_length: int
-    silence_timeout: int
+    silence_timeout: int | None
     trim: Literal["trim-silence", "do-not-trim"]
     callback: StatusCallback | None = None
-    source: Literal["RecordVerb"] = "RecordVerb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +184,6 @@ class Dial:
     `timeout`: seconds to ring; `time_limit`: seconds the bridge may last. `caller_id` is what the called
     party sees; `check_caller_id`: it is not a number of this call, so the shell must see that the account
     owns or has verified it, and otherwise notify of 13247 and answer `DialDone(status="failed")`.
-    `answer_on_bridge`: the inbound call was not answered yet and is to be when the bridge is made.
     `sequential`: one target after the other instead of all at once. `hangup_on_star`: `*` from the caller
     ends the bridge.
     """
@@ -197,11 +195,9 @@ class Dial:
     timeout: int
     time_limit: int
     hangup_on_star: bool
-    answer_on_bridge: bool
     ring_tone: str
     sequential: bool
     record: RecordMode
-    recording_track: Literal["both", "inbound", "outbound"]
     trim: Literal["trim-silence", "do-not-trim"]
     recording_callback: StatusCallback | None = None
 

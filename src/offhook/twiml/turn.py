@@ -23,6 +23,7 @@ PartT = TypeVar("PartT", bound=Part)
 INVALID_URL = 11100
 RELATIVE_WITHOUT_BASE = 15004
 _MAX_NOTICES = 50
+_MAX_URL = 4000
 _MOST_TRACED = 1000
 _PLAYS = get_args(effects.Play)
 
@@ -159,10 +160,10 @@ class Turn:
 
     def read(self, part: type[PartT], element: Element) -> PartT:
         """Make a verb or noun of `element`, with warnings for the attributes that are ignored."""
-        values, problems = attributes.read(part, element)
-        for problem in problems:
+        given = attributes.read(part, element)
+        for problem in given.problems:
             self.notify(problem.code, f"{problem.message} (line {element.line})")
-        return part(element, **values)
+        return part(element, given.refused, **given.values)
 
     def absolute(self, url: str, code: int = INVALID_URL) -> str | None:
         """Resolve `url` against the document; None, with a notification, when that gives no http(s) URL."""
@@ -170,7 +171,8 @@ class Turn:
         try:
             resolved = urljoin(self.base or "", url)
             parts = urlsplit(resolved)
-            if url and parts.scheme in ("http", "https") and parts.hostname and resolved.isprintable():
+            fit = 0 < len(url) <= _MAX_URL and url.isprintable()
+            if fit and parts.scheme in ("http", "https") and parts.hostname:
                 return resolved
             if self.base is None and not parts.scheme:
                 problem = RELATIVE_WITHOUT_BASE

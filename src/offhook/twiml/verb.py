@@ -57,6 +57,8 @@ class Part:
     """A verb or noun as it stands in a document: `element` and, in the fields of a subclass, its attributes."""
 
     element: Element
+    refused: bool = False
+    """Whether an attribute says wrongly who or where: what it stands for is not to be done."""
 
     nests: ClassVar[tuple[str, ...]] = ()
     """The elements that may stand in it."""

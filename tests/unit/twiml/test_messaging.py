@@ -102,18 +102,35 @@ def test_no_reply(body: str, content_type: str | None, status: int) -> None:
     [
         ("<Message/>", 14103),
         (f"<Message>{'a' * 1601}</Message>", 14103),
-        ('<Message to="x">Hi</Message>', 14101),
-        ('<Message from="&lt;">Hi</Message>', 14102),
         ('<Message method="x">Hi</Message>', 14104),
         ('<Message statusCallback="mailto:x">Hi</Message>', 14105),
         (f"<Message>{'<Media>a.png</Media>' * 11}</Message>", 14103),
         ("<Say>Hi</Say>", 14110),
-        ("<Enqueue>Hi</Enqueue>", 14110),
+        ("<Hangup/>", 14110),
+        ("<Dial>+15550001111</Dial>", 14110),
         ("<Sing>Hi</Sing>", 12200),
     ],
 )
 def test_bad_values(message: str, code: int) -> None:
     assert codes(replies(message)) == [code]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code"),
+    [('to=""', 14101), ('to="agent one"', 14101), ('from=""', 14102), ('from="x!y"', 14102)],
+)
+def test_a_bad_recipient_or_sender_has_no_default(attribute: str, code: int) -> None:
+    asked = replies(f"<Message {attribute}>Hi</Message>")
+    assert codes(asked) == [code]
+    assert len(asked) == 1
+
+
+def test_sms_is_a_message() -> None:
+    state, asked = reply('<Response><Sms to="5554445555" action="sent">Hi</Sms></Response>')
+    assert asked == [SendMessage(2, "+15554445555", CALLED, "Hi", awaited=True)]
+    state, asked = step(state, MessageQueued(2, "SM1", "queued"))
+    assert isinstance(asked[0], Fetch)
+    assert dict(asked[0].params)["SmsSid"] == "SM1"
 
 
 def test_a_failure_leads_to_the_fallback_and_then_to_nothing() -> None:

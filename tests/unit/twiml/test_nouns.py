@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.twiml.transcript import attribute_table, codes, run
 
-from offhook.twiml.effects import Dial, DialNumber, DialSip, DialTarget, StatusCallback
+from offhook.twiml.effects import Dial, DialNumber, DialSip, DialTarget, HangUp, StatusCallback
 from offhook.twiml.nouns.number import Number
 from offhook.twiml.nouns.sip import Sip
 
@@ -57,9 +57,8 @@ def test_number() -> None:
 @pytest.mark.parametrize(
     ("attribute", "code"),
     [
-        ('sendDigits="x"', 13222),
         ('method="x"', 13221),
-        ('url="mailto:x"', 11100),
+        ('byoc="BY1" machineDetection="Enable"', 12200),
         ('statusCallbackEvent="x"', 12200),
     ],
 )
@@ -67,6 +66,36 @@ def test_bad_values_of_number(attribute: str, code: int) -> None:
     call = run(f"<Dial><Number {attribute}>+15554445555</Number></Dial>")
     assert codes(call.asked) == [code]
     assert call.active(Dial).targets == (DialNumber("+15554445555"),)
+
+
+@pytest.mark.parametrize(
+    ("noun", "code"),
+    [
+        ('<Number sendDigits="x">+15554445555</Number>', 13222),
+        ('<Number url="mailto:x">+15554445555</Number>', 11100),
+        ('<Sip url="mailto:x">sip:a@b.example</Sip>', 11100),
+    ],
+)
+def test_who_cannot_be_reached_or_screened_as_written_is_not_called(noun: str, code: int) -> None:
+    call = run(f"<Dial>{noun}</Dial>")
+    assert codes(call.asked) == [code]
+    assert call.asked[-1] == HangUp()
+    others = run(f"<Dial>{noun}<Number>+15556667777</Number></Dial>")
+    assert others.active(Dial).targets == (DialNumber("+15556667777"),)
+
+
+def test_empty_digits_and_an_empty_url_are_none() -> None:
+    assert targets('<Number sendDigits="" url="">+15554445555</Number>') == (
+        DialNumber("+15554445555", send_digits=""),
+    )
+
+
+def test_of_a_list_of_events_the_known_ones_are_told() -> None:
+    (target,) = targets(
+        '<Number statusCallback="/cb" statusCallbackEvent="Answered busy completed">+15554445555</Number>'
+    )
+    assert target.callback is not None
+    assert target.callback.events == ("answered", "completed")
 
 
 def test_sip() -> None:

@@ -42,11 +42,9 @@ def plain(dial: int = 2) -> Dial:
         timeout=30,
         time_limit=14400,
         hangup_on_star=False,
-        answer_on_bridge=False,
         ring_tone="automatic",
         sequential=False,
         record="do-not-record",
-        recording_track="both",
         trim="do-not-trim",
     )
 
@@ -62,10 +60,9 @@ def test_attributes() -> None:
         "timeout": (30, 13212),
         "hangupOnStar": (False, 13213),
         "timeLimit": (14400, 13216),
-        "callerId": (None, 13214),
+        "callerId": (None, 13247),
         "record": ("do-not-record", 13217),
         "trim": ("do-not-trim", 12200),
-        "recordingTrack": ("both", 12200),
         "recordingStatusCallback": (None, 13256),
         "recordingStatusCallbackMethod": ("POST", 13210),
         "recordingStatusCallbackEvent": (("completed",), 13621),
@@ -123,7 +120,6 @@ def test_tells_of_sip() -> None:
         ('ringTone="us"', "ring_tone", "us"),
         ('sequential="true"', "sequential", True),
         ('trim="trim-silence"', "trim", "trim-silence"),
-        ('recordingTrack="inbound"', "recording_track", "inbound"),
         (
             'recordingStatusCallback="/r" recordingStatusCallbackMethod="GET"',
             "recording_callback",
@@ -140,10 +136,8 @@ def test_attributes_are_carried(attributes: str, field: str, value: object) -> N
     [
         ('method="x"', 13210),
         ('ifMachine="x"', 13211),
-        ('timeout="4"', 13212),
-        ('timeout="601"', 13212),
+        ('timeout="soon"', 13212),
         ('hangupOnStar="x"', 13213),
-        ('callerId="&lt;x&gt;"', 13214),
         ('timeLimit="0"', 13216),
         ('record="x"', 13217),
         ('sequential="x"', 13218),
@@ -151,12 +145,69 @@ def test_attributes_are_carried(attributes: str, field: str, value: object) -> N
         ('ringTone="x"', 13220),
         ('recordingStatusCallback="mailto:x"', 13256),
         ('recordingStatusCallbackEvent="x"', 13621),
+        ('recordingTrack="x"', 12200),
+        ('recordingTrack="inbound"', 12200),
+        ('ifMachine="hangup" referUrl="/refer" events="x" passports="y"', 12200),
     ],
 )
 def test_bad_values_are_ignored_with_a_warning(attribute: str, code: int) -> None:
     call = run(f"<Dial {attribute}>{NUMBER}</Dial>")
     assert codes(call.asked) == [code]
     assert call.asked[-1] == plain()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code", "field", "nearest"),
+    [
+        ('timeout="2"', 13212, "timeout", 5),
+        ('timeout="-1"', 13212, "timeout", 5),
+        ('timeout="601"', 13212, "timeout", 600),
+        ('timeLimit="86401"', 13216, "time_limit", 86400),
+    ],
+)
+def test_bad_times_become_the_nearest_that_is_allowed(
+    attribute: str, code: int, field: str, nearest: int
+) -> None:
+    call = run(f"<Dial {attribute}>{NUMBER}</Dial>")
+    assert codes(call.asked) == [code]
+    assert getattr(dialled(call), field) == nearest
+
+
+def test_a_call_may_last_a_day() -> None:
+    call = run(f'<Dial timeLimit="86400">{NUMBER}</Dial>')
+    assert codes(call.asked) == []
+    assert dialled(call).time_limit == 86400
+
+
+def test_an_unknown_word_does_not_drop_the_others() -> None:
+    call = run(
+        '<Dial recordingStatusCallback="/r" recordingStatusCallbackEvent="started Absent completed">'
+        f"{NUMBER}</Dial>"
+    )
+    assert codes(call.asked) == [13621]
+    callback = dialled(call).recording_callback
+    assert callback is not None
+    assert callback.events == ("absent", "completed")
+
+
+@pytest.mark.parametrize("caller_id", ["", "foo bar", "&lt;x&gt;", "a" * 65, "+1 555 010 0000 or so"])
+@pytest.mark.parametrize("noun", [NUMBER, "<Sip>sip:a@b.example</Sip>"])
+def test_a_bad_caller_id_is_nobodys_and_nobody_is_called(caller_id: str, noun: str) -> None:
+    call = run(f'<Dial action="done" callerId="{caller_id}">{noun}</Dial>')
+    assert codes(call.asked) == [13247]
+    assert call.asked[-1] == Fetch(2, DONE, "POST", (("DialCallStatus", "failed"), ("DialBridged", "false")))
+
+
+@pytest.mark.parametrize("caller_id", ["alice.b", "al+i_c-e.9", "sip:alice@b.example", "client:alice"])
+def test_who_is_called_by_sip_may_see_any_name(caller_id: str) -> None:
+    dial = dialled(run(f'<Dial callerId="{caller_id}"><Sip>sip:a@b.example</Sip></Dial>'))
+    assert (dial.caller_id, dial.check_caller_id) == (caller_id, False)
+
+
+def test_a_name_is_no_caller_id_for_a_telephone() -> None:
+    call = run(f'<Dial callerId="alice.b">{NUMBER}</Dial>')
+    assert codes(call.asked) == [13247]
+    assert call.asked[-1] == HangUp()
 
 
 @pytest.mark.parametrize(
@@ -236,7 +287,6 @@ def test_answers_an_inbound_call_before_it_dials() -> None:
 def test_answer_on_bridge_leaves_the_answer_to_the_bridge() -> None:
     call = run(f'<Dial answerOnBridge="true">{NUMBER}</Dial><Hangup/>', RINGING)
     assert [type(effect) for effect in call.asked] == [Dial]
-    assert dialled(call).answer_on_bridge
     assert call.on(DialDone(2, "completed", "CA1", 3, bridged=True)) == [HangUp()]
 
 

@@ -152,7 +152,6 @@ def test_get() -> None:
     [
         ('input="telepathy"', 13326),
         ('method="PUT"', 13312),
-        ('timeout="0"', 13313),
         ('timeout="auto"', 13313),
         ('finishOnKey="a"', 13310),
         ('numDigits="0"', 13314),
@@ -171,10 +170,23 @@ def test_bad_values_are_ignored_with_a_warning(attribute: str, code: int) -> Non
     assert call.active(StartTimer).seconds == 5
 
 
+@pytest.mark.parametrize(("timeout", "nearest"), [("0", 1), ("-3", 1), ("2.6", 3), ("1" * 5000, 86400)])
+def test_bad_times_become_the_nearest_that_is_allowed(timeout: str, nearest: int) -> None:
+    call = gather(f'timeout="{timeout}"')
+    assert codes(call.asked) == [13313]
+    assert call.active(StartTimer).seconds == nearest
+
+
+def test_of_bad_keys_and_words_the_good_ones_count() -> None:
+    call = gather('finishOnKey="*x" input="dtmf telepathy"')
+    assert codes(call.asked) == [13326, 13310]
+    assert requested(call.press("1*")) == (MENU, {"Digits": "1", "FinishedOnKey": "*"})
+
+
 @pytest.mark.parametrize("wanted", ["speech", "dtmf speech", "speech dtmf"])
 def test_speech_is_not_recognised_and_digits_are_collected_instead(wanted: str) -> None:
     call = gather(f'input="{wanted}" speechTimeout="auto" language="de-DE" hints="yes,no"', "<Say>Talk</Say>")
-    assert codes(call.asked) == [13340]
+    assert codes(call.asked) == [12200, 13340]
     assert requested(call.press("1#")) == (MENU, {"Digits": "1", "FinishedOnKey": "#"})
 
 

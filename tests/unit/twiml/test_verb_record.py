@@ -143,7 +143,8 @@ def test_callback() -> None:
     ("attribute", "code"),
     [
         ('method="x"', 13610),
-        ('timeout="0"', 13611),
+        ('timeout="long"', 13611),
+        ('recordingConfigurationId="x"', 12200),
         ('maxLength="0"', 13612),
         ('finishOnKey="x"', 13613),
         ('transcribe="x"', 13614),
@@ -157,6 +158,27 @@ def test_bad_values_are_ignored_with_a_warning(attribute: str, code: int) -> Non
     call = run(f"<Record {attribute}/>")
     assert codes(call.asked) == [code]
     assert call.played() == [StartRecording(3, 3600, 5, "do-not-trim", None)]
+
+
+def test_without_a_limit_of_silence() -> None:
+    call = run('<Record timeout="0" playBeep="false"/>')
+    assert call.asked == [StartRecording(2, 3600, None, "do-not-trim", None)]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code", "silence", "length"),
+    [
+        ('timeout="-1"', 13611, 1, 3600),
+        ('maxLength="20000"', 13612, 5, 14400),
+        ('maxLength="-5"', 13612, 5, 3600),
+    ],
+)
+def test_bad_times_become_the_nearest_that_is_allowed(
+    attribute: str, code: int, silence: int, length: int
+) -> None:
+    call = run(f'<Record {attribute} playBeep="false"/>')
+    assert codes(call.asked) == [code]
+    assert call.active(StartRecording) == StartRecording(2, length, silence, "do-not-trim", None)
 
 
 def test_a_callback_that_cannot_be_requested() -> None:

@@ -48,13 +48,33 @@ def test_tells_its_action() -> None:
     [
         ("<Sms></Sms>", 14103),
         (f"<Sms>{'a' * 1601}</Sms>", 14103),
-        ('<Sms to="x">Hello</Sms>', 14101),
-        ('<Sms from="&lt;">Hello</Sms>', 14102),
         ('<Sms method="x">Hello</Sms>', 14104),
     ],
 )
 def test_bad_values(sms: str, code: int) -> None:
     assert codes(run(sms).asked) == [code]
+
+
+@pytest.mark.parametrize("attribute", ['to=""', 'to="agent one"', 'to="911"', 'to="sip:a@b.example"'])
+def test_a_bad_recipient_is_nobody_and_not_the_caller(attribute: str) -> None:
+    call = run(f"<Sms {attribute}>Hello</Sms>")
+    assert codes(call.asked) == [14101]
+    assert call.asked[-1] == HangUp()
+    assert len(call.asked) == 2
+
+
+@pytest.mark.parametrize("sender", ["", "x!y", "&lt;", "twelve chars", "12"])
+def test_a_bad_sender_is_nobody_and_not_our_number(sender: str) -> None:
+    call = run(f'<Sms from="{sender}">Hello</Sms>')
+    assert codes(call.asked) == [14102]
+    assert len(call.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "sender"), [("(555) 222-3333", "+15552223333"), (" 12345 ", "12345"), ("Acme Co", "Acme Co")]
+)
+def test_senders_are_understood_as_people_write_them(written: str, sender: str) -> None:
+    assert run(f'<Sms from="{written}">Hello</Sms>').asked[0] == SendMessage(2, CALLER, sender, "Hello")
 
 
 def test_a_caller_without_a_number_gets_none() -> None:

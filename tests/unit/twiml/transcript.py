@@ -95,7 +95,7 @@ def only(kind: type[E], effects: Iterable[object]) -> E:
 
 def attribute_table(part: type) -> dict[str, tuple[object, int]]:
     """Return the default and the code of each attribute that does something, to be pinned."""
-    return {row.name: (row.default, row.code) for row in table(part).values() if not row.inert}
+    return {row.name: (row.default, row.code) for row in table(part).values() if row.unbuilt is None}
 
 
 def next_document(effects: Iterable[object]) -> Fetch:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from offhook.numbers import e164
 from offhook.twiml import effects
-from offhook.twiml.attributes import http_method, pattern, web_url
+from offhook.twiml.attributes import http_method, phone_number, sender, web_url
 from offhook.twiml.events import Event, MessageQueued
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
@@ -23,8 +22,8 @@ MEDIA = ("Media", "MediaUrl")
 class Message(Verb):
     """The text, or `<Body>`, is what is sent, by default back to where the message came from."""
 
-    to: str | None = pattern(r"\+?[0-9 ().-]{3,24}", "a phone number", None, code=INVALID_TO)
-    from_: str | None = pattern(r"[\w +().-]{3,24}", "a phone number", None, code=14102)
+    to: str | None = phone_number(code=INVALID_TO)
+    from_: str | None = sender(code=14102)
     action: str | None = web_url()
     method: Literal["GET", "POST"] = http_method(code=14104)
     status_callback: str | None = web_url(code=14105)
@@ -33,9 +32,7 @@ class Message(Verb):
 
     def begin(self, turn: Turn) -> Outcome:
         """Send it; wait to know what became of it only if the action is to be told."""
-        to = e164(self.to) if self.to else turn.parties.from_
-        if to is None:
-            turn.warn(INVALID_TO, self.element, f"{self.to!r} is not a phone number")
+        if self.refused:
             return NEXT
         body, media = self._body(), self._media(turn)
         if len(body) > LONGEST_BODY or not (body or media):
@@ -43,7 +40,7 @@ class Message(Verb):
             return NEXT
         message = turn.start(
             effects.SendMessage,
-            to=to,
+            to=self.to or turn.parties.from_,
             from_=self.from_ or turn.parties.to,
             body=body,
             media_urls=media,

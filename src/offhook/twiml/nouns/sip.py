@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from offhook.twiml.attributes import choice, http_method, integer, text, web_url, words
+from offhook.twiml.attributes import WITHOUT_EFFECT, choice, http_method, integer, text, web_url, words
 from offhook.twiml.document import Element
 from offhook.twiml.effects import DialSip, DialTarget, Pairs
 from offhook.twiml.noun import Noun
@@ -39,13 +39,19 @@ class Sip(Noun):
     status_callback: str | None = web_url()
     status_callback_method: Literal["GET", "POST"] = http_method(code=13241)
     status_callback_event: tuple[str, ...] = words(("completed",), "initiated", "ringing", "answered")
-    machine_detection: str | None = choice(None, "Enable", "DetectMessageEnd", inert=True)
-    amd_status_callback: str | None = web_url(inert=True)
-    amd_status_callback_method: Literal["GET", "POST"] = http_method(inert=True)
-    machine_detection_timeout: int = integer(30, at_least=3, at_most=120, inert=True)
-    machine_detection_speech_threshold: int = integer(2400, at_least=1000, at_most=6000, inert=True)
-    machine_detection_speech_end_threshold: int = integer(1200, at_least=500, at_most=5000, inert=True)
-    machine_detection_silence_timeout: int = integer(5000, at_least=2000, at_most=10000, inert=True)
+    machine_detection: str | None = choice(None, "Enable", "DetectMessageEnd", unbuilt=WITHOUT_EFFECT)
+    amd_status_callback: str | None = web_url(unbuilt=WITHOUT_EFFECT)
+    amd_status_callback_method: Literal["GET", "POST"] = http_method(unbuilt=WITHOUT_EFFECT)
+    machine_detection_timeout: int = integer(30, at_least=3, at_most=120, unbuilt=WITHOUT_EFFECT)
+    machine_detection_speech_threshold: int = integer(
+        2400, at_least=1000, at_most=6000, unbuilt=WITHOUT_EFFECT
+    )
+    machine_detection_speech_end_threshold: int = integer(
+        1200, at_least=500, at_most=5000, unbuilt=WITHOUT_EFFECT
+    )
+    machine_detection_silence_timeout: int = integer(
+        5000, at_least=2000, at_most=10000, unbuilt=WITHOUT_EFFECT
+    )
 
     nests = ("Uri", "Headers")
 
@@ -53,10 +59,13 @@ class Sip(Noun):
         """A leg for the address, or for each `<Uri>`."""
         uris = [child for child in self.element.children if child.name == "Uri"] or [self.element]
         extra = _written(self.element)
-        legs = (self._target(uri, extra, turn) for uri in uris)
+        whisper = turn.absolute(self.url) if self.url else ""
+        if whisper is None:
+            return ()
+        legs = (self._target(uri, extra, whisper or None, turn) for uri in uris)
         return tuple(leg for leg in legs if leg is not None)
 
-    def _target(self, element: Element, extra: Pairs, turn: Turn) -> DialTarget | None:
+    def _target(self, element: Element, extra: Pairs, whisper: str | None, turn: Turn) -> DialTarget | None:
         uri, _, query = element.text.partition("?")
         if not _URI.fullmatch(uri) or len(uri) > 255:
             turn.warn(INVALID_URI, element, f"{uri[:80]!r} is not a SIP address")
@@ -66,7 +75,7 @@ class Sip(Noun):
             headers=_accepted((*_in_uri(query), *extra), element, turn),
             username=element.get("username") or self.username,
             password=element.get("password") or self.password,
-            url=turn.absolute(self.url) if self.url else None,
+            url=whisper,
             method=self.method,
             callback=turn.callback(
                 self.status_callback, self.status_callback_method, self.status_callback_event

@@ -12,7 +12,18 @@ from typing import Literal
 
 from offhook.numbers import e164
 from offhook.twiml import effects
-from offhook.twiml.attributes import boolean, choice, http_method, pattern, seconds, text, web_url, words
+from offhook.twiml.attributes import (
+    WITHOUT_EFFECT,
+    boolean,
+    choice,
+    http_method,
+    limit,
+    pattern,
+    seconds,
+    text,
+    web_url,
+    words,
+)
 from offhook.twiml.events import DialDone, Event
 from offhook.twiml.nouns import NOUNS
 from offhook.twiml.nouns.number import Number
@@ -21,7 +32,8 @@ from offhook.twiml.unbuilt import NOUNS as UNBUILT
 from offhook.twiml.verb import END, NEXT, Goto, Outcome, Verb
 
 NO_DIAL_IN_WHISPER = 13201
-INVALID_CALLER_ID = 13214
+INVALID_CALLER_ID = 13247
+CALLER_ID_REQUIRED = 13214
 INVALID_NOUN = 13215
 MOST_TARGETS = 10
 """`<Number>` and the other nouns together; Twilio's limit."""
@@ -42,12 +54,13 @@ class Dial(Verb):
     method: Literal["GET", "POST"] = http_method(code=13210)
     timeout: int = seconds(30, at_least=5, at_most=600, code=13212)
     hangup_on_star: bool = boolean(False, code=13213)
-    time_limit: int = seconds(14400, at_most=14400, code=13216)
+    time_limit: int = limit(14400, at_most=86400, code=13216)
     caller_id: str | None = pattern(
-        r"\+?[0-9 ().-]{3,24}|(sips?|client):[^\s<>\"]{1,120}|[\w.@-]{1,64}",
-        "a phone number",
+        r"\+?[0-9 ().-]{3,24}|(sips?|client):[^\s<>\"]{1,120}|[A-Za-z0-9_.+-]{1,64}",
+        "a phone number, or a name of letters, digits and + - _ .",
         None,
-        code=13214,
+        code=INVALID_CALLER_ID,
+        essential=True,
     )
     record: Literal[
         "do-not-record",
@@ -62,7 +75,9 @@ class Dial(Verb):
         aliases={"true": "record-from-answer", "false": "do-not-record"},
     )
     trim: Literal["trim-silence", "do-not-trim"] = choice("do-not-trim", "trim-silence")
-    recording_track: Literal["both", "inbound", "outbound"] = choice("both", "inbound", "outbound")
+    recording_track: Literal["both", "inbound", "outbound"] = choice(
+        "both", "inbound", "outbound", unbuilt=WITHOUT_EFFECT
+    )
     recording_status_callback: str | None = web_url(code=13256)
     recording_status_callback_method: Literal["GET", "POST"] = http_method(code=13210)
     recording_status_callback_event: tuple[str, ...] = words(
@@ -71,12 +86,12 @@ class Dial(Verb):
     answer_on_bridge: bool = boolean(False, code=13219)
     ring_tone: str = choice("automatic", *_RING_TONES, code=13220)
     sequential: bool = boolean(False, code=13218)
-    refer_url: str | None = web_url(inert=True)
-    refer_method: Literal["GET", "POST"] = http_method(inert=True)
-    recording_configuration_id: str | None = text(longest=64, inert=True)
-    events: str | None = text(inert=True)
-    passports: str | None = text(inert=True)
-    if_machine: str | None = choice(None, "continue", "hangup", code=13211, inert=True)
+    refer_url: str | None = web_url(unbuilt=WITHOUT_EFFECT)
+    refer_method: Literal["GET", "POST"] = http_method(unbuilt=WITHOUT_EFFECT)
+    recording_configuration_id: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
+    events: str | None = text(unbuilt=WITHOUT_EFFECT)
+    passports: str | None = text(unbuilt=WITHOUT_EFFECT)
+    if_machine: str | None = choice(None, "continue", "hangup", code=13211, unbuilt=WITHOUT_EFFECT)
 
     nests = (*NOUNS, *UNBUILT)
     hears_digits = True
@@ -99,15 +114,13 @@ class Dial(Verb):
             effects.Dial,
             targets=targets,
             caller_id=caller_id,
-            check_caller_id=caller_id not in (turn.parties.from_, turn.parties.to),
+            check_caller_id=_telephones(targets) and caller_id not in (turn.parties.from_, turn.parties.to),
             timeout=self.timeout,
             time_limit=self.time_limit,
             hangup_on_star=self.hangup_on_star,
-            answer_on_bridge=self.answer_on_bridge and not turn.answered,
             ring_tone=self.ring_tone,
             sequential=self.sequential,
             record=self.record,
-            recording_track=self.recording_track,
             trim=self.trim,
             recording_callback=turn.callback(
                 self.recording_status_callback,
@@ -148,15 +161,18 @@ class Dial(Verb):
         return tuple(targets[:MOST_TARGETS])
 
     def _caller_id(self, targets: tuple[effects.DialTarget, ...], turn: Turn) -> str | None:
-        """Return what the called parties see; None when telephones are called and it is no phone number.
+        """Return what the called parties see; None if it is wrong, or telephones are called and it is no number.
 
         A caller who withholds the number is passed on as such: what has no colon and is not given here.
         """
+        if self.refused:
+            return None
         wanted = self.caller_id or turn.parties.from_
         number = e164(wanted.partition(":")[2].partition("@")[0] if ":" in wanted else wanted)
-        telephones = any(isinstance(target, effects.DialNumber) for target in targets)
+        telephones = _telephones(targets)
         if telephones and number is None and (self.caller_id or ":" in wanted):
-            turn.warn(INVALID_CALLER_ID, self.element, f"{wanted[:80]!r} is not a phone number")
+            code = INVALID_CALLER_ID if self.caller_id else CALLER_ID_REQUIRED
+            turn.warn(code, self.element, f"{wanted[:80]!r} is not a phone number")
             return None
         return number if number and (telephones or ":" not in wanted) else wanted
 
@@ -164,6 +180,11 @@ class Dial(Verb):
         if self.action is None:
             return NEXT
         return Goto(self.action, self.method, _params(done))
+
+
+def _telephones(targets: tuple[effects.DialTarget, ...]) -> bool:
+    """Say whether a telephone is among those who are called: only there must the caller be one's own."""
+    return any(isinstance(target, effects.DialNumber) for target in targets)
 
 
 def _params(done: DialDone) -> effects.Pairs:

@@ -16,11 +16,13 @@ from typing import ClassVar, Literal
 
 from offhook.twiml import effects
 from offhook.twiml.attributes import (
+    LONGEST_TIMER,
+    WITHOUT_EFFECT,
     boolean,
     http_method,
-    integer,
     keys,
     language_tag,
+    limit,
     pattern,
     seconds,
     text,
@@ -46,19 +48,21 @@ class Gather(Verb):
     method: Literal["GET", "POST"] = http_method(code=13312)
     timeout: int = seconds(5, code=13313)
     finish_on_key: str = keys("#", code=13310)
-    num_digits: int | None = integer(None, at_least=1, at_most=MOST_DIGITS, code=13314)
+    num_digits: int | None = limit(None, at_most=MOST_DIGITS, code=13314)
     action_on_empty_result: bool = boolean(False, code=13338)
     barge_in: bool = boolean(True, code=13332)
-    speech_timeout: str | None = pattern("auto|[0-9]{1,5}", "auto or seconds", None, code=13327, inert=True)
-    max_speech_time: int = seconds(60, code=13328, inert=True)
-    speech_model: str | None = text("default", longest=64, code=13334, inert=True)
-    enhanced: bool = boolean(False, inert=True)
-    language: str = language_tag("en-US", code=13331, inert=True)
-    hints: str | None = text(longest=10000, code=13330, inert=True)
-    profanity_filter: bool = boolean(True, code=13333, inert=True)
-    partial_result_callback: str | None = web_url(inert=True)
-    partial_result_callback_method: Literal["GET", "POST"] = http_method(code=13329, inert=True)
-    debug: bool = boolean(False, inert=True)
+    speech_timeout: str | None = pattern(
+        "auto|[0-9]{1,5}", "auto or seconds", None, code=13327, unbuilt=WITHOUT_EFFECT
+    )
+    max_speech_time: int = limit(60, at_most=LONGEST_TIMER, code=13328, unbuilt=WITHOUT_EFFECT)
+    speech_model: str | None = text("default", longest=64, code=13334, unbuilt=WITHOUT_EFFECT)
+    enhanced: bool = boolean(False, unbuilt=WITHOUT_EFFECT)
+    language: str = language_tag("en-US", code=13331, unbuilt=WITHOUT_EFFECT)
+    hints: str | None = text(longest=10000, code=13330, unbuilt=WITHOUT_EFFECT)
+    profanity_filter: bool = boolean(True, code=13333, unbuilt=WITHOUT_EFFECT)
+    partial_result_callback: str | None = web_url(unbuilt=WITHOUT_EFFECT)
+    partial_result_callback_method: Literal["GET", "POST"] = http_method(code=13329, unbuilt=WITHOUT_EFFECT)
+    debug: bool = boolean(False, unbuilt=WITHOUT_EFFECT)
 
     digits: str = ""
     complete: bool = False

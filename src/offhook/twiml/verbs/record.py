@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from offhook.twiml import effects
-from offhook.twiml.attributes import boolean, choice, http_method, keys, seconds, text, web_url, words
+from offhook.twiml.attributes import (
+    LONGEST_TIMER,
+    WITHOUT_EFFECT,
+    boolean,
+    choice,
+    http_method,
+    integer,
+    keys,
+    limit,
+    text,
+    web_url,
+    words,
+)
 from offhook.twiml.events import DigitPressed, Event, RecordingDone
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import END, NEXT, Goto, Outcome, Verb
@@ -22,13 +34,13 @@ HANG_UP = "hangup"
 
 @dataclass(frozen=True, slots=True)
 class Record(Verb):
-    """`timeout`: seconds of silence; `maxLength`: seconds."""
+    """`timeout`: seconds of silence, 0 for any; `maxLength`: seconds."""
 
     action: str | None = web_url()
     method: Literal["GET", "POST"] = http_method(code=13610)
-    timeout: int = seconds(5, code=13611)
+    timeout: int = integer(5, at_least=1, at_most=LONGEST_TIMER, also=0, code=13611)
     finish_on_key: str = keys("1234567890*#", code=13613)
-    max_length: int = seconds(3600, at_most=14400, code=13612)
+    max_length: int = limit(3600, at_most=14400, code=13612)
     play_beep: bool = boolean(True, code=13616)
     trim: Literal["trim-silence", "do-not-trim"] = choice("do-not-trim", "trim-silence", code=13699)
     recording_status_callback: str | None = web_url(code=13256)
@@ -36,9 +48,9 @@ class Record(Verb):
     recording_status_callback_event: tuple[str, ...] = words(
         ("completed",), "in-progress", "absent", code=13621
     )
-    transcribe: bool = boolean(False, code=13614, inert=True)
-    transcribe_callback: str | None = web_url(code=13257, inert=True)
-    recording_configuration_id: str | None = text(longest=64, inert=True)
+    transcribe: bool = boolean(False, code=13614, unbuilt=NO_TRANSCRIPTION)
+    transcribe_callback: str | None = web_url(code=13257, unbuilt=NO_TRANSCRIPTION)
+    recording_configuration_id: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
 
     recording: int | None = None
     ended_by: str = ""
@@ -48,8 +60,6 @@ class Record(Verb):
     def begin(self, turn: Turn) -> Outcome:
         """Beep, or record at once. What was typed before is not meant to end it."""
         turn.typed = ""
-        if self.transcribe:
-            turn.warn(NO_TRANSCRIPTION, self.element, "Recordings are not transcribed")
         if self.play_beep:
             turn.start(effects.Beep)
             return self
@@ -75,7 +85,7 @@ class Record(Verb):
         recording = turn.start(
             effects.StartRecording,
             max_length=self.max_length,
-            silence_timeout=self.timeout,
+            silence_timeout=self.timeout or None,
             trim=self.trim,
             callback=turn.callback(
                 self.recording_status_callback,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from offhook.numbers import e164
 from offhook.twiml import effects
-from offhook.twiml.attributes import http_method, pattern, web_url
+from offhook.twiml.attributes import http_method, phone_number, sender, web_url
 from offhook.twiml.events import Event, MessageQueued
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
@@ -22,17 +22,19 @@ LONGEST_BODY = 1600
 class Sms(Verb):
     """The text is what is sent, by default from the platform's number to the other party."""
 
-    to: str | None = pattern(r"\+?[0-9 ().-]{3,24}", "a phone number", None, code=INVALID_TO)
-    from_: str | None = pattern(r"[\w +().-]{3,24}", "a phone number", None, code=14102)
+    to: str | None = phone_number(code=INVALID_TO)
+    from_: str | None = sender(code=14102)
     action: str | None = web_url()
     method: Literal["GET", "POST"] = http_method(code=14104)
     status_callback: str | None = web_url(code=14105)
 
     def begin(self, turn: Turn) -> Outcome:
         """Send it; wait to know what became of it only if the action is to be told."""
+        if self.refused:
+            return NEXT
         caller, called = turn.parties.from_, turn.parties.to
         ours, theirs = (called, caller) if turn.replies else (caller, called)
-        to = e164(self.to or theirs)
+        to = self.to or e164(theirs)
         if to is None:
             turn.warn(INVALID_TO, self.element, "There is no phone number to send to")
             return NEXT

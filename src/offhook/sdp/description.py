@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from offhook.errors import RemoteProtocolError
+from offhook.sdp.address import Family, family_of, is_name
 
 #: An offer with every codec and ICE candidate a browser knows is under 10 kB.
 MAX_LENGTH = 16_384
@@ -22,14 +23,15 @@ MAX_FORMATS = 128
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A c= line. `host` is an address literal or a name."""
+    """A c= line. `host` is an address literal or a name, whose family only the line says."""
 
     host: str
+    named_family: Family = "IP4"
 
     @property
-    def family(self) -> str:
-        """IP4 or IP6."""
-        return "IP6" if ":" in self.host else "IP4"
+    def family(self) -> Family:
+        """An address says itself what it is; peers err about it in the line."""
+        return self.named_family if is_name(self.host) else family_of(self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def _connection(lines: list[str]) -> Connection | None:
             parts = line[2:].split()
             if len(parts) != 3 or parts[0] != "IN" or parts[1] not in ("IP4", "IP6"):
                 raise RemoteProtocolError("malformed c= line", 488)
-            return Connection(parts[2].partition("/")[0])
+            return Connection(parts[2].partition("/")[0], "IP6" if parts[1] == "IP6" else "IP4")
     return None
 
 

@@ -1,17 +1,18 @@
 """Offer/answer for one audio stream with DTMF: RFC 3264, with payload types of RFC 3551 and 4733.
 
 An answer names one codec, so that both sides send the same; every other stream of the offer is refused with
-port 0.
+port 0. Numbers are per direction (RFC 3264 section 6.1): one sends under the other side's and hears its own. Peers
+err there, and some send another codec of the offer, so every number that either side has named is heard.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from offhook.errors import RemoteProtocolError
+from offhook.sdp.address import is_name, is_unspecified, unusable
 from offhook.sdp.description import Connection, Description, Media, parse, serialize
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -21,7 +22,8 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 DTMF_PAYLOAD_TYPE = 101
 #: Profiles that carry plain RTP. The feedback profile is the same on the wire when no feedback is sent.
 _PROFILES = ("RTP/AVP", "RTP/AVPF")
-_MAX_PTIME = 200
+#: Milliseconds of audio in a packet: the least and the most that are sent, and what is sent unless asked otherwise.
+_MIN_PTIME, _MAX_PTIME, _PTIME = 10, 160, 20
 
 
 class NotAcceptable(Exception):  # noqa: N818
@@ -41,6 +43,7 @@ PCMU = Codec("PCMU", 0)
 PCMA = Codec("PCMA", 8)
 G711 = (PCMU, PCMA)
 
+_TELEPHONE_EVENT = ("TELEPHONE-EVENT", 8000)
 #: Static payload types, which need no rtpmap (RFC 3551 section 6).
 _STATIC = {"0": ("PCMU", 8000), "8": ("PCMA", 8000), "9": ("G722", 8000)}
 
@@ -50,12 +53,16 @@ class Negotiated:
     """What both ends agreed on, seen from this side.
 
     Attributes:
-        remote_host, remote_port: where to send RTP; 0.0.0.0 (or ::) when the peer is on hold the old way.
+        remote_host, remote_port: where to send RTP; 0.0.0.0 (or ::) when the peer is on hold the old way. A host
+            that is a name (`sdp.address.is_name`) has to be resolved, and what it resolves to be looked at with
+            `sdp.address.unusable`.
         payload_type: the number to send `codec` with.
-        receive_payload_type: the number the peer sends it with.
-        dtmf_payload_type: the number of telephone-event, None when the peer has none: digits go in-band then.
+        dtmf_payload_type: the number to send telephone-event with, None when the peer has none: digits go in-band
+            then.
+        heard: the numbers that the peer may send audio with, each with the name of its codec.
+        dtmf_heard: the numbers that the peer may send telephone-event with.
         direction: what flows, as this side would write it; `send` and `receive` say it apart.
-        ptime: milliseconds of audio in a packet that the peer asks for.
+        ptime: milliseconds of audio in each packet that this side sends.
         body: the answer to send; empty when this was read from an answer.
     """
 
@@ -63,8 +70,9 @@ class Negotiated:
     remote_port: int
     codec: Codec
     payload_type: int
-    receive_payload_type: int
     dtmf_payload_type: int | None
+    heard: tuple[tuple[int, str], ...]
+    dtmf_heard: tuple[int, ...]
     direction: Direction
     ptime: int
     body: bytes
@@ -121,7 +129,7 @@ def answer(
     else:
         raise NotAcceptable("the offer has no RTP audio in a codec that is spoken here")
     number, codec = found
-    remote_host, offered = _where(description, media)
+    remote_host, offered = _where(description, media, host)
     agreed = _meet(_reverse(offered), direction)
     dtmf, ptime = _dtmf(media), _ptime(media)
     taken = _audio(port, media.protocol, [(number, codec)], dtmf, agreed, ptime)
@@ -130,9 +138,17 @@ def answer(
         for other in description.media
     )
     body = serialize(_session(host, session_id, version, streams))
-    dtmf_type = None if dtmf is None else int(dtmf)
     return Negotiated(
-        remote_host, media.port, codec, int(number), int(number), dtmf_type, agreed, ptime, body
+        remote_host,
+        media.port,
+        codec,
+        int(number),
+        None if dtmf is None else int(dtmf),
+        _heard(codecs, media),
+        _dtmf_heard(media),
+        agreed,
+        ptime,
+        body,
     )
 
 
@@ -149,13 +165,13 @@ def read_answer(offer: bytes, answer: bytes) -> Negotiated:
     codecs = tuple(
         Codec(name, int(number), clock)
         for number, name, clock in _formats(asked)
-        if name != "TELEPHONE-EVENT"
+        if name != _TELEPHONE_EVENT[0]
     )
     found = _first_match(given, codecs)
     if found is None:
         raise NotAcceptable("the answer has no codec of the offer")
     number, codec = found
-    remote_host, direction = _where(theirs, given)
+    remote_host, direction = _where(theirs, given, ours.host)
     agreed = _meet(_reverse(direction), _direction(ours, asked))
     dtmf = _dtmf(given) if _dtmf(asked) is not None else None
     return Negotiated(
@@ -163,8 +179,9 @@ def read_answer(offer: bytes, answer: bytes) -> Negotiated:
         given.port,
         codec,
         int(number),
-        codec.payload_type,
         None if dtmf is None else int(dtmf),
+        _heard(codecs, asked, given),
+        _dtmf_heard(asked, given),
         agreed,
         _ptime(given),
         b"",
@@ -206,18 +223,42 @@ def _usable(media: Media) -> bool:
 
 
 def _formats(media: Media) -> Iterator[tuple[str, str, int]]:
-    """The payload types of a stream in its order of preference, with upper-case name and clock."""
+    """The payload types of a stream in its order of preference, with upper-case name and clock.
+
+    Only what has one channel is a format of a call: `PCMU/8000/2` is another one than PCMU.
+    """
     named = dict(_STATIC)
     for key, value in media.attributes:
         if key == "rtpmap" and value is not None:
             number, _, encoding = value.strip().partition(" ")
             name, _, rest = encoding.strip().partition("/")
-            clock = rest.partition("/")[0]
+            clock, _, channels = rest.partition("/")
             if clock.isascii() and clock.isdigit() and len(clock) <= 6:
-                named[number] = (name.upper(), int(clock))
+                named.pop(number, None)
+                if channels.strip() in ("", "1"):
+                    named[number] = (name.upper(), int(clock))
     for number in media.formats:
         if number in named and number.isascii() and number.isdigit() and int(number) < 128:
             yield number, *named[number]
+
+
+def _heard(codecs: tuple[Codec, ...], *described: Media) -> tuple[tuple[int, str], ...]:
+    """The numbers of the codecs spoken here, as one side or the other has named them; the first word counts."""
+    spoken = {(codec.name.upper(), codec.clock): codec.name for codec in codecs}
+    named: dict[int, str | None] = {}
+    for media in described:
+        for number, name, clock in _formats(media):
+            named.setdefault(int(number), spoken.get((name, clock)))
+    return tuple((number, name) for number, name in named.items() if name is not None)
+
+
+def _dtmf_heard(*described: Media) -> tuple[int, ...]:
+    """The numbers of telephone-event, likewise."""
+    named: dict[int, bool] = {}
+    for media in described:
+        for number, name, clock in _formats(media):
+            named.setdefault(int(number), (name, clock) == _TELEPHONE_EVENT)
+    return tuple(number for number, is_event in named.items() if is_event)
 
 
 def _first_match(media: Media, codecs: tuple[Codec, ...]) -> tuple[str, Codec] | None:
@@ -230,32 +271,49 @@ def _first_match(media: Media, codecs: tuple[Codec, ...]) -> tuple[str, Codec] |
 
 def _dtmf(media: Media) -> str | None:
     return next(
-        (number for number, name, clock in _formats(media) if (name, clock) == ("TELEPHONE-EVENT", 8000)),
+        (number for number, name, clock in _formats(media) if (name, clock) == _TELEPHONE_EVENT),
         None,
     )
 
 
 def _ptime(media: Media) -> int:
-    """The packet length the peer asks for, 20 ms where it asks for none or for nonsense."""
-    text = media.attribute("ptime") or ""
-    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
-    return value if 10 <= value <= _MAX_PTIME else 20
+    """The packet length the peer asks for, within what it takes (maxptime) and what is sent here.
+
+    Raises:
+        NotAcceptable: it takes only packets that are shorter than any sent here.
+    """
+    asked = _milliseconds(media.attribute("ptime")) or _PTIME
+    longest = _milliseconds(media.attribute("maxptime")) or _MAX_PTIME
+    if longest < _MIN_PTIME:
+        raise NotAcceptable(
+            f"the peer takes packets of {longest} ms, the shortest sent here are {_MIN_PTIME} ms"
+        )
+    return max(_MIN_PTIME, min(asked, longest, _MAX_PTIME))
 
 
-def _where(description: Description, media: Media) -> tuple[str, Direction]:
-    """The address to send to, and the direction as the peer means it.
+def _milliseconds(text: str | None) -> int | None:
+    """The value of ptime or maxptime; None where there is none or it is nonsense."""
+    text = (text or "").strip()
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) <= 5 else None
+
+
+def _where(description: Description, media: Media, ours: str) -> tuple[str, Direction]:
+    """The address to send to, and the direction as the peer means it. `ours`: where this side receives.
 
     0.0.0.0 is RFC 2543's hold (RFC 3264 section 8.4): the peer sends, if anything, and wants nothing.
+
+    Raises:
+        NotAcceptable: nothing can be sent there from here.
     """
     connection = media.connection or description.connection
     if connection is None:
         raise NotAcceptable("the stream has no address")
-    try:
-        address = ipaddress.ip_address(connection.host)
-    except ValueError:
-        raise NotAcceptable("the stream's address is a name, not an IP address") from None
+    if connection.family != Connection(ours).family:
+        raise NotAcceptable(f"the stream is received over {connection.family}, which this leg does not speak")
+    if not is_name(connection.host) and (reason := unusable(connection.host, ours)):
+        raise NotAcceptable(f"the stream's address is {reason}")
     direction = _direction(description, media)
-    if address.is_unspecified:
+    if is_unspecified(connection.host):
         direction = _meet(direction, "sendonly")
     return connection.host, direction
 

@@ -96,14 +96,53 @@ def test_round_trip_time() -> None:
     assert rtcp.round_trip_seconds(sent, block) is None
 
 
+def event(timestamp: int, payload: str | bytes, *, marker: bool = False, ssrc: int = 1) -> Packet:
+    data = bytes.fromhex(payload) if isinstance(payload, str) else payload
+    return Packet(101, marker, 0, timestamp, ssrc, data)
+
+
 def test_key_is_read_once_though_packets_are_lost_repeated_and_late() -> None:
     payloads = [payload for payload, _ in telephone_event.press("5", 5, 160)]
     reader = telephone_event.KeyReader()
-    assert [reader.receive(800, payload) for payload in payloads] == ["5"] + [None] * 6
-    assert [reader.receive(4000, payload) for payload in payloads[5:]] == ["5", None]
-    assert reader.receive(800, payloads[6]) is None
-    assert reader.receive(9000, b"\x05") is None
-    assert reader.receive(9000, b"\x20\x8a\x00\xa0") is None
+    assert [reader.receive(event(800, payload)) for payload in payloads] == ["5"] + [None] * 6
+    assert [reader.receive(event(4000, payload)) for payload in payloads[5:]] == ["5", None]
+    assert reader.receive(event(800, payloads[6])) is None
+    assert reader.receive(event(9000, "05")) is None
+    assert reader.receive(event(9000, "208a00a0")) is None
+
+
+def test_key_held_for_longer_than_a_duration_can_say_is_one() -> None:
+    reader = telephone_event.KeyReader()
+    segments = [
+        *((1000, f"050a{duration:04x}") for duration in range(160, 0xFFFF, 160)),
+        (1000, "050affff"),
+        *((1000 + 0xFFFF, f"050a{duration:04x}") for duration in range(160, 30000, 160)),
+        *((1000 + 0xFFFF, "058a7530"),) * 3,
+    ]
+    heard = [reader.receive(event(timestamp, payload)) for timestamp, payload in segments]
+    assert heard == ["5"] + [None] * (len(segments) - 1)
+    assert reader.receive(event(1000 + 0xFFFF + 31000, "050a00a0", marker=True)) == "5"
+
+
+def test_next_segment_is_known_though_the_end_of_the_last_was_lost() -> None:
+    reader = telephone_event.KeyReader()
+    assert reader.receive(event(0xFFFF0000, "050a00a0", marker=True)) == "5"
+    assert reader.receive(event(0xFFFF0000 + 0xFFFF & 0xFFFFFFFF, "050a0140")) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (event(0, "050a00a0"), event(0xFFFF, "050a00a0", marker=True)),
+        (event(0, "058a00a0"), event(0xFFFF, "050a00a0")),
+        (event(0, "050a00a0"), event(0xFFFF, "050a00a0", ssrc=2)),
+        (event(0, "050a00a0"), event(2000, "050a00a0")),
+    ],
+    ids=["marked as new", "ended before", "another source", "a gap between"],
+)
+def test_same_key_again_is_not_a_segment(first: Packet, second: Packet) -> None:
+    reader = telephone_event.KeyReader()
+    assert [reader.receive(first), reader.receive(second)] == ["5", "5"]
 
 
 def test_press_in_bytes() -> None:
@@ -114,8 +153,9 @@ def test_press_in_bytes() -> None:
         list(telephone_event.press("x", 1, 160))
 
 
-@given(st.lists(st.tuples(U32, st.binary(max_size=8)), max_size=40))
-def test_key_reader_survives_anything(packets: list[tuple[int, bytes]]) -> None:
+@given(st.lists(st.tuples(U32, st.binary(max_size=8), st.booleans()), max_size=40))
+def test_key_reader_survives_anything(packets: list[tuple[int, bytes, bool]]) -> None:
     reader = telephone_event.KeyReader()
-    for timestamp, payload in packets:
-        assert reader.receive(timestamp, payload) in {None, *telephone_event.EVENT_KEYS}
+    for timestamp, payload, marker in packets:
+        key = reader.receive(event(timestamp, payload, marker=marker))
+        assert key in {None, *telephone_event.EVENT_KEYS}

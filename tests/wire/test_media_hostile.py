@@ -168,6 +168,7 @@ async def test_addresses_that_are_none_are_refused() -> None:
         for host, port in (("not an address", 9), ("::1", 9), ("127.0.0.1", 0), ("127.0.0.1", 70000)):
             worker.client.set_remote(leg.leg, host, port, "PCMU", 0)
         assert (await worker.client.stats(leg.leg)).remote_host == ""
+        assert [event.leg for event in worker.of(protocol.RemoteRefused)] == [leg.leg] * 4
 
 
 async def test_commands_for_legs_that_are_not_open_are_passed_over() -> None:

@@ -3,22 +3,32 @@
 Commands that need no answer are plain calls that never block: they are written in order, so a Play right
 after a SetRemote is heard right after it. Events arrive through one callback, on the loop, in the order the
 worker sent them.
+
+The worker is told addresses only: names in session descriptions are resolved here, aside from everything else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
 
 from offhook.bus.ipc import Frames, encode
 from offhook.errors import RemoteProtocolError
 from offhook.media import protocol
+from offhook.sdp.address import family_of, is_name
 
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
 """A worker answers within a tick; one that takes longer is stuck or dead."""
+RESOLVE_SECONDS = 5.0
+_RESOLVERS = ThreadPoolExecutor(2, "media-names")
+"""Threads of their own: a peer that names slow names must not hold up other look-ups."""
 
 
 class MediaError(Exception):
@@ -40,6 +50,8 @@ class MediaClient:
         self._on_event = on_event
         self._on_lost = on_lost
         self._answers: dict[tuple[str, int], asyncio.Future[protocol.Event]] = {}
+        self._hosts: dict[int, str] = {}
+        self._resolving: dict[int, asyncio.Task[None]] = {}
         self._last_leg = 0
         self._last_play = 0
         self._last_channel = first_channel
@@ -57,7 +69,8 @@ class MediaClient:
     ) -> MediaClient:
         """Connect to the worker that listens at `path`.
 
-        on_event gets PlayStarted, PlayFinished, Digit, FirstPacket and RtpTimeout. It must not raise.
+        on_event gets PlayStarted, PlayFinished, Digit, FirstPacket, SourceChanged, RemoteRefused and RtpTimeout.
+        It must not raise.
         on_lost is called once when the worker is gone; every leg is then lost, and a new client has to be
         connected.
         first_channel: taps and feeds are numbered from here; voice gives each client a range of its own,
@@ -84,6 +97,7 @@ class MediaClient:
             protocol.OpenLeg(self._last_leg, host, rtp_timeout), ("opened", self._last_leg)
         )
         if isinstance(event, protocol.LegOpened):
+            self._hosts[event.leg] = event.host
             return event
         reason = event.reason if isinstance(event, protocol.LegFailed) else "unexpected answer"
         raise MediaError(reason)
@@ -99,14 +113,48 @@ class MediaClient:
         *,
         send: bool = True,
         receive: bool = True,
+        heard: tuple[tuple[int, protocol.Codec], ...] = (),
+        dtmf_heard: tuple[int, ...] = (),
+        ptime: int = 20,
     ) -> None:
-        """Tell what SDP negotiated; again whenever it changes. See `protocol.SetRemote`."""
-        self._send(protocol.SetRemote(leg, host, port, codec, payload_type, dtmf_payload_type, send, receive))
+        """Tell what SDP negotiated; again whenever it changes. See `protocol.SetRemote`.
+
+        A host that is a name is resolved first. RemoteRefused follows if nothing can be sent there.
+        """
+        self._stop_resolving(leg)
+        remote = protocol.SetRemote(
+            *(leg, host, port, codec, payload_type, dtmf_payload_type),
+            *(send, receive, heard, dtmf_heard, ptime),
+        )
+        if is_name(host):
+            self._resolving[leg] = asyncio.create_task(self._set_named(remote))
+        else:
+            self._send(remote)
+
+    async def _set_named(self, remote: protocol.SetRemote) -> None:
+        """Give the worker what a name resolves to."""
+        try:
+            host = await _resolve(remote.host, self._hosts.get(remote.leg, ""))
+        except (OSError, UnicodeError) as error:
+            reason = f"the host name in the session description does not resolve: {error or 'no answer'}"
+            self._on_event(protocol.RemoteRefused(remote.leg, reason))
+        else:
+            self._send(msgspec.structs.replace(remote, host=host))
+
+    def _stop_resolving(self, leg: int) -> None:
+        if (task := self._resolving.pop(leg, None)) is not None:
+            task.cancel()
+
+    def expect(self, leg: int) -> None:
+        """The call is answered: the peer's silence counts from now on. See `protocol.Expect`."""
+        self._send(protocol.Expect(leg))
 
     async def close_leg(self, leg: int) -> protocol.Counters:
         """Close a leg; what passed through it. Raises MediaError when the worker is gone or does not know
         the leg.
         """
+        self._stop_resolving(leg)
+        self._hosts.pop(leg, None)
         return _counters(await self._ask(protocol.CloseLeg(leg), ("closed", leg)))
 
     async def stats(self, leg: int) -> protocol.Counters:
@@ -211,6 +259,8 @@ class MediaClient:
         """The worker is gone: fail what waits, and say so once."""
         self._lost = True
         self._writer.close()
+        for leg in list(self._resolving):
+            self._stop_resolving(leg)
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(MediaError("the media worker is gone"))
@@ -224,6 +274,17 @@ _ANSWERS: dict[type, str] = {
     protocol.LegStats: "stats",
     protocol.Load: "load",
 }
+
+
+async def _resolve(name: str, local: str) -> str:
+    """The first address of a name that is of the family of the address `local`. Raises OSError, UnicodeError."""
+    family = socket.AF_INET6 if local and family_of(local) == "IP6" else socket.AF_INET
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(RESOLVE_SECONDS):
+        found = await loop.run_in_executor(
+            _RESOLVERS, lambda: socket.getaddrinfo(name, None, family, socket.SOCK_DGRAM)
+        )
+    return str(found[0][4][0])
 
 
 def _counters(event: protocol.Event) -> protocol.Counters:

@@ -32,16 +32,19 @@ class TickKernel(Protocol):
     frames_out: Samples
     """By slot: what is to be sent in this tick, written by playback and bridges before `speak`."""
 
-    def configure(self, slot: int, *, law: int, payload_type: int) -> None:
-        """Set a slot's codec, in both directions: law 0 is µ-law, 1 A-law. The jitter buffer is emptied."""
+    def speak_as(self, slot: int, *, law: int, payload_type: int) -> None:
+        """Set what a slot sends: law 0 is µ-law, 1 A-law."""
+
+    def hear_as(self, slot: int, *, law: int) -> None:
+        """Set how packets of a slot are decoded from now on; what is buffered stays."""
 
     def clear(self, slot: int, *, ssrc: int, sequence: int, timestamp: int) -> None:
         """Make a slot ready for a new leg."""
 
     def receive(self, slots: Sequence[int], timestamps: Sequence[int], packets: Rows) -> list[int]:
-        """Buffer packets of 20 ms, rows beginning with their headers, of different slots; the indexes of
-        those
-        that need `receive_odd`."""
+        """Buffer packets of 20 ms, rows beginning with their headers, of different slots; the indexes of those
+        that need `receive_odd`.
+        """
 
     def receive_odd(self, slot: int, timestamp: int, payload: bytes, *, follows: bool) -> bool:
         """Buffer a packet of any length; False when it was dropped. See `rtp.jitter.JitterBank.put`."""
@@ -94,11 +97,12 @@ class NumpyKernel:
         self._timestamp_field = self._packets[:, 4:8].view(">u4")
         self._ssrc_field = self._packets[:, 8:12].view(">u4")
 
-    def configure(self, slot: int, *, law: int, payload_type: int) -> None:
+    def speak_as(self, slot: int, *, law: int, payload_type: int) -> None:
         self._law[slot] = law
         self._payload_type[slot] = payload_type
+
+    def hear_as(self, slot: int, *, law: int) -> None:
         self._jitter.set_law(slot, law)
-        self._jitter.flush(slot)
 
     def clear(self, slot: int, *, ssrc: int, sequence: int, timestamp: int) -> None:
         self._jitter.reset(slot)

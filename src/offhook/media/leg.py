@@ -1,14 +1,11 @@
-"""A leg: the RTP session with one peer. Its sockets, whom it believes, what it counts, and packets out of
-the ordinary.
+"""A leg: the RTP session with one peer. What was negotiated, what it counts, and packets out of the ordinary.
 
-Ordinary packets, 20 ms of the negotiated codec from a settled source, are taken by the tick for all legs at
-once; everything else comes through `receive_odd`.
+Ordinary packets, 20 ms in the format that the peer sent last, are taken by the tick for all legs at once;
+everything else comes through `receive_odd`. Whose packets they are is the business of the leg's `Transport`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.media import protocol
 from offhook.media.kernel import TickKernel
+from offhook.media.packing import Packer
 from offhook.media.playback import PlayQueue
 from offhook.media.sources import Source
+from offhook.media.transport import Transport
 from offhook.rtp import packet as rtp
-from offhook.rtp.latch import Address, Latch, Verdict
+from offhook.rtp.latch import Address, Stream
 from offhook.rtp.stats import Reception
 from offhook.rtp.telephone_event import KeyReader
 
@@ -29,11 +28,9 @@ if TYPE_CHECKING:
 LAWS: Final = {"PCMU": 0, "PCMA": 1}
 COMFORT_NOISE: Final = 13
 CLOCK_RATE: Final = 8000
-MAX_DRAINED: Final = 1000
+TICK_MILLISECONDS: Final = 20
 NOT_FAST: Final = -1
 """The fast payload type of a leg whose packets all need a closer look."""
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +46,33 @@ class Identity:
 class Leg:
     """One open leg. Attributes without an underscore are for the engine; the hot ones are plain on purpose.
 
-    recv: reads a packet into a buffer. send: sends one to the peer. packet: the tick's outgoing packet.
-    event: what replaces it in this tick. fast_payload_type: of packets that need no closer look.
+    packet: the tick's outgoing packet. event: what replaces it in this tick. packer: what cuts and joins packets,
+    for a peer that wants them of another length. fast_payload_type: of packets that need no closer look.
+    heard_law: how the audio that comes is encoded. event_types: the payload types of telephone events that come.
     """
 
     __slots__ = (
         "_discarded",
-        "_earlier_jitter",
         "_earlier_lost",
         "_earlier_received",
+        "_heard_type",
         "_kernel",
-        "_latch",
+        "_laws",
+        "_on_change",
         "_on_key",
-        "_on_settled",
-        "_source",
         "_tell",
         "bytes_received",
         "bytes_sent",
         "detect_inband",
         "event",
         "event_timestamp",
+        "event_types",
+        "expected",
         "fast_payload_type",
         "fileno",
         "first_heard",
         "frame_out",
+        "heard_law",
         "host",
         "identity",
         "key_reader",
@@ -81,12 +81,12 @@ class Leg:
         "last_play_end",
         "number",
         "opened_at",
+        "packer",
         "packet",
         "packets_sent",
         "partner",
         "queue",
         "reception",
-        "recv",
         "relay",
         "remote",
         "remote_ssrc",
@@ -95,12 +95,10 @@ class Leg:
         "rtp",
         "rtp_timeout",
         "saw_event",
-        "send",
-        "settled",
         "slot",
         "taps",
-        "target",
-        "timed_out",
+        "timeouts",
+        "transport",
     )
 
     def __init__(
@@ -113,10 +111,13 @@ class Leg:
         kernel: TickKernel,
         tell: Callable[[protocol.Event], None],
         on_key: Callable[[Leg, str], None],
-        on_settled: Callable[[Leg], None],
+        on_change: Callable[[Leg], None],
         rtp_timeout: float,
         now: float,
     ) -> None:
+        """on_key: a key came as an event that is not relayed. on_change: whether the leg can be relayed may be
+        another matter now.
+        """
         self.number = number
         self.slot = slot
         self.rtp, self.rtcp = sockets
@@ -124,31 +125,31 @@ class Leg:
         self.host = host
         self.identity = identity
         self.rtp_timeout = rtp_timeout
-        self.opened_at = self.last_heard = now
+        self.opened_at = now
         self._kernel = kernel
         self._tell = tell
         self._on_key = on_key
-        self._on_settled = on_settled
+        self._on_change = on_change
+        self.transport = Transport(self.rtp, self._take, self._latched, self._stream)
         kernel.clear(slot, ssrc=identity.ssrc, sequence=identity.sequence, timestamp=identity.timestamp)
         self.packet = kernel.packet(slot)
         self.frame_out = kernel.frames_out[slot]
         self.event: bytes | None = None
         self.event_timestamp = 0
+        self.packer: Packer | None = None
         self.remote: protocol.SetRemote | None = None
-        self.target: Address | None = None
-        self._latch: Latch | None = None
-        self._source: Address = ("", 0)
-        self.settled = False
+        self._laws: dict[int, int] = {}
+        self._heard_type = NOT_FAST
+        self.heard_law = 0
+        self.event_types: frozenset[int] = frozenset()
         self.fast_payload_type = NOT_FAST
-        self.recv: Callable[[memoryview], int] = self._recv_from_anyone
-        self.send: Callable[[bytes | memoryview], int] = self._send_nowhere
         self.reception: Reception | None = None
         self.remote_ssrc = -1
         self.first_heard = False
-        self.timed_out = False
+        self.expected = False
+        self._count_silence_from(now)
         self.bytes_received = self.bytes_sent = self.packets_sent = 0
         self._discarded = self._earlier_received = self._earlier_lost = 0
-        self._earlier_jitter = 0.0
         self.key_reader = KeyReader()
         self.saw_event = False
         self.queue = PlayQueue()
@@ -160,79 +161,100 @@ class Leg:
         self.relay: Relay | None = None
         self.rtcp_state = RtcpState()
 
-    # Where packets go to and come from
+    # What was negotiated
 
     def set_remote(self, remote: protocol.SetRemote, now: float) -> None:
         """Take over what SDP says. The source is learnt anew if the address is another."""
         before = self.remote
         self.remote = remote
         if before is None or (before.codec, before.payload_type) != (remote.codec, remote.payload_type):
-            self._kernel.configure(self.slot, law=LAWS[remote.codec], payload_type=remote.payload_type)
+            self._kernel.speak_as(self.slot, law=LAWS[remote.codec], payload_type=remote.payload_type)
         if before is None or (before.host, before.port) != (remote.host, remote.port):
-            self._learn_anew((remote.host, remote.port))
+            self.transport.name((remote.host, remote.port))
         if remote.receive and not (before and before.receive):
-            self.last_heard = now
-            self.timed_out = False
-        self._set_fast()
+            self._count_silence_from(now)
+        self._hear_formats(remote)
+        if remote.ptime != (before.ptime if before else TICK_MILLISECONDS):
+            self._pack_as(remote.ptime)
+        if self.packer is not None and not remote.send:
+            self.packer.flush()
 
-    def _learn_anew(self, named: Address) -> None:
-        if self.settled:
-            _disconnect(self.rtp)
-        self.settled = False
-        self._latch = Latch(named)
-        self.recv = self._recv_from_anyone
-        self._aim(named)
+    def expect(self, now: float) -> None:
+        """The peer should be sending from now on."""
+        self.expected = True
+        self._count_silence_from(now)
 
-    def _aim(self, target: Address) -> None:
-        """Send to this address from now on."""
-        self.target = target
-        sendto = self.rtp.sendto
-        self.send = lambda data: sendto(data, target)
-        self.rtcp_state.target = (target[0], min(65535, target[1] + 1))
+    def _count_silence_from(self, now: float) -> None:
+        self.last_heard = now
+        self.timeouts = 0
 
-    def _settle_if_sure(self, now: float) -> None:
-        """When no other source will be believed, let the kernel pass over all others."""
-        latch = self._latch
-        if latch is None or latch.source is None or not latch.settled(now):
+    def _hear_formats(self, remote: protocol.SetRemote) -> None:
+        """Know the formats that may come. The one that came last goes on, if it is still among them."""
+        heard = remote.heard or ((remote.payload_type, remote.codec),)
+        self._laws = {number: LAWS[codec] for number, codec in heard}
+        default = () if remote.dtmf_payload_type is None else (remote.dtmf_payload_type,)
+        self.event_types = frozenset(remote.dtmf_heard or default)
+        heard_type = self._heard_type
+        if heard_type not in self._laws:
+            heard_type = remote.payload_type if remote.payload_type in self._laws else next(iter(self._laws))
+        self._hear_as(heard_type)
+
+    def _hear_as(self, payload_type: int) -> None:
+        """From now on the peer sends this format."""
+        self._heard_type = payload_type
+        self.heard_law = self._laws[payload_type]
+        self._kernel.hear_as(self.slot, law=self.heard_law)
+        fast = self.remote is not None and self.remote.receive
+        self.fast_payload_type = payload_type if fast else NOT_FAST
+
+    def _pack_as(self, milliseconds: int) -> None:
+        """Send packets of this length."""
+        packer, self.packer = self.packer, None
+        sequence, timestamp = self._kernel.outgoing(self.slot)
+        if packer is not None:
+            packer.flush()
+            sequence = packer.sequence
+            self._kernel.continue_from(self.slot, sequence, timestamp)
+        if milliseconds != TICK_MILLISECONDS:
+            self.packer = Packer(milliseconds, sequence, self._transmit)
+
+    def send_packed(self) -> None:
+        """Give the packer what the tick has made. Raises OSError."""
+        event, self.event = self.event, None
+        if self.packer is None:
             return
-        try:
-            self.rtp.connect(latch.source)
-        except OSError:
-            return
-        self._drain(latch.source, now)
-        self.settled = True
-        self.recv = self.rtp.recv_into
-        self.send = self.rtp.send
-        self._set_fast()
-        self._on_settled(self)
+        if event is not None:
+            self.packer.event(event)
+        else:
+            self.packer.audio(self.packet)
 
-    def _drain(self, peer: Address, now: float) -> None:
-        """Take what had been queued before the socket was connected, leaving out what others sent."""
-        with contextlib.suppress(OSError):
-            for _ in range(MAX_DRAINED):
-                data, source = self.rtp.recvfrom(rtp.MAX_PACKET_BYTES)
-                if source[:2] != peer:
-                    self._discarded += 1
-                    continue
-                with contextlib.suppress(rtp.PacketError):
-                    self._take(rtp.unpack(data), now)
+    def _transmit(self, data: bytes) -> None:
+        """Send a packet of the packer's, and count it."""
+        self.transport.send(data)
+        self.packets_sent += 1
+        self.bytes_sent += len(data) - rtp.HEADER_BYTES
 
-    def _set_fast(self) -> None:
-        fast = self.settled and self.remote is not None and self.remote.receive
-        self.fast_payload_type = self.remote.payload_type if fast and self.remote else NOT_FAST
+    # Whom the leg hears
 
-    def _recv_from_anyone(self, buffer: memoryview) -> int:
-        count, source = self.rtp.recvfrom_into(buffer)
-        self._source = source[:2]
-        return count
+    def _latched(self, source: Address) -> None:
+        """The peer's packets come from here now."""
+        if not self.first_heard:
+            self.first_heard = True
+            self._tell(protocol.FirstPacket(self.number, *source))
+        else:
+            self._tell(protocol.SourceChanged(self.number, *source))
+        self._on_change(self)
 
-    def _send_nowhere(self, data: bytes | memoryview) -> int:
-        return 0
+    def _stream(self) -> Stream | None:
+        """What was last heard of the peer."""
+        if self.reception is None:
+            return None
+        return Stream(self.remote_ssrc, self.reception.highest & rtp.SEQUENCE_MASK, self.last_heard)
 
     # Packets that need a closer look
 
     def receive_odd(self, data: memoryview, now: float) -> None:
-        """Take a packet of any kind and quality."""
+        """Take a packet of the peer's, of any kind and quality."""
         if rtp.kind_of(data) is not rtp.Kind.RTP:
             self._discarded += 1
             return
@@ -241,61 +263,51 @@ class Leg:
         except rtp.PacketError:
             self._discarded += 1
             return
-        if self.settled:
-            self._take(packet, now)
-        elif self._believes(packet, now):
-            self._take(packet, now)
-            self._settle_if_sure(now)
-        else:
-            self._discarded += 1
-
-    def _believes(self, packet: rtp.Packet, now: float) -> bool:
-        """Judge the source of a packet, and follow it if it is the peer's."""
-        latch = self._latch
-        if latch is None:
-            return False
-        source = self._source
-        verdict = latch.receive(source, packet.ssrc, packet.sequence, now)
-        if verdict is Verdict.REJECT:
-            return False
-        if verdict is Verdict.LATCHED:
-            self._aim(source)
-        if not self.first_heard:
-            self.first_heard = True
-            self._tell(protocol.FirstPacket(self.number, *source))
-        return True
+        self._take(packet, now)
 
     def _take(self, packet: rtp.Packet, now: float) -> None:
         """Count a packet of the peer, and hand it to whom it concerns."""
-        if packet.ssrc != self.remote_ssrc or self.reception is None:
-            self._new_source(packet, now)
-        reception = self.reception
-        if reception is None or not reception.receive(packet.sequence, packet.timestamp, arrival_at(now)):
+        is_event = packet.payload_type in self.event_types
+        if is_event and packet.ssrc != self.remote_ssrc and self.reception is not None:
+            # Events of an SSRC of their own (RFC 4733 section 2.2) leave the stream of audio alone.
+            self._earlier_received += 1
+        elif not self._count(packet, now):
             self._discarded += 1
             return
         self.last_heard = now
         self.bytes_received += len(packet.payload)
-        remote = self.remote
-        if remote is None:
-            return
-        if packet.payload_type == remote.dtmf_payload_type:
+        if is_event:
             self._take_event(packet)
-        elif packet.payload_type != remote.payload_type:
+        elif packet.payload_type in self._laws:
+            self._take_audio(packet)
+        else:
             self._discarded += packet.payload_type != COMFORT_NOISE
-        elif self.relay:
+
+    def _count(self, packet: rtp.Packet, now: float) -> bool:
+        """Count a packet of the stream of audio; False when it is not believed."""
+        if packet.ssrc != self.remote_ssrc or self.reception is None:
+            self._new_source(packet, now)
+        assert self.reception is not None
+        return self.reception.receive(packet.sequence, packet.timestamp, arrival_at(now))
+
+    def _take_audio(self, packet: rtp.Packet) -> None:
+        if packet.payload_type != self._heard_type:
+            self._hear_as(packet.payload_type)
+            self._on_change(self)
+        if self.relay:
             self.relay.pass_on(packet)
-        elif remote.receive:
-            newest = packet.sequence == reception.highest & rtp.SEQUENCE_MASK
+        elif self.remote is not None and self.remote.receive and self.reception is not None:
+            newest = packet.sequence == self.reception.highest & rtp.SEQUENCE_MASK
             follows = packet.marker or newest
             if not self._kernel.receive_odd(self.slot, packet.timestamp, packet.payload, follows=follows):
                 self._discarded += 1
 
     def _take_event(self, packet: rtp.Packet) -> None:
-        key = self.key_reader.receive(packet.timestamp, packet.payload)
+        key = self.key_reader.receive(packet)
         if key:
             self.saw_event = True
             self._tell(protocol.Digit(self.number, key, "rfc4733"))
-        if self.relay:
+        if self.relay and self.relay.takes_events:
             self.relay.pass_on(packet)
         elif key:
             self._on_key(self, key)
@@ -308,7 +320,6 @@ class Leg:
             self._kernel.flush(self.slot)
         self.reception = Reception(packet.sequence, packet.timestamp, arrival_at(now))
         self.remote_ssrc = packet.ssrc
-        self.key_reader = KeyReader()
 
     def discard(self) -> None:
         """Count a packet that could not be played."""
@@ -346,7 +357,7 @@ class Leg:
             lost += self.reception.lost
             jitter = self.reception.jitter
         state = self.rtcp_state
-        host, port = self.target or ("", 0)
+        host, port = self.transport.target or ("", 0)
         return protocol.Counters(
             packets_sent=self.packets_sent,
             bytes_sent=self.bytes_sent,
@@ -355,7 +366,7 @@ class Leg:
             lost=lost,
             jitter_ms=round(jitter * 1000 / CLOCK_RATE, 3),
             concealed=concealed,
-            discarded=self._discarded,
+            discarded=self._discarded + self.transport.discarded,
             late=late,
             delay_ms=0.0 if self.relay else delay * 20.0,
             rtt_ms=state.rtt_ms,
@@ -378,11 +389,9 @@ class RtcpState:
         "remote_jitter_ms",
         "remote_lost",
         "rtt_ms",
-        "target",
     )
 
     def __init__(self) -> None:
-        self.target: Address | None = None
         self.last_sr = 0
         self.last_sr_at = 0.0
         self.packets_reported = 0
@@ -394,16 +403,3 @@ class RtcpState:
 def arrival_at(now: float) -> int:
     """A monotonic time in timestamp units."""
     return int(now * CLOCK_RATE)
-
-
-class _Unspecified(ctypes.Structure):
-    """A sockaddr of AF_UNSPEC: connecting a datagram socket to it ends its connection (connect(2))."""
-
-    _fields_ = (("family", ctypes.c_ushort), ("data", ctypes.c_char * 26))
-
-
-def _disconnect(connected: socket.socket) -> None:
-    """Let a socket hear everyone again, at the same port."""
-    nowhere = _Unspecified(socket.AF_UNSPEC)
-    with contextlib.suppress(OSError):
-        _libc.connect(connected.fileno(), ctypes.byref(nowhere), ctypes.sizeof(nowhere))

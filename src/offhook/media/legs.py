@@ -14,12 +14,13 @@ from typing import Final
 from offhook.media import protocol, reports
 from offhook.media.items import ItemError, SourceMaker
 from offhook.media.kernel import TickKernel
-from offhook.media.leg import Identity, Leg
+from offhook.media.leg import LAWS, Identity, Leg
 from offhook.media.playback import Playback, Reason
 from offhook.media.poller import Poller
 from offhook.media.ports import NoPortError, PortPool, reachable_address
 from offhook.media.relay import Relay
 from offhook.media.streams_link import StreamsLink, Watch
+from offhook.sdp.address import unusable
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ class Legs:
         match command:
             case protocol.SetRemote():
                 self._set_remote(leg, command)
+            case protocol.Expect():
+                leg.expect(time.monotonic())
             case protocol.Play():
                 self._play(leg, command)
             case protocol.ExtendPlay():
@@ -137,7 +140,7 @@ class Legs:
         for tap in list(leg.taps):
             self._untap(tap)
         counters = leg.counters(now)
-        if leg.rtcp_state.target and leg.packets_sent:
+        if leg.packets_sent:
             self._send_report(leg, reports.goodbye(leg))
         self.poller.remove(leg)
         self._watch(leg.rtcp.fileno(), 0, None)
@@ -152,13 +155,10 @@ class Legs:
             self.close(leg)
 
     def _set_remote(self, leg: Leg, command: protocol.SetRemote) -> None:
-        """An address that is none, or of the other family than the leg's, leaves the leg as it is."""
-        try:
-            same_family = ip_address(command.host).version == ip_address(leg.host).version
-        except ValueError:
-            same_family = False
-        if not same_family or not 0 < command.port < 65536 or not 0 <= command.payload_type < 128:
-            logger.warning("leg %d: not an address to send to", leg.number)
+        """What cannot be carried out leaves the leg as it is, and voice is told."""
+        if reason := _refusal(leg, command):
+            logger.warning("leg %d: %s", leg.number, reason)
+            self.tell(protocol.RemoteRefused(leg.number, reason))
             return
         self._stop_relay(leg)
         leg.set_remote(command, time.monotonic())
@@ -207,6 +207,7 @@ class Legs:
         partner = leg.partner
         if partner is not None and partner.remote is not None:
             partner.keys.append(self._sources.keys(key, partner))
+            self.refresh(partner)
 
     # Listening
 
@@ -288,13 +289,14 @@ class Legs:
 
     def report(self, leg: Leg, now: float) -> None:
         """Send the report that is due."""
-        if leg.rtcp_state.target is not None:
+        if leg.transport.target is not None:
             self._send_report(leg, reports.report(leg, self._kernel, now, time.time()))
 
     def _send_report(self, leg: Leg, data: bytes) -> None:
-        if leg.rtcp_state.target is not None:
+        """RTCP goes to the port after RTP's (RFC 3550 section 11)."""
+        if (target := leg.transport.target) is not None:
             with contextlib.suppress(OSError):
-                leg.rtcp.sendto(data, leg.rtcp_state.target)
+                leg.rtcp.sendto(data, (target[0], min(65535, target[1] + 1)))
 
 
 def _new_identity() -> Identity:
@@ -304,17 +306,35 @@ def _new_identity() -> Identity:
     return Identity(number(random[:4]), number(random[4:6]), number(random[6:10]), random[10:].hex())
 
 
+def _refusal(leg: Leg, command: protocol.SetRemote) -> str | None:
+    """Why a SetRemote cannot be carried out, if it cannot."""
+    if reason := unusable(command.host, leg.host):
+        return f"RTP cannot be sent to {reason}"
+    if not 0 < command.port < 65536:
+        return f"RTP cannot be sent to port {command.port}"
+    numbers = (command.payload_type, *(number for number, _ in command.heard), *command.dtmf_heard)
+    if command.dtmf_payload_type is not None:
+        numbers += (command.dtmf_payload_type,)
+    if not all(0 <= number < 128 for number in numbers):
+        return "a payload type is over 127"
+    return None if 10 <= command.ptime <= 160 else f"packets of {command.ptime} ms are not sent"
+
+
 def _relayable(a: Leg, b: Leg) -> bool:
     """Whether packets can pass between two bridged legs without being decoded."""
-    if a.remote is None or b.remote is None or a.remote.codec != b.remote.codec:
+    return _can_relay(a, b) and _can_relay(b, a)
+
+
+def _can_relay(source: Leg, target: Leg) -> bool:
+    """Whether what one leg hears can be sent to the other as it is."""
+    if source.remote is None or target.remote is None or not source.transport.latched:
         return False
-    if (a.remote.dtmf_payload_type is None) != (b.remote.dtmf_payload_type is None):
+    if LAWS[target.remote.codec] != source.heard_law or source.remote.ptime != target.remote.ptime:
         return False
-    for leg in (a, b):
-        busy = leg.queue or leg.taps or leg.keys or leg.detect_inband
-        if busy or not leg.settled or leg.remote is None or not (leg.remote.send and leg.remote.receive):
-            return False
-    return True
+    if (source.remote.dtmf_payload_type is None) != (target.remote.dtmf_payload_type is None):
+        return False
+    busy = source.queue or source.taps or source.keys or source.detect_inband or source.packer
+    return not busy and source.remote.send and source.remote.receive
 
 
 def _finished(leg: Leg, playback: Playback, reason: Reason) -> protocol.PlayFinished:

@@ -55,7 +55,7 @@ class Poller:
             if leg is None:
                 continue
             try:
-                size = leg.recv(views[count])
+                size = leg.transport.recv(views[count])
             except OSError:
                 continue
             first, second, sequence, timestamp, ssrc = unpack_header(packets, start)

@@ -73,7 +73,8 @@ class OpenLeg(_Message, frozen=True):
     """Bind an RTP/RTCP port pair. Answered by LegOpened or LegFailed.
 
     host: the local address to bind and to name in SDP; empty for the worker's default.
-    rtp_timeout: seconds of silence from the peer until RtpTimeout; 0 for never.
+    rtp_timeout: seconds of silence from the peer until RtpTimeout; 0 for never. It runs while SetRemote's
+    `receive` holds and, with or without SetRemote, from Expect on.
     """
 
     leg: int
@@ -83,11 +84,14 @@ class OpenLeg(_Message, frozen=True):
 
 class SetRemote(_Message, frozen=True):
     """What SDP negotiated; sent again on every change. Packets are sent from now on when `send`, and heard
-    when `receive`.
+    when `receive`. Answered by RemoteRefused if nothing can be sent there; the leg is left as it is then.
 
     host, port: where the peer said that it receives. Where its packets really come from is learnt anew
-    (symmetric RTP) whenever the address changes here, and only then.
-    dtmf_payload_type: of telephone-event/8000, None when not negotiated.
+    (symmetric RTP) whenever the address changes here, and as `offhook.rtp.latch` says.
+    payload_type, dtmf_payload_type: what audio and telephone-event/8000 are sent with; None when the peer has no
+    events.
+    heard, dtmf_heard: what the peer may send audio and events with. Empty: the same numbers as above.
+    ptime: milliseconds of audio in each packet that is sent, 10 to 160.
     """
 
     leg: int
@@ -98,6 +102,17 @@ class SetRemote(_Message, frozen=True):
     dtmf_payload_type: int | None = None
     send: bool = True
     receive: bool = True
+    heard: tuple[tuple[int, Codec], ...] = ()
+    dtmf_heard: tuple[int, ...] = ()
+    ptime: int = 20
+
+
+class Expect(_Message, frozen=True):
+    """The call is answered: the peer should be sending from now on, even if nothing has been negotiated. Its
+    silence is counted from here.
+    """
+
+    leg: int
 
 
 class Play(_Message, frozen=True):
@@ -187,6 +202,7 @@ class GetLoad(_Message, frozen=True):
 Command = (
     OpenLeg
     | SetRemote
+    | Expect
     | Play
     | ExtendPlay
     | StopPlay
@@ -221,7 +237,8 @@ class Counters(_Message, frozen=True):
     and A.8.
 
     lost: packets that never came. late: came after their time to be played. discarded: not played for other
-    reasons: late, twice, malformed, unknown payload, or from a strange source. concealed: frames of 20 ms
+    reasons: late, twice, malformed, unknown payload, or from a source that is not believed (while the address
+    that SDP named is heard, others are passed over by the kernel, and not counted). concealed: frames of 20 ms
     made up.
     delay_ms: the jitter buffer's depth now; 0 for a relayed leg. rtt_ms, remote_lost, remote_jitter_ms: by
     the peer's RTCP; None without.
@@ -281,8 +298,8 @@ class PlayFinished(_Message, frozen=True):
 
 
 class Digit(_Message, frozen=True):
-    """The peer pressed a key: reported once, when it is recognised (events: at their first packet; tones:
-    after 40 ms).
+    """The peer pressed a key: reported when it is recognised (events: at their first packet; tones: after 40 ms,
+    until the leg has had an event). A key that comes as a tone first and as an event then is reported as each.
     """
 
     leg: int
@@ -298,8 +315,25 @@ class FirstPacket(_Message, frozen=True):
     port: int
 
 
+class SourceChanged(_Message, frozen=True):
+    """The peer's packets come from this address now: the one that SDP named has turned up after another was
+    believed, or a NAT has given the peer another port.
+    """
+
+    leg: int
+    host: str
+    port: int
+
+
+class RemoteRefused(_Message, frozen=True):
+    """A SetRemote cannot be carried out, so the leg has no audio or goes on as before; why, in words."""
+
+    leg: int
+    reason: str
+
+
 class RtpTimeout(_Message, frozen=True):
-    """The peer, which should be sending, has been silent for so long. Said once for each silence."""
+    """The peer, which should be sending, has been silent for so long. Said again each time as much has passed."""
 
     leg: int
     silent_seconds: float
@@ -332,6 +366,8 @@ Event = (
     | PlayFinished
     | Digit
     | FirstPacket
+    | SourceChanged
+    | RemoteRefused
     | RtpTimeout
     | Load
 )

@@ -2,7 +2,8 @@
 numbering.
 
 The receiver sees one stream of one SSRC, whose sequence numbers and timestamps go on where the tick left
-them, and where the tick will go on from them. Headers are rewritten, payloads are not touched.
+them, and where the tick will go on from them. Headers are rewritten, payloads are not touched. Events that come
+under an SSRC of their own are put in between.
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ from offhook.rtp import packet as rtp
 _BUFFER = bytearray(rtp.MAX_PACKET_BYTES)
 _BUFFER_VIEW: Final = memoryview(_BUFFER)
 _FRAME_VIEW: Final = _BUFFER_VIEW[:FRAME_PACKET_BYTES]
-_NO_KEYS: Final = -1
 
 
 class Relay:
-    """From one leg to another, until it is stopped. Both must be settled, and of the same codec."""
+    """From one leg to another, until it is stopped. What the one hears must be what the other sends.
+
+    takes_events: whether telephone events can be passed on, too.
+    """
 
     __slots__ = (
-        "_dtmf_in",
         "_dtmf_out",
+        "_event",
+        "_event_timestamp",
         "_from",
         "_kernel",
-        "_payload_type_in",
         "_payload_type_out",
-        "_recv",
-        "_send",
+        "_recv_via",
+        "_send_via",
         "_sequence",
         "_sequence_step",
         "_since",
@@ -41,6 +44,7 @@ class Relay:
         "_timestamp",
         "_timestamp_step",
         "_to",
+        "takes_events",
     )
 
     def __init__(self, source: Leg, target: Leg, kernel: TickKernel, now: float) -> None:
@@ -49,16 +53,15 @@ class Relay:
         self._from = source
         self._to = target
         self._kernel = kernel
-        self._recv = source.rtp.recv_into
-        self._send = target.rtp.send
+        self._recv_via = source.transport
+        self._send_via = target.transport
         self._ssrc = target.identity.ssrc
         self._ssrc_in = -1
-        self._payload_type_in = source.remote.payload_type
         self._payload_type_out = target.remote.payload_type
-        self._dtmf_in = (
-            _NO_KEYS if source.remote.dtmf_payload_type is None else source.remote.dtmf_payload_type
-        )
+        self.takes_events = target.remote.dtmf_payload_type is not None
         self._dtmf_out = target.remote.dtmf_payload_type or 0
+        self._event = (-1, -1)
+        self._event_timestamp = 0
         self._sequence, self._timestamp = kernel.outgoing(target.slot)
         self._sequence_step = self._timestamp_step = 0
         self._since = now
@@ -66,7 +69,7 @@ class Relay:
     def forward(self, _events: int = 0) -> None:
         """Take one packet off the socket and pass it on: the hot path of a bridged call."""
         try:
-            count = self._recv(_BUFFER)
+            count = self._recv_via.recv(_BUFFER_VIEW)
         except OSError:
             return
         first, second, sequence, timestamp, ssrc = rtp.unpack_header(_BUFFER)
@@ -75,7 +78,7 @@ class Relay:
         if (
             first != 0x80
             or count < rtp.HEADER_BYTES
-            or second & 0x7F != self._payload_type_in
+            or second & 0x7F != leg.fast_payload_type
             or ssrc != self._ssrc_in
             or ssrc != leg.remote_ssrc
         ):
@@ -93,7 +96,7 @@ class Relay:
         )
         target = self._to
         try:
-            self._send(_FRAME_VIEW if count == FRAME_PACKET_BYTES else _BUFFER_VIEW[:count])
+            self._send_via.send(_FRAME_VIEW if count == FRAME_PACKET_BYTES else _BUFFER_VIEW[:count])
         except OSError:
             return
         target.packets_sent += 1
@@ -104,15 +107,30 @@ class Relay:
         plain header.
         """
         marker = packet.marker
+        is_event = packet.payload_type in self._from.event_types
         if packet.ssrc != self._ssrc_in:
+            if is_event and self._ssrc_in == self._from.remote_ssrc:
+                self._put_between(packet)
+                return
             self._continue_with(packet)
             marker = True
-        is_event = packet.payload_type == self._dtmf_in
         sequence = (packet.sequence + self._sequence_step) & rtp.SEQUENCE_MASK
         timestamp = (packet.timestamp + self._timestamp_step) & rtp.TIMESTAMP_MASK
         self._sequence, self._timestamp = sequence, timestamp
         payload_type = self._dtmf_out if is_event else self._payload_type_out
         self._transmit(rtp.Packet(payload_type, marker, sequence, timestamp, self._ssrc, packet.payload))
+
+    def _put_between(self, event: rtp.Packet) -> None:
+        """Send a packet of an event that has an SSRC of its own: the audio after it moves on by one."""
+        if self._event != (event.ssrc, event.timestamp):
+            self._event = (event.ssrc, event.timestamp)
+            self._event_timestamp = (self._timestamp + FRAME_SAMPLES) & rtp.TIMESTAMP_MASK
+        self._sequence_step += 1
+        self._sequence = sequence = (self._sequence + 1) & rtp.SEQUENCE_MASK
+        timestamp = self._event_timestamp
+        self._transmit(
+            rtp.Packet(self._dtmf_out, event.marker, sequence, timestamp, self._ssrc, event.payload)
+        )
 
     def _continue_with(self, packet: rtp.Packet) -> None:
         """Choose the steps so that this packet follows the last one sent; at first by as much time as has
@@ -126,7 +144,7 @@ class Relay:
 
     def _transmit(self, packet: rtp.Packet) -> None:
         try:
-            self._send(rtp.pack(packet))
+            self._send_via.send(rtp.pack(packet))
         except OSError:
             return
         self._to.packets_sent += 1

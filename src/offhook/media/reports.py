@@ -58,7 +58,7 @@ def _blocks(leg: Leg, now: float) -> tuple[rtcp.ReportBlock, ...]:
 def receive(leg: Leg, data: bytes, source_host: str, now: float, unix_time: float) -> None:
     """Take a datagram from the leg's RTCP port. What is malformed, or not of the peer's host, is dropped."""
     state = leg.rtcp_state
-    if leg.target is None or source_host != leg.target[0]:
+    if leg.transport.target is None or source_host != leg.transport.target[0]:
         return
     try:
         packets = rtcp.unpack(data)

@@ -6,6 +6,7 @@ other.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
@@ -19,9 +20,12 @@ from offhook.media.leg import Leg
 from offhook.media.legs import Legs
 from offhook.media.reports import REPORT_SECONDS
 from offhook.media.streams_link import StreamsLink
+from offhook.rtp.packet import HEADER_BYTES
 
 TICKS_PER_SECOND: Final = 1000 // FRAME_MILLISECONDS
 REPORT_TICKS: Final = int(REPORT_SECONDS * TICKS_PER_SECOND)
+GUARD_TICKS: Final = TICKS_PER_SECOND // 2
+"""How often a look is taken whether a source has fallen silent."""
 SILENT_FRAME: Final = bytes(FRAME_BYTES)
 NOT_HEARD: Final = -1
 
@@ -39,6 +43,7 @@ class Tick:
         self._detecting_rows = self._heard_slots
         self._ticked: list[Leg] = []
         self._speaking: list[Leg] = []
+        self._packing: list[Leg] = []
         self._silent: list[Leg] = []
         self._bridged: list[tuple[Leg, int]] = []
         self._tapped: list[tuple[Leg, int]] = []
@@ -73,9 +78,11 @@ class Tick:
         self._legs.changed = False
         ticked = self._ticked = [leg for leg in legs if leg.remote is not None and leg.relay is None]
         self._heard_slots = np.array([leg.slot for leg in ticked], dtype=np.intp)
-        self._speaking = [leg for leg in ticked if leg.remote and leg.remote.send]
+        speaking = [leg for leg in ticked if leg.remote and leg.remote.send]
+        self._speaking = [leg for leg in speaking if leg.packer is None]
+        self._packing = [leg for leg in speaking if leg.packer is not None]
         self._silent = [leg for leg in ticked if leg.remote and not leg.remote.send]
-        self._speaking_slots = np.array([leg.slot for leg in self._speaking], dtype=np.intp)
+        self._speaking_slots = np.array([leg.slot for leg in speaking], dtype=np.intp)
         rows = {leg.number: row for row, leg in enumerate(ticked)}
         self._bridged = [
             (leg, rows[leg.partner.number])
@@ -112,11 +119,14 @@ class Tick:
             if leg.event is not None:
                 packet, leg.event = leg.event, None
             try:
-                leg.send(packet)
+                leg.transport.send(packet)
             except OSError:
                 continue
             leg.packets_sent += 1
-            leg.bytes_sent += len(packet) - 12
+            leg.bytes_sent += len(packet) - HEADER_BYTES
+        for leg in self._packing:
+            with suppress(OSError):
+                leg.send_packed()
         for leg in self._silent:
             leg.event = None
             self._kernel.skip(leg.slot)
@@ -144,19 +154,24 @@ class Tick:
                 self._link.hear(tap, received if source == "received" else sent)
 
     def _report(self, now: float) -> None:
-        """Send the RTCP that is due in this tick, and once a second look for silent peers."""
+        """Send the RTCP that is due in this tick, and now and then look for silent peers."""
         for leg in self._reporting[self._number % REPORT_TICKS]:
             self._legs.report(leg, now)
+        if self._number % GUARD_TICKS == 0:
+            for leg in self._legs.open.values():
+                leg.transport.guard(leg.last_heard, now)
         if self._number % TICKS_PER_SECOND == 0:
             for leg in self._legs.open.values():
                 self._watch_silence(leg, now)
 
     def _watch_silence(self, leg: Leg, now: float) -> None:
-        if leg.remote is None or not leg.remote.receive or leg.rtp_timeout <= 0:
+        """Tell of a peer that should be sending and is silent, each time the limit has passed once more."""
+        should_send = leg.expected if leg.remote is None else leg.remote.receive
+        if not should_send or leg.rtp_timeout <= 0:
             return
         silent = now - leg.last_heard
         if silent < leg.rtp_timeout:
-            leg.timed_out = False
-        elif not leg.timed_out:
-            leg.timed_out = True
+            leg.timeouts = 0
+        elif silent >= leg.rtp_timeout * (leg.timeouts + 1):
+            leg.timeouts = int(silent / leg.rtp_timeout)
             self._legs.tell(protocol.RtpTimeout(leg.number, round(silent, 3)))

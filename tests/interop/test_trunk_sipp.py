@@ -181,12 +181,38 @@ def test_the_carrier_knows_pcma_alone(trunk: Sipp, stage: Stage) -> None:
         assert stage.final_status() == "completed"
 
 
-def test_the_carrier_answers_with_a_codec_nobody_offered(trunk: Sipp, stage: Stage) -> None:
-    steps = [awaited("INVITE"), reply("200 OK", body=sdp("18"), again=True), awaited("ACK")]
+BAD_SDP = 32102
+"""The notification of a call whose offer and answer have come to nothing."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        sdp("18"),
+        sdp("0").replace("IP4 127.0.0.1", "IP6 ::1"),
+        sdp("0").replace("c=IN IP4 127.0.0.1", "c=IN IP4 224.2.1.1/127"),
+        sdp("0").replace("c=IN IP4 127.0.0.1", "c=IN IP4 no-such-host.invalid"),
+        "",
+    ],
+    ids=["a codec nobody offered", "the other family", "multicast", "an unknown host", "nothing"],
+)
+def test_the_carrier_answers_with_what_cannot_be_used(trunk: Sipp, stage: Stage, body: str) -> None:
+    steps = [awaited("INVITE"), reply("200 OK", body=body, again=True), awaited("ACK")]
     with trunk.serve(*steps, awaited("BYE"), reply_within("200 OK")):
         sid = stage.call(CALLED, twiml=TALK)
         assert stage.final_status() == "failed"
-    assert any(entry["kind"] == "sdp" for entry in stage.whole_timeline(sid))
+    assert any(entry["kind"] == "sdp" for entry in stage.whole_timeline(sid)) or not body
+    assert BAD_SDP in stage.error_codes(sid)
+
+
+def test_the_carrier_names_a_host(trunk: Sipp, stage: Stage) -> None:
+    body = sdp("0").replace("c=IN IP4 127.0.0.1", "c=IN IP4 localhost")
+    steps = [awaited("INVITE"), reply("200 OK", body=body, again=True), awaited("ACK")]
+    with trunk.serve(*steps, awaited("BYE"), reply_within("200 OK")):
+        sid = stage.call(CALLED, twiml='<Pause length="1"/>')
+        assert stage.final_status() == "completed"
+    counters = next(entry for entry in stage.whole_timeline(sid) if entry["name"] == "counters")
+    assert counters["detail"]["packets_sent"] > 0
 
 
 # Calls from the carrier
@@ -259,6 +285,15 @@ def test_the_offer_comes_late(trunk: Sipp, stage: Stage) -> None:
     assert stage.final_status() == "completed"
 
 
+@pytest.mark.parametrize("body", ["", sdp("18")], ids=["nothing", "a codec nobody offered"])
+def test_the_late_offer_gets_no_answer(trunk: Sipp, stage: Stage, body: str) -> None:
+    number = stage.number(voice_url=stage.web.twiml("voice", TALK))
+    steps = [ask("INVITE"), *answered(body=body), awaited("BYE"), reply_within("200 OK")]
+    trunk.call(target(stage), number, *steps)
+    assert stage.final_status() == "failed"
+    assert BAD_SDP in stage.error_codes(ended(stage).sid)
+
+
 def test_a_repeated_invite_is_one_call(trunk: Sipp, stage: Stage) -> None:
     if trunk.transport == "tcp":
         pytest.skip("nothing is repeated over TCP")
@@ -283,6 +318,8 @@ def test_a_repeated_invite_is_one_call(trunk: Sipp, stage: Stage) -> None:
 def test_no_codec_in_common(trunk: Sipp, stage: Stage) -> None:
     number = stage.number(voice_url=stage.web.twiml("voice", TALK))
     trunk.call(target(stage), number, ask("INVITE", body=sdp("18 4")), *refused(488))
+    elsewhere = sdp("0").replace("c=IN IP4 127.0.0.1", "c=IN IP6 ::1")
+    trunk.call(target(stage), number, ask("INVITE", body=elsewhere), *refused(488))
     assert stage.web.received("voice") == []
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from offhook.config import Settings
@@ -16,13 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The platform as a resource sees it.
-
-    `closing` is set when the process is about to end, so that answers without an end of their own get one.
-    """
+    """The platform as a resource sees it."""
 
     settings: Settings
     store: Store
     bus: Bus
     disk: Disk
-    closing: asyncio.Event = field(default_factory=asyncio.Event)

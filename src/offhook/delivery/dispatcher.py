@@ -33,7 +33,6 @@ from offhook.delivery.client import (
     WebhookClient,
     without_credentials,
 )
-from offhook.delivery.failure_log import log_failed_webhook
 from offhook.delivery.failures import CONNECTION_FAILURE
 from offhook.delivery.verdict import Verdict, judge
 from offhook.errors import NOTIFICATIONS, title
@@ -210,11 +209,16 @@ class Dispatcher:
 
     def _warn(self, row: OutboxRow, verdict: Verdict) -> None:
         """Log the first failure of a callback and the last."""
-        repeated = row.failed_at is not None and verdict.retry_after is not None
-        if verdict.code is None or repeated:
+        if row.failed_at is not None and verdict.retry_after is not None:
             return
-        request = f"callback {row.payload['event']}"
-        log_failed_webhook(row.resource_sid, row.payload["url"], verdict.code, verdict.words, request=request)
+        _log.warning(
+            "callback %s of %s to %s: error %d, %s",
+            row.payload["event"],
+            row.resource_sid,
+            _place(row.payload["url"]),
+            verdict.code,
+            verdict.words,
+        )
 
     async def _give_back(self) -> None:
         if self._running:
@@ -290,3 +294,12 @@ def _host(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
         return ""
+
+
+def _place(url: str) -> str:
+    """A URL's host and path, for the log: what follows may hold numbers."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(malformed)"
+    return ascii(parts.netloc.rpartition("@")[2] + parts.path)[1:-1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from offhook.calls import events
 from offhook.calls.call import Call
-from offhook.clock import new_sid, utcnow
+from offhook.clock import monotonic, new_sid, utcnow
 from offhook.config import Settings
 from offhook.delivery.client import WebhookClient
 from offhook.media import protocol
@@ -253,13 +253,19 @@ class Exchange:
             case protocol.PlayStarted():
                 session.note(TimelineKind.MEDIA, "playing", {"delay_ms": event.delay_ms})
             case protocol.Digit():
-                session.note(TimelineKind.MEDIA, "digit", {"source": event.source})
-                session.feed(DigitPressed(event.digit))
+                _pressed(session, event.digit, event.source)
             case protocol.FirstPacket():
                 session.note(TimelineKind.RTP, "first packet", {"from": f"{event.host}:{event.port}"})
-            case protocol.RtpTimeout():
-                session.note(TimelineKind.RTP, "timeout", {"silent_seconds": event.silent_seconds})
+            case protocol.SourceChanged():
+                session.note(TimelineKind.RTP, "source changed", {"to": f"{event.host}:{event.port}"})
+            case protocol.RemoteRefused():
+                session.note(TimelineKind.SDP, "not acceptable", {"reason": event.reason})
                 if session.call.is_answered:
+                    session.notify(32102, event.reason, "")
+                    _without_audio(session)
+            case protocol.RtpTimeout():
+                if session.call.is_answered:
+                    session.note(TimelineKind.RTP, "timeout", {"silent_seconds": event.silent_seconds})
                     session.feed(events.MediaLost("No audio has come from the far end."))
 
     def on_recording(self, event: RecordingFinished) -> None:
@@ -279,8 +285,7 @@ def _on_leg(session: CallSession, event: sip.Event) -> None:
             if session.negotiate(lambda: leg.answered(event.sdp)):
                 session.feed(events.LegAnswered())
             else:
-                leg.hang_up()
-                session.feed(events.LegFailed(488, "Not Acceptable Here", events.FailureSource.LOCAL))
+                _without_audio(session)
         case sip.Failed():
             source = events.FailureSource(event.source)
             session.feed(events.LegFailed(event.status, event.reason, source))
@@ -289,12 +294,26 @@ def _on_leg(session: CallSession, event: sip.Event) -> None:
         case sip.AckTimeout():
             session.notify(32022, "No ACK came for the answer.", "")
             session.feed(events.LegEnded())
-        case sip.Confirmed() if event.sdp is not None:
-            session.negotiate(lambda: leg.confirmed(event.sdp))
+        case sip.Confirmed():
+            if not session.negotiate(lambda: leg.confirmed(event.sdp)):
+                _without_audio(session)
         case sip.ReinviteConfirmed():
             session.negotiate(lambda: leg.answered(event.sdp))
         case sip.Reinvite():
             if not session.negotiate(lambda: leg.reinvited(event.sdp)):
                 leg.refuse(488, "Not Acceptable Here")
         case sip.Info() if (pressed := dtmf_relay.parse(event.content_type, event.body)) is not None:
-            session.feed(DigitPressed(pressed[0]))
+            _pressed(session, pressed[0], "info", held=pressed[1] / 1000)
+
+
+def _without_audio(session: CallSession) -> None:
+    """Offer and answer have come to nothing: an answered call is ended, as failed."""
+    session.leg.hang_up()
+    session.feed(events.LegFailed(488, "Not Acceptable Here", events.FailureSource.LOCAL))
+
+
+def _pressed(session: CallSession, digit: str, means: str, *, held: float = 0.0) -> None:
+    """A key came by one of several means: as a tone, an event or an INFO."""
+    session.note(TimelineKind.MEDIA, "digit", {"source": means})
+    if session.leg.keys.is_new(digit, means, monotonic(), held=held):
+        session.feed(DigitPressed(digit))

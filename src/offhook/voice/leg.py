@@ -2,7 +2,8 @@
 
 Knows nothing of what the call is for. An outbound leg is opened, placed, and told the answer that came; an inbound
 one is opened with the offer that came, and answered when its call says so. Either may be re-negotiated by the
-peer's re-INVITE.
+peer's re-INVITE. What media finds it cannot do, and a host name that does not resolve, come as
+`media.protocol.RemoteRefused`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from offhook.clock import monotonic
 from offhook.media.client import MediaClient
 from offhook.media.protocol import Codec, Counters
 from offhook.sdp import negotiate
+from offhook.sdp.negotiate import NotAcceptable
 from offhook.signalling.transports import SipTransports
 from offhook.sip.digest import Credentials
 from offhook.sip.flow import Flow
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import Field
-
-#: By this header Twilio's SIP names the call; a peer finds the call's resource and timeline by it.
-_CALL_SID = "X-Twilio-CallSid"
+from offhook.voice.keys import KeyPresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Destination:
 class Leg:
     """One leg. `sip` and `rtp` are its numbers towards the endpoint and `media`, the worker that carries it.
 
-    `call_sid` names the call towards the peer, once it is set.
+    agreed: whether offer and answer have been exchanged; without it there is no audio. keys: tells a key that came
+    twice from two keys.
     """
 
     def __init__(self, transports: SipTransports, media: MediaClient, session_id: int) -> None:
@@ -54,14 +55,11 @@ class Leg:
         self._host = ""
         self._port = 0
         self._closed = False
+        self.agreed = False
+        self.keys = KeyPresses()
         self.sip: int | None = None
         self.rtp = 0
         self.call_id: str | None = None
-        self.call_sid: str | None = None
-
-    @property
-    def _headers(self) -> tuple[Field, ...]:
-        return ((_CALL_SID, self.call_sid),) if self.call_sid is not None else ()
 
     async def open(self, host: str) -> None:
         """Bind the RTP session's ports on the local address `host`. Raises MediaError."""
@@ -80,16 +78,22 @@ class Leg:
             to=destination.to,
             destination=destination.flow,
             body=self._offer,
-            headers=(*destination.headers, *self._headers),
+            headers=destination.headers,
             credentials=destination.credentials,
         )
         self.call_id = self._endpoint.call_id(self.sip)
         return self.sip
 
     def answered(self, sdp: bytes | None) -> None:
-        """The peer answered, or sent early media. Raises NotAcceptable when its answer cannot be used."""
+        """The peer answered, or sent early media; its silence counts from now on.
+
+        Raises NotAcceptable when its answer cannot be used, and when there is none and never was.
+        """
+        self.media.expect(self.rtp)
         if sdp is not None:
             self._agree(negotiate.read_answer(self._offer, sdp))
+        elif not self.agreed:
+            raise NotAcceptable("the peer has answered without a session description")
 
     def cancel(self) -> None:
         """Give up the INVITE."""
@@ -112,7 +116,7 @@ class Leg:
     def ring(self) -> None:
         """Send 180."""
         if self.sip is not None:
-            self._endpoint.provisional(self.sip, 180, monotonic(), headers=self._headers)
+            self._endpoint.provisional(self.sip, 180, monotonic())
             self._transports.flush()
 
     def accept(self) -> None:
@@ -120,20 +124,22 @@ class Leg:
         if self.sip is not None:
             if self._taken is not None:
                 self._agree(self._taken)
-            self._endpoint.answer(self.sip, self._answer, monotonic(), headers=self._headers)
+            self.media.expect(self.rtp)
+            self._endpoint.answer(self.sip, self._answer, monotonic())
             self._transports.flush()
 
     def confirmed(self, sdp: bytes | None) -> None:
-        """The ACK came; it has the answer when ours was the offer. Raises NotAcceptable."""
-        if sdp is not None:
+        """The ACK came; it has the answer when ours was the offer, and means nothing else.
+
+        Raises NotAcceptable when there is no answer, or none that can be used.
+        """
+        if self._taken is None:
             self.answered(sdp)
 
     def refuse(self, status: int, reason: str, headers: Iterable[Field] = ()) -> None:
         """Answer with a final failure."""
         if self.sip is not None:
-            self._endpoint.reject(
-                self.sip, status, monotonic(), reason=reason, headers=(*headers, *self._headers)
-            )
+            self._endpoint.reject(self.sip, status, monotonic(), reason=reason, headers=headers)
             self._transports.flush()
 
     # In a call
@@ -169,14 +175,21 @@ class Leg:
 
     def _agree(self, agreed: negotiate.Negotiated) -> None:
         """Tell media what the two ends agreed on."""
-        codec: Codec = "PCMA" if agreed.codec.name == "PCMA" else "PCMU"
+        self.agreed = True
         self.media.set_remote(
             self.rtp,
             agreed.remote_host,
             agreed.remote_port,
-            codec,
+            _codec(agreed.codec.name),
             agreed.payload_type,
             agreed.dtmf_payload_type,
             send=agreed.send,
             receive=agreed.receive,
+            heard=tuple((number, _codec(name)) for number, name in agreed.heard),
+            dtmf_heard=agreed.dtmf_heard,
+            ptime=agreed.ptime,
         )
+
+
+def _codec(name: str) -> Codec:
+    return "PCMA" if name == "PCMA" else "PCMU"

@@ -56,7 +56,6 @@ class CallSession:
         self.record = record
         self.account = account
         self.leg = leg
-        leg.call_sid = record.sid
         self.destination = destination
         self.parent = parent
         self.children: dict[int, CallSession] = {}
@@ -255,6 +254,7 @@ class CallSession:
             agree()
         except NotAcceptable as error:
             self.note(TimelineKind.SDP, "not acceptable", {"reason": str(error)})
+            self.notify(32102, str(error), "")
             return False
         return True
 

@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from offhook.delivery.client import FetchError, FetchRequest, WebhookClient, without_credentials
+from offhook.delivery.evidence import Evidence
 from offhook.delivery.guard import Guard
 from offhook.webhook.signature import sign
 
@@ -148,6 +149,36 @@ async def test_redirects_of_a_post_become_gets_and_are_signed_anew(client: Webho
         as_get = ("GET", "", sign(TOKEN, f"{url}/end?x=1"))
         as_post = ("POST", "A=1", sign(TOKEN, f"{url}/end?x=1", [("A", "1")]))
     assert seen == [as_get, as_get, as_get, as_post, as_post]
+
+
+async def test_redirects_are_told_hop_by_hop(client: WebhookClient) -> None:
+    async def move(request: web.Request) -> web.Response:
+        return web.Response(status=301, headers={"Location": "/next"})
+
+    async def lost(request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "ftp://nowhere/"})
+
+    async with serving(("/from", move), ("/next", hello), ("/lost", lost)) as url:
+        secret = f"{url}/from".replace("http://", "http://user:pass@")
+        response = await client.fetch(FetchRequest(secret, params=[("A", "1")]))
+        (redirect,) = Evidence(secret, "POST", [("A", "1")], response).detail()["redirects"]
+        assert redirect["status"] == 301
+        assert (redirect["from"], redirect["to"]) == (f"POST {url}/from", f"GET {url}/next")
+        assert "without its parameters" in redirect["note"]
+        as_get = await client.fetch(FetchRequest(f"{url}/from", method="GET"))
+        assert "note" not in Evidence(f"{url}/from", "GET", [], as_get).detail()["redirects"][0]
+        assert (await failure(client, FetchRequest(f"{url}/lost"))).code == 11100
+
+
+async def test_the_redirects_before_a_failure_are_told(client: WebhookClient) -> None:
+    async def move(request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"})
+
+    async with serving(("/", move)) as url:
+        failed = await failure(client, FetchRequest(f"{url}/", params=[("A", "1")]))
+    detail = Evidence(f"{url}/", "POST", [("A", "1")], failed).detail()
+    assert (detail["status"], detail["response"], detail["error"]) == (None, None, 11202)
+    assert detail["redirects"][0]["to"] == "GET http://127.0.0.1:1/"
 
 
 async def test_ten_redirects_are_followed_and_no_more(client: WebhookClient) -> None:

@@ -25,7 +25,7 @@ from offhook.config import Settings
 from offhook.delivery import failures
 from offhook.delivery.body import BodyTooLargeError, BodyUnreadableError, read_body
 from offhook.delivery.cookies import CookieShelf
-from offhook.delivery.failures import FetchError
+from offhook.delivery.failures import FetchError, Redirect
 from offhook.delivery.guard import Guard
 from offhook.delivery.overrides import InvalidRetryPolicyError, Overrides, read_overrides
 from offhook.webhook.signature import sign
@@ -85,6 +85,7 @@ class FetchResponse:
         url: of the last hop, against which relative URLs resolve. Keeps the credentials of the request's URL
             (the next relative URL needs them): show `without_credentials(url)`.
         elapsed_ms: of all of it.
+        redirects: what was followed to come there.
     """
 
     status: int
@@ -93,6 +94,7 @@ class FetchResponse:
     body: bytes
     url: str
     elapsed_ms: int
+    redirects: tuple[Redirect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class _Hop:
     url: str
     params: Sequence[tuple[str, str]]
     userinfo: str
+    redirects: tuple[Redirect, ...] = ()
 
 
 class WebhookClient:
@@ -185,6 +188,9 @@ class WebhookClient:
             connection: dict[str, bool] = {}
             try:
                 result = await self._exchange(request, hop, overrides, deadline, connection)
+            except FetchError as error:
+                error.redirects = hop.redirects
+                raise
             except (
                 aiohttp.ClientError,
                 OSError,
@@ -202,6 +208,7 @@ class WebhookClient:
             f"more than {request.max_redirects} redirects",
             url=without_credentials(hop.url),
             elapsed_ms=_milliseconds(started),
+            redirects=hop.redirects,
         )
 
     async def _exchange(
@@ -242,6 +249,7 @@ class WebhookClient:
                 body=body,
                 url=_with_userinfo(hop.url, hop.userinfo),
                 elapsed_ms=0,
+                redirects=hop.redirects,
             )
 
     def _headers(self, request: FetchRequest, hop: _Hop, url: URL) -> CIMultiDict[str]:
@@ -326,12 +334,15 @@ def _next_hop(hop: _Hop, status: int, location: str) -> _Hop:
     repeat = status in (307, 308)
     target = urljoin(hop.url, location.strip()).partition("#")[0]
     same_origin = URL(target).origin() == URL(hop.url).origin() if urlsplit(target).hostname else False
-    return _hop(
+    following = _hop(
         hop.method if repeat else "GET",
         target,
         hop.params if repeat else (),
         hop.userinfo if same_origin else "",
     )
+    dropped = bool(hop.params) and not following.params
+    redirect = Redirect(status, hop.method, _shown(hop.url), following.method, _shown(following.url), dropped)
+    return replace(following, redirects=(*hop.redirects, redirect))
 
 
 def _hop(method: str, url: str, params: Sequence[tuple[str, str]], userinfo: str) -> _Hop:
@@ -413,7 +424,14 @@ def _failure(error: Exception, request: FetchRequest, hop: _Hop, started: float,
     else:
         code, detail = failures.describe(error)
         kind = failures.retry_kind(error, reused)
-    return FetchError(code, detail, url=_shown(hop.url), elapsed_ms=_milliseconds(started), kind=kind)
+    return FetchError(
+        code,
+        detail,
+        url=_shown(hop.url),
+        elapsed_ms=_milliseconds(started),
+        kind=kind,
+        redirects=hop.redirects,
+    )
 
 
 def _shown(url: str) -> str:

@@ -21,8 +21,8 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from typing import Final
+from urllib.parse import urlsplit
 
 from offhook import ids, metrics
 from offhook.clock import monotonic, new_sid, utcnow
@@ -31,8 +31,8 @@ from offhook.delivery.client import (
     FetchRequest,
     FetchResponse,
     WebhookClient,
-    without_credentials,
 )
+from offhook.delivery.evidence import Evidence
 from offhook.delivery.failures import CONNECTION_FAILURE
 from offhook.delivery.verdict import Verdict, judge
 from offhook.errors import NOTIFICATIONS, title
@@ -56,7 +56,6 @@ _TIMEOUT_SECONDS = 15.0
 _SHORTEST_WAIT = 0.02
 _LONGEST_WAIT = 2.0
 _CLOSE_SECONDS = 3.0
-_SHOWN_BYTES = 4096
 
 _sent = metrics.registry.counter("callback_attempts", labels=1)
 _seconds = metrics.registry.counter("callback_seconds")
@@ -235,22 +234,11 @@ class Dispatcher:
 def _timeline_entry(row: OutboxRow, outcome: FetchResponse | FetchError, verdict: Verdict) -> TimelineEntry:
     """What the attempt was, in the shape of a webhook's detail; of a failed one also why, and when the next is."""
     payload, now = row.payload, utcnow()
-    detail: dict[str, Any] = {
-        "url": _shown_url(payload["url"]),
-        "method": payload["method"],
-        "status": outcome.status,
-        "ms": outcome.elapsed_ms,
-        "attempt": row.attempts,
-        "request": {"params": dict(payload["params"])},
-        "response": None,
-        "error": verdict.code,
-    }
+    detail = _evidence(row, outcome).detail() | {"attempt": row.attempts, "error": verdict.code}
     if verdict.code is not None:
         detail["reason"] = verdict.words
     if verdict.retry_after is not None:
         detail["next_attempt"] = (now + timedelta(seconds=verdict.retry_after)).isoformat(timespec="seconds")
-    if isinstance(outcome, FetchResponse):
-        detail["response"] = {"content_type": outcome.content_type, "body": _shown(outcome)}
     return TimelineEntry(
         row.resource_sid, payload["account_sid"], now, TimelineKind.CALLBACK, payload["event"], detail
     )
@@ -270,23 +258,14 @@ def _notification(row: OutboxRow, outcome: FetchResponse | FetchError, code: int
         error_code=code,
         message_date=utcnow(),
         message_text=f"{title(code)}{status}",
-        request_url=_shown_url(payload["url"]),
-        request_method=payload["method"],
-        request_variables=urlencode([tuple(pair) for pair in payload["params"]]),
-        response_headers=urlencode(outcome.headers) if isinstance(outcome, FetchResponse) else None,
-        response_body=_shown(outcome) if isinstance(outcome, FetchResponse) else None,
+        **_evidence(row, outcome).notified(),
     )
 
 
-def _shown(outcome: FetchResponse) -> str:
-    return outcome.body[:_SHOWN_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
-
-
-def _shown_url(url: str) -> str:
-    try:
-        return without_credentials(url)
-    except ValueError:
-        return "(malformed)"
+def _evidence(row: OutboxRow, outcome: FetchResponse | FetchError) -> Evidence:
+    payload = row.payload
+    params = [(name, value) for name, value in payload["params"]]
+    return Evidence(payload["url"], payload["method"], params, outcome)
 
 
 def _host(url: str) -> str:

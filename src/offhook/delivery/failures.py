@@ -8,6 +8,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -34,6 +35,22 @@ _NO_PATH = frozenset({2, 18, 19, 20, 21})
 _HOST_MISMATCH = frozenset({62, 64})
 
 
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """An answer that led elsewhere. URLs are without credentials.
+
+    Attributes:
+        params_dropped: the request had a form, and the next one has none.
+    """
+
+    status: int
+    method: str
+    url: str
+    next_method: str
+    next_url: str
+    params_dropped: bool
+
+
 class FetchError(Exception):
     """A URL could not be fetched.
 
@@ -45,6 +62,7 @@ class FetchError(Exception):
         elapsed_ms: from the start of the fetch.
         kind: in the words of the retry policies, ``ct`` when the request cannot have reached the server,
             ``rt`` when it may have; empty when trying again is of no use.
+        redirects: those that were followed before it.
     """
 
     def __init__(
@@ -56,6 +74,7 @@ class FetchError(Exception):
         url: str = "",
         elapsed_ms: int = 0,
         kind: str = "",
+        redirects: tuple[Redirect, ...] = (),
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
@@ -64,6 +83,7 @@ class FetchError(Exception):
         self.url = url
         self.elapsed_ms = elapsed_ms
         self.kind = kind
+        self.redirects = redirects
 
 
 def describe(error: Exception) -> tuple[int, str]:

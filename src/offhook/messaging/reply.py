@@ -7,13 +7,8 @@ import hashlib
 from typing import Any, Final, Literal, cast
 
 from offhook.clock import new_sid, utcnow
-from offhook.delivery.client import (
-    FetchError,
-    FetchRequest,
-    FetchResponse,
-    WebhookClient,
-    without_credentials,
-)
+from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
+from offhook.delivery.evidence import Evidence
 from offhook.errors import NOTIFICATIONS
 from offhook.ids import ENTROPY_BYTES, MESSAGE, NOTIFICATION, sid_milliseconds
 from offhook.ids import new_sid as sid_of
@@ -36,7 +31,6 @@ from offhook.twiml.messaging import interpreter
 from offhook.webhook.params import Params, error_params, message_params
 from offhook.webhook.policy import cookie_key
 
-SHOWN_BYTES: Final = 4096
 NOT_OURS: Final = 14108
 TOO_MANY_REPLIES: Final = 14109
 MOST_REPLIES: Final = 50
@@ -99,9 +93,13 @@ class Reply:
         try:
             response = await self._http.fetch(request)
         except FetchError as error:
-            self._note(TimelineKind.WEBHOOK, "failed", _failure(request, params, error))
+            self._note(
+                TimelineKind.WEBHOOK, "failed", Evidence(request.url, request.method, params, error).detail()
+            )
             return events.FetchFailed(effect.request, error.code, error.detail)
-        self._note(TimelineKind.WEBHOOK, "fetched", _answer(request, params, response))
+        self._note(
+            TimelineKind.WEBHOOK, "fetched", Evidence(request.url, request.method, params, response).detail()
+        )
         return events.Fetched(
             effect.request, response.url, response.status, response.content_type, response.body
         )
@@ -177,33 +175,3 @@ def entry_of(number: NumberRecord, url: str) -> EntryPoint:
 
 def _method(method: str) -> Method:
     return cast(Method, method if method in ("GET", "POST") else "POST")
-
-
-def _asked(request: FetchRequest, params: Params) -> dict[str, Any]:
-    return {
-        "url": without_credentials(request.url),
-        "method": request.method,
-        "request": {"params": dict(params)},
-    }
-
-
-def _answer(request: FetchRequest, params: Params, response: FetchResponse) -> dict[str, Any]:
-    body = response.body[:SHOWN_BYTES].decode(errors="replace")
-    return {
-        **_asked(request, params),
-        "status": response.status,
-        "ms": response.elapsed_ms,
-        "response": {"content_type": response.content_type, "body": body},
-        "error": None,
-    }
-
-
-def _failure(request: FetchRequest, params: Params, error: FetchError) -> dict[str, Any]:
-    return {
-        **_asked(request, params),
-        "status": None,
-        "ms": error.elapsed_ms,
-        "response": None,
-        "error": error.code,
-        "reason": error.detail,
-    }

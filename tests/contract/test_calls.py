@@ -99,6 +99,9 @@ def test_request_reaches_the_row(tenant: Tenant) -> None:
         ({"SipAuthPassword": "a\r\nX-B: c"}, 20001),
         ({"Method": "PUT"}, 21209),
         ({"CallerId": "+12025550199"}, 20001),
+        ({"RecordingTrack": "inbound"}, 20001),
+        ({"RecordingStatusCallbackEvent": "in-progress born"}, 21626),
+        ({"SendDigits": "12E"}, 21206),
         ({"FallbackUrl": "nowhere"}, 21205),
         ({"StatusCallback": "nowhere"}, 21205),
         ({"StatusCallbackEvent": "born"}, 21626),
@@ -208,3 +211,25 @@ def test_nobody_calls_oneself(tenant: Tenant) -> None:
     with pytest.raises(TwilioRestException) as refused:
         tenant.client().calls.create(to=tenant.number, from_=tenant.number, twiml=TWIML)
     assert (refused.value.status, refused.value.code) == (400, 21211)
+
+
+def test_what_asks_for_what_happens_anyway_is_taken(tenant: Tenant) -> None:
+    form = {
+        "To": PHONE,
+        "From": tenant.number,
+        "Twiml": TWIML,
+        "CallerId": tenant.number.removeprefix("+"),
+        "RecordingTrack": "both",
+        "SendDigits": "wW12AbCd*#",
+        "RecordingStatusCallbackEvent": "in-progress completed",
+        "StatusCallbackEvent": ["initiated ringing", "answered"],
+    }
+    answer = tenant.request("POST", "/Calls.json", data=form)
+    assert answer.status_code == 201, answer.text
+
+    async def row(store: Store) -> object:
+        return await store.calls.fetch(tenant.account_sid, answer.json()["sid"])
+
+    asked = tenant.api.with_store(row).request
+    assert asked["recording_status_callback_event"] == ["in-progress", "completed"]
+    assert asked["status_callback_event"] == ["initiated", "ringing", "answered"]

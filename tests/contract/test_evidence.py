@@ -133,7 +133,9 @@ def test_recordings_and_their_audio(tenant: Tenant, call_sid: str) -> None:
     client = tenant.client()
     (found,) = client.recordings.list(call_sid=call_sid)
     assert (found.sid, found.duration, found.channels) == (sid, "6", 1)
-    metadata = tenant.request("GET", f"/Recordings/{sid}.json").json()
+    elsewhere = {"Host": "elsewhere.example"}
+    metadata = tenant.request("GET", f"/Recordings/{sid}.json", headers=elsewhere).json()
+    assert metadata["media_url"].startswith(tenant.api.settings.public_url)
     assert_matches("FetchRecording", 200, metadata)
     assert [one.sid for one in client.calls(call_sid).recordings.list()] == [sid]
     of_call = f"{tenant.root}/Calls/{call_sid}/Recordings/{sid}.wav"

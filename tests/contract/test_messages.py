@@ -78,6 +78,13 @@ def test_refused_with_the_code(tenant: Tenant, changes: dict[str, str], code: in
     assert tenant.client().messages.list() == []
 
 
+def test_what_asks_for_what_happens_anyway_is_taken(tenant: Tenant) -> None:
+    message = tenant.client().messages.create(
+        to=PHONE, from_=tenant.number, body="Hello", content_retention="retain", address_retention="retain"
+    )
+    assert message.status == "queued"
+
+
 def test_nobody_writes_to_oneself(tenant: Tenant) -> None:
     with pytest.raises(TwilioRestException) as refused:
         tenant.client().messages.create(to=tenant.number, from_=tenant.number, body="Hello")

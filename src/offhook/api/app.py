@@ -184,7 +184,6 @@ def _responder(services: Services, operation: Operation, handler: Handler | None
             caller=caller,
             account=account,
             path=quote(req.context.path),
-            base_url=req.prefix,
             suffix=req.context.suffix,
             values=await _values(req),
             placeholders=placeholders,

@@ -10,7 +10,7 @@ annotation                   on the wire
 ``str``, ``int``, ``bool``   text, decimal digits, ``true``/``false`` (any case; ``1`` and ``0`` too)
 an enumeration               one of its values, any case
 ``Url``, ``Method``          absolute http(s) URL (or empty), ``GET``/``POST`` (any case)
-``tuple[..., ...]``          a repeated key
+``tuple[..., ...]``          a repeated key; of enumerations also several words in one value
 ``TimeRange``                ``Name``, ``Name<`` and ``Name>``: dates
 ``Annotated[int, Between]``  a number within limits
 ===========================  ==========================================================================
@@ -71,11 +71,13 @@ class Form(msgspec.Struct, kw_only=True):
 
     `refuses` names the parameters that are not built and whose absence would do something else than was asked
     (a text to be sent tomorrow would go now), each with the reason. They are refused when they have a value;
-    only what changes nothing that was promised may be ignored.
+    only what changes nothing that was promised may be ignored. `harmless` gives the values, in lower case, of
+    such parameters that ask for what happens anyway; they are taken.
     """
 
     codes: ClassVar[Mapping[str, int]] = {}
     refuses: ClassVar[Mapping[str, str]] = {}
+    harmless: ClassVar[Mapping[str, frozenset[str]]] = {}
 
 
 F = TypeVar("F", bound=Form)
@@ -202,7 +204,8 @@ def decode(kind: type[F], values: Values) -> Decoded[F]:
         RestError: a parameter is malformed or missing; the code is the form's own for it, else 20001.
     """
     for name, reason in kind.refuses.items():
-        if any(values.get(name, ())):
+        harmless = kind.harmless.get(name, frozenset()) | {""}
+        if any(text.strip().lower() not in harmless for text in values.get(name, ())):
             raise rest(kind.codes.get(name, INVALID), f"{name}: {reason}", parameter=name)
     fields = _fields(kind)
     found: dict[str, Any] = {}
@@ -229,6 +232,7 @@ class _Field:
     attribute: str
     required: bool
     several: bool
+    words: bool
     period: bool
     keeps_empty: bool
     convert: Reader
@@ -240,6 +244,8 @@ class _Field:
                 found[self.attribute] = period
             return
         given = [text for text in values.get(self.name, ()) if text or self.keeps_empty]
+        if self.words:
+            given = [word for text in given for word in text.split()]
         if given:
             found[self.attribute] = (
                 tuple(self.convert(text) for text in given) if self.several else self.convert(given[-1])
@@ -280,12 +286,14 @@ def _fields(kind: type[Form]) -> Mapping[str, _Field]:
 def _field(attribute: str, annotation: Any, required: bool) -> _Field:
     kind = _without_none(annotation)
     several = get_origin(kind) is tuple
-    convert = _reader(get_args(kind)[0] if several else kind)
+    item = get_args(kind)[0] if several else kind
+    convert = _reader(item)
     return _Field(
         name=pascal(attribute.rstrip("_")),
         attribute=attribute,
         required=required,
         several=several,
+        words=several and isinstance(item, type) and issubclass(item, StrEnum),
         period=kind is TimeRange,
         keeps_empty=convert in (str, read_url) and not several,
         convert=convert,

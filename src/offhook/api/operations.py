@@ -63,7 +63,6 @@ class Context:
         caller: the account whose credentials were given.
         account: the account that the path names; the caller has been found to be allowed to act for it.
         path: of the request, as the client wrote it.
-        base_url: scheme, host and port under which the client reached the platform.
         ignored: parameters that were given and mean nothing to the operation as it is built.
     """
 
@@ -71,7 +70,6 @@ class Context:
     caller: AccountRecord
     account: AccountRecord
     path: str
-    base_url: str
     ignored: tuple[str, ...] = ()
 
     @property
@@ -103,7 +101,6 @@ class Request:
     caller: AccountRecord
     account: AccountRecord
     path: str
-    base_url: str
     suffix: Suffix
     values: Values
     placeholders: Mapping[str, str]
@@ -161,9 +158,7 @@ class Handler:
             arguments[self._form.name], ignored = decoded.form, decoded.ignored
         if self._paged:
             arguments["page"] = paging.read_page(request.values)
-        context = Context(
-            request.services, request.caller, request.account, request.path, request.base_url, ignored
-        )
+        context = Context(request.services, request.caller, request.account, request.path, ignored)
         return self._answer(request, await self.function(context, **arguments))
 
     def _placeholder(self, name: str, request: Request) -> str:
@@ -179,16 +174,16 @@ class Handler:
         represent, schema = self._represent, operation.resource
         if result is None or represent is None or schema is None:
             raise not_found(request.path)
-        element = schema.element
+        element, public_url = schema.element, request.services.settings.public_url
         if operation.list_key is None:
-            value = represent(result, request.base_url)
+            value = represent(result, public_url)
             return operation.status, rendering.resource(value, element, request.suffix)
         value = paging.body(
             request.path,
             request.values,
             operation.list_key,
             result,
-            lambda row: represent(row, request.base_url),
+            lambda row: represent(row, public_url),
         )
         return operation.status, rendering.page(value, operation.list_key, element, request.suffix)
 
@@ -199,7 +194,7 @@ class Resource:
     Args:
         record: the dataclass its functions return.
         values: fields of the JSON that are not an attribute of the record: name to function of the record.
-        links: fields that are absolute URLs of the platform: name to function that gives the path.
+        links: fields that are absolute URLs below the platform's public URL: name to function of the path.
     """
 
     def __init__(
@@ -243,7 +238,7 @@ class Resource:
         return register
 
     def representation(self, schema: ResourceSchema) -> Representation:
-        """The function from a record, and the URL of the platform, to the JSON of a schema.
+        """The function from a record, and the public URL of the platform, to the JSON of a schema.
 
         An operation may answer less than the whole resource: values of fields it has not are left out.
         """
@@ -251,10 +246,10 @@ class Resource:
         represent = compile_representation(schema, self._record, _of(fields, self._values))
         links = _of(fields, self._links)
         if not links:
-            return lambda row, base_url: represent(row)
+            return lambda row, public_url: represent(row)
 
-        def represent_with_links(row: Any, base_url: str) -> Json:
-            return represent(row) | {name: base_url + get(row) for name, get in links.items()}
+        def represent_with_links(row: Any, public_url: str) -> Json:
+            return represent(row) | {name: public_url + get(row) for name, get in links.items()}
 
         return represent_with_links
 

@@ -27,7 +27,7 @@ from offhook.webhook.params import CallParams, call_status_params
 MAX_TWIML: Final = 4000
 MAX_SIP_AUTH: Final = 255
 MAX_DIGITS: Final = 32
-DIGITS: Final = frozenset("0123456789*#wW,")
+DIGITS: Final = frozenset("0123456789*#ABCDabcdwW,")
 VOICE_TIMEOUT: Final = 5.0
 ROW_TRIES: Final = 20
 ROW_PAUSE: Final = 0.05
@@ -55,6 +55,14 @@ class Trim(StrEnum):
     DO_NOT_TRIM = "do-not-trim"
 
 
+class RecordingEvent(StrEnum):
+    """What the recording's status callback is told."""
+
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    ABSENT = "absent"
+
+
 class UpdateStatus(StrEnum):
     """How a live call is ended: before it is answered, or whenever."""
 
@@ -78,15 +86,18 @@ class CreateCall(Form):
         "Timeout": 21208,
         "RecordingStatusCallback": 21205,
         "RecordingStatusCallbackMethod": 21209,
+        "RecordingStatusCallbackEvent": 21626,
+        "SendDigits": 21206,
         "ApplicationSid": 21218,
         "MachineDetection": 21234,
     }
     refuses: ClassVar = {
         "ApplicationSid": "Applications are not built yet: use Url or Twiml",
         "Byoc": "BYOC trunks are not built yet: calls leave by the platform's own trunk",
-        "CallerId": "a caller id other than From is not built yet",
         "MachineDetection": "who answers is not found out yet",
+        "RecordingTrack": "a recording has both tracks; one alone is not built yet",
     }
+    harmless: ClassVar = {"RecordingTrack": frozenset({"both"})}
 
     to: str = ""
     from_: str = ""
@@ -105,10 +116,11 @@ class CreateCall(Form):
     recording_channels: RecordingChannels = RecordingChannels.MONO
     recording_status_callback: Url = ""
     recording_status_callback_method: Method = HttpMethod.POST
-    recording_status_callback_event: tuple[str, ...] = ()
+    recording_status_callback_event: tuple[RecordingEvent, ...] = ()
     trim: Trim = Trim.TRIM
     sip_auth_username: str = ""
     sip_auth_password: str = ""
+    caller_id: str = ""
 
 
 class UpdateCall(Form):
@@ -154,6 +166,8 @@ async def create_call(context: Context, form: CreateCall) -> CallRecord:
     if from_ == to:
         raise errors.rest(21211, "'To' and 'From' cannot be the same number.")
     _check_instructions(form)
+    if form.caller_id and (e164(form.caller_id) or form.caller_id) != from_:
+        raise errors.rest(20001, "CallerId: one other than From is not built yet", parameter="CallerId")
     now = clock.utcnow()
     call = CallRecord(
         sid=clock.new_sid(ids.CALL),
@@ -275,7 +289,7 @@ def _check_instructions(form: CreateCall) -> None:
     if len(form.twiml) > MAX_TWIML:
         raise errors.rest(20001, f"Twiml is longer than {MAX_TWIML} characters", parameter="Twiml")
     if len(form.send_digits) > MAX_DIGITS or not set(form.send_digits) <= DIGITS:
-        raise errors.rest(21206, "SendDigits may hold up to 32 of 0-9, *, #, w, W and ,")
+        raise errors.rest(21206, "SendDigits may hold up to 32 of 0-9, A-D, *, #, w, W and ,")
 
 
 def _request(form: CreateCall) -> Mapping[str, Any]:

@@ -32,6 +32,10 @@ class CreateMessage(Form):
         "ScheduleType": "scheduled messages are not built yet",
         "SendAt": "scheduled messages are not built yet",
     }
+    harmless: ClassVar = {
+        "AddressRetention": frozenset({"retain"}),
+        "ContentRetention": frozenset({"retain"}),
+    }
 
     to: str = ""
     from_: str = ""

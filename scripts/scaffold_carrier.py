@@ -39,15 +39,19 @@ class ${name}Carrier:
         """How many texts it would take now."""
         return 0
 
+    def obstacle(self) -> str:
+        """Why it takes nothing, in words; empty when it is only busy."""
+        return "$name is not built"
+
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Take texts; each is accepted, refused or returned in the end."""
         for text in texts:
             self._reports.refused(self.name, text, UNKNOWN_ERROR, "not built")
 
 
-def configured(settings: Settings, store: Store) -> ${name}Carrier:
-    """The carrier of a role."""
-    return ${name}Carrier()
+def configured(settings: Settings, store: Store) -> list[${name}Carrier]:
+    """The carriers of a role."""
+    return [${name}Carrier()]
 ''')
 
 TEST = Template('''"""The carrier $name."""

@@ -16,6 +16,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from offhook import smsc
+from offhook.smsc import SmscSettings
+
 SETTINGS_VARIABLE = "OFFHOOK_SETTINGS"
 READY_VARIABLE = "OFFHOOK_READY_FD"
 LIFELINE_VARIABLE = "OFFHOOK_LIFELINE_FD"
@@ -54,15 +57,6 @@ class TrunkSettings(msgspec.Struct, frozen=True):
     password: str = ""
 
 
-class SmscSettings(msgspec.Struct, frozen=True):
-    """The SMSC that texts go to, and the credentials to bind with."""
-
-    system_id: str
-    password: str
-    host: str
-    port: int
-
-
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator asked for, parsed and checked but not yet bound to sockets.
 
@@ -75,7 +69,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     smpp: Address = Address("127.0.0.1", 2775)
     sandbox: Address | None = None
     trunk: TrunkSettings | None = None
-    smsc: SmscSettings | None = None
+    smscs: tuple[SmscSettings, ...] = ()
     allow_nets: tuple[str, ...] = ()
     public_url: str | None = None
     database_url: str | None = None
@@ -92,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `sockets` maps the names of the inherited listening sockets (`http`, `sip_udp`, `sip_tcp`, `smpp`,
     `sandbox_http`, `sandbox_sip_udp`) to their file descriptors. `sandbox_smsc` holds what the sandbox's SMSC
-    accepts binds with, whether or not `smsc` points to it.
+    accepts binds with, whether or not one of `smscs` is it.
     """
 
     data_dir: str
@@ -110,7 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_sip: str
     sandbox_smsc: SmscSettings
     trunk: TrunkSettings
-    smsc: SmscSettings
+    smscs: tuple[SmscSettings, ...]
     allow_nets: tuple[str, ...] = ()
     loopback_only: bool = True
     rtp_ports: tuple[int, int] = (20000, 29999)
@@ -168,7 +162,7 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
     """Merge flags over `OFFHOOK_…` variables over defaults.
 
     `flags` has the keys data, http, sip, smpp, sandbox, trunk, smsc, allow_net, public_url, rtp_ports,
-    log_level, log_format; a value of None (or an empty sequence) counts as not given.
+    log_level, log_format; a value of None (or an empty sequence) counts as not given; smsc and allow_net are sequences.
 
     Raises:
         ConfigurationError: one line that names the flag and what is wrong with its value.
@@ -191,8 +185,7 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
             values[name] = parse_address(text, f"--{name}")
     if text := given("trunk"):
         values["trunk"] = parse_trunk(text)
-    if text := given("smsc"):
-        values["smsc"] = parse_smsc(text)
+    values["smscs"] = parse_smscs(flags.get("smsc"), environ.get("OFFHOOK_SMSC"))
     if text := given("public_url"):
         values["public_url"] = _checked_url(text, "--public-url", ("http", "https")).rstrip("/")
     if text := given("database_url"):
@@ -260,22 +253,13 @@ def parse_trunk(text: str) -> TrunkSettings:
     return TrunkSettings(address.host, address.port, transport, username, password)
 
 
-def parse_smsc(text: str) -> SmscSettings:
-    """Read `smpp://SYSTEM_ID:PASSWORD@HOST[:PORT]`, undoing escapes; SMPP 3.4 §5.2.1 limits the id."""
-    example = "expected smpp://SYSTEM_ID:PASSWORD@HOST:PORT"
+def parse_smscs(asked: object, variable: str | None) -> tuple[SmscSettings, ...]:
+    """Read the `--smsc` flags or, without any, the SMSCs in `OFFHOOK_SMSC`, which spaces separate."""
+    texts = [str(text) for text in asked] if isinstance(asked, list | tuple) else []
     try:
-        parts = urlsplit(text.strip())
-        host, port = parts.hostname, parts.port
+        return smsc.parse_smscs(texts or (variable or "").split())
     except ValueError as error:
-        raise ConfigurationError(f"--smsc: {error}; {example}") from None
-    if parts.scheme != "smpp" or not host or not parts.username or parts.path.strip("/"):
-        raise ConfigurationError(f"--smsc: {example}")
-    system_id, password = unquote(parts.username), unquote(parts.password or "")
-    if len(system_id) > 15 or not (system_id + password).isascii() or "\0" in system_id + password:
-        raise ConfigurationError("--smsc: SYSTEM_ID has at most 15 ASCII characters, PASSWORD is ASCII")
-    address = Address(host, port if port is not None else 2775)
-    _check_reachable(address, "--smsc")
-    return SmscSettings(system_id, password, address.host, address.port)
+        raise ConfigurationError(f"--smsc: {error}") from None
 
 
 def parse_port_range(text: str) -> tuple[int, int]:

@@ -24,7 +24,8 @@ from tests.harness.services import TEMPLATE, _execute, with_database
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from offhook import clock
-from offhook.config import READY_VARIABLE, SETTINGS_VARIABLE, Settings, SmscSettings, TrunkSettings
+from offhook.config import READY_VARIABLE, SETTINGS_VARIABLE, Settings, TrunkSettings
+from offhook.smsc import SmscSettings
 from offhook.store.records import AccountRecord, NumberRecord
 from offhook.store.store import Store
 from offhook.supervisor.nats import Nats
@@ -127,7 +128,7 @@ def make_settings(listener: socket.socket, database: str, nats: str, data: Path)
         sandbox_sip="127.0.0.1:1",
         sandbox_smsc=nowhere,
         trunk=TrunkSettings("127.0.0.1", 1),
-        smsc=nowhere,
+        smscs=(nowhere,),
         sockets={"http": listener.fileno()},
         account_sid="AC" + "0" * 32,
         sip_username="none",

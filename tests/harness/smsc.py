@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from offhook.messaging.connection import SmppConnection
 from offhook.smpp import receipt as receipts
 from offhook.smpp.bodies import Body, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp
-from offhook.smpp.events import Answered, BindRequested, Closed, Event, Requested, Unanswered
+from offhook.smpp.events import Answered, BindRequested, Closed, Event, Overdue, Requested, Unanswered
 from offhook.smpp.session import BOUND, Role, SessionConfig
 from offhook.smpp.vocabulary import EsmClass, MessageState, Status
 
@@ -126,7 +126,7 @@ class Smsc:
             elif isinstance(event, Answered):
                 if isinstance(event.token, asyncio.Future) and not event.token.done():
                     event.token.set_result(event.status)
-            elif isinstance(event, Unanswered) and isinstance(event.token, DeliverSm):
+            elif isinstance(event, Overdue | Unanswered) and isinstance(event.token, DeliverSm):
                 self._pending.append(event.token)
             elif isinstance(event, Closed):
                 self.connections.discard(connection)

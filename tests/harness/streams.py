@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from offhook.audio.frames import FRAME_SAMPLES, pack_batch
-from offhook.config import READY_VARIABLE, SETTINGS_VARIABLE, Settings, SmscSettings, TrunkSettings
+from offhook.config import READY_VARIABLE, SETTINGS_VARIABLE, Settings, TrunkSettings
+from offhook.smsc import SmscSettings
 from offhook.streams.client import StreamsClient
 from offhook.streams.protocol import RecordingFinished
 
@@ -158,7 +159,7 @@ def _settings(directory: Path) -> Settings:
         sandbox_sip="",
         sandbox_smsc=nowhere,
         trunk=TrunkSettings("127.0.0.1", 9),
-        smsc=nowhere,
+        smscs=(nowhere,),
         account_sid="AC" + "0" * 32,
         sip_username="",
         sip_password="",

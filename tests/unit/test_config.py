@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from offhook import config
-from offhook.config import Address, ConfigurationError, SmscSettings, TrunkSettings, read_options
+from offhook.config import Address, ConfigurationError, TrunkSettings, read_options
+from offhook.smsc import SmscSettings
 
 
 def make_settings(**changes: object) -> config.Settings:
@@ -31,7 +32,7 @@ def make_settings(**changes: object) -> config.Settings:
         "sandbox_sip": "127.0.0.1:5061",
         "sandbox_smsc": smsc,
         "trunk": TrunkSettings("127.0.0.1", 5061),
-        "smsc": smsc,
+        "smscs": (smsc,),
         "account_sid": "AC" + "0" * 32,
         "sip_username": "phone",
         "sip_password": "secret",
@@ -48,7 +49,7 @@ def test_defaults_listen_on_loopback_only() -> None:
         "127.0.0.1:2775",
     ]
     assert options.trunk is None
-    assert options.smsc is None
+    assert options.smscs == ()
 
 
 def test_a_flag_goes_before_a_variable() -> None:
@@ -73,9 +74,11 @@ def test_trunk(text: str, expected: TrunkSettings) -> None:
     assert config.parse_trunk(text) == expected
 
 
-def test_smsc_with_escapes() -> None:
-    parsed = config.parse_smsc("smpp://me:p%40ss@[2001:db8::1]:2776")
-    assert parsed == SmscSettings("me", "p@ss", "2001:db8::1", 2776)
+def test_several_smscs_in_flags_or_in_the_variable() -> None:
+    urls = ["smpp://a:b@one", "smpp://c:d@two"]
+    by_flags = read_options({"smsc": urls}, {"OFFHOOK_SMSC": "smpp://e:f@three"})
+    assert [smsc.host for smsc in by_flags.smscs] == ["one", "two"]
+    assert read_options({}, {"OFFHOOK_SMSC": "  ".join(urls)}).smscs == by_flags.smscs
 
 
 @pytest.mark.parametrize(
@@ -124,7 +127,9 @@ def test_passwords_are_not_repeated() -> None:
         read_options({}, {"OFFHOOK_DATABASE_URL": "mysql://me:hunter2@host/x", "OFFHOOK_SMSC": ""})
     assert "hunter2" not in str(caught.value)
     for parse, text in (
-        (config.parse_smsc, "smpp://me:hunter2@host/path"),
+        (lambda text: config.parse_smscs([text], None), "smpp://me:hunter2@host/path"),
+        (lambda text: config.parse_smscs([text], None), "smpp://me:hunter2@host:port"),
+        (lambda text: config.parse_smscs([text], None), "smpp://me:hunter2@host?rate=fast"),
         (config.parse_trunk, "sip:me:hunter2@host;transport=tls"),
         (config.parse_trunk, "sip:me:hunter2@host:port"),
     ):

@@ -21,11 +21,12 @@ from offhook.delivery.client import WebhookClient
 from offhook.delivery.guard import Guard
 from offhook.messaging.carriers import Carrier
 from offhook.messaging.carriers.loopback import LoopbackCarrier, owned_by
-from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
+from offhook.messaging.carriers.smpp import SmppCarrier
 from offhook.messaging.node import keep_promises, take_texts
 from offhook.smpp.bodies import SubmitSm
 from offhook.smpp.vocabulary import MessageState, Status, Tag
 from offhook.sms.concatenation import Part, pack_header
+from offhook.smsc import SmscSettings
 from offhook.store.messages import MessageFilters
 from offhook.store.paging import Page
 from offhook.store.records import MessageRecord, TimelineKind, Topic
@@ -83,7 +84,7 @@ class Platform:
         http = WebhookClient(Guard(allow_loopback=True), "http://127.0.0.1:1")
         self.stack.push_async_callback(http.close)
         await keep_promises(store, bus, http, self.stack)
-        account = SmscAccount("127.0.0.1", self.smsc.port, "offhook", "secret")
+        account = SmscSettings("offhook", "secret", "127.0.0.1", self.smsc.port)
         carriers: list[Carrier] = [LoopbackCarrier(owned_by(store)), SmppCarrier(account)]
         self.node = await take_texts(store, bus, http, carriers, self.stack)
 
@@ -276,7 +277,7 @@ async def test_stopping_in_an_orderly_way_leaves_nothing_claimed(platform: Platf
 async def test_a_text_that_waited_too_long_fails(platform: Platform) -> None:
     sid = await platform.send(date_created=utcnow() - timedelta(hours=5))
     record = await platform.until(sid, "failed")
-    assert record.error_code == 30001
+    assert record.error_code == 30036
     assert platform.smsc.count == 0
 
 

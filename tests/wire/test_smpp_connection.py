@@ -10,12 +10,13 @@ import uvloop
 from tests.harness.smsc import Smsc
 
 from offhook.messaging.carriers import DeliveryReport, IncomingText, OutgoingText
-from offhook.messaging.carriers.smpp import SmppCarrier, SmscAccount
+from offhook.messaging.carriers.smpp import SmppCarrier
 from offhook.messaging.connection import SmppConnection
 from offhook.smpp.bodies import DataSm, SubmitSm
 from offhook.smpp.pdu import encode, encode_bare
 from offhook.smpp.session import Role, SessionConfig
 from offhook.smpp.vocabulary import RESPONSE, Command, Status, Tag
+from offhook.smsc import SmscSettings
 
 
 class Notes:
@@ -25,6 +26,7 @@ class Notes:
         self.taken: dict[str, Sequence[str]] = {}
         self.refusals: dict[str, int] = {}
         self.returns: list[tuple[str, bool]] = []
+        self.deferrals: list[tuple[str, str]] = []
         self.reports: list[DeliveryReport] = []
         self.texts: list[IncomingText] = []
         self.ups = 0
@@ -41,7 +43,15 @@ class Notes:
         self.refusals[text.sid] = error_code
         self._tell()
 
-    def returned(self, carrier: str, text: OutgoingText, written: bool, detail: str) -> None:
+    def deferred(
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float
+    ) -> None:
+        self.deferrals.append((text.sid, detail))
+        self._tell()
+
+    def returned(
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], written: bool, detail: str
+    ) -> None:
         self.returns.append((text.sid, written))
         self._tell()
 
@@ -86,7 +96,7 @@ async def notes() -> Notes:
 
 @pytest.fixture
 async def carrier(smsc: Smsc, notes: Notes) -> AsyncIterator[SmppCarrier]:
-    running = SmppCarrier(SmscAccount("127.0.0.1", smsc.port, "offhook", "secret", window=10))
+    running = SmppCarrier(SmscSettings("offhook", "secret", "127.0.0.1", smsc.port, window=10))
     running.start(notes)
     await notes.wait(lambda: notes.ups > 0)
     yield running
@@ -144,7 +154,7 @@ async def test_a_lost_bind_returns_texts_and_is_made_again(
 
 async def test_a_refused_bind_is_not_tried_in_a_tight_loop(smsc: Smsc, notes: Notes) -> None:
     smsc.bind_status = Status.RBINDFAIL
-    carrier = SmppCarrier(SmscAccount("127.0.0.1", smsc.port, "offhook", "secret"))
+    carrier = SmppCarrier(SmscSettings("offhook", "secret", "127.0.0.1", smsc.port))
     carrier.start(notes)
     await asyncio.sleep(1.0)
     assert 1 <= smsc.attempts <= 5
@@ -153,14 +163,14 @@ async def test_a_refused_bind_is_not_tried_in_a_tight_loop(smsc: Smsc, notes: No
 
 
 async def test_closing_while_nothing_answers(notes: Notes) -> None:
-    carrier = SmppCarrier(SmscAccount("127.0.0.1", 1, "offhook", "secret"))
+    carrier = SmppCarrier(SmscSettings("offhook", "secret", "127.0.0.1", 1))
     carrier.start(notes)
     await asyncio.sleep(0.05)
     await carrier.close()
 
 
 async def test_senders_are_paced(smsc: Smsc, notes: Notes) -> None:
-    carrier = SmppCarrier(SmscAccount("127.0.0.1", smsc.port, "offhook", "secret", sender_rate=20))
+    carrier = SmppCarrier(SmscSettings("offhook", "secret", "127.0.0.1", smsc.port, sender_rate=20))
     carrier.start(notes)
     await notes.wait(lambda: notes.ups > 0)
     started = asyncio.get_running_loop().time()

@@ -12,7 +12,7 @@ from tests.harness.services import ACCOUNT
 from offhook.clock import new_sid, utcnow
 from offhook.janitor.janitor import Janitor
 from offhook.store.erasure import ORIGIN
-from offhook.store.messages import MessageFilters, MessageTransition, Receipt
+from offhook.store.messages import Match, MessageFilters, MessageTransition, Receipt
 from offhook.store.paging import Page, TimeRange
 from offhook.store.records import (
     DeleteOutcome,
@@ -75,10 +75,10 @@ async def test_sending_ends_the_job_books_the_price_and_keeps_the_centres_ids(st
     assert (sent.status, sent.date_sent, sent.price) == ("sent", at, CENT * 2)
     assert await store.ledger.balance(ACCOUNT) == CENT * 2
     assert await store.outbox.depth() == {"work.callbacks": 1}
-    found = await store.messages.find_by_smsc_id("main", "a2")
-    assert found is not None
-    assert (found.message_sid, found.segment) == (message.sid, 1)
-    assert await store.messages.find_by_smsc_id("other", "a2") is None
+    taken = await store.messages.segments_of([message.sid, "SM" + "0" * 32])
+    assert {sid: [(each.smsc, each.smsc_id) for each in segments] for sid, segments in taken.items()} == {
+        message.sid: [("main", "a1"), ("main", "a2")]
+    }
 
 
 async def test_statuses_follow_the_graph_whatever_order_they_come_in(store: Store) -> None:
@@ -138,16 +138,38 @@ async def test_an_inbound_message_is_a_webhook_job_until_it_is_done(store: Store
 async def test_receipts_tell_the_state_of_the_whole_message(store: Store) -> None:
     message = rows.message(num_segments=3)
     await store.messages.create_message(message)
-    await store.messages.record_segments(message.sid, "main", ["x1", "x2", "x3"])
-    first = await store.messages.record_receipts(
-        [Receipt("main", "x2", "DELIVRD"), Receipt("main", "?", "DELIVRD")]
+    await store.messages.record_segments([(message.sid, "main", ["x1", None, "x3"])])
+    await store.messages.record_segments([(message.sid, "main", [None, "x2", None])])
+    matches, first = await store.messages.record_receipts(
+        [Receipt("main", ["x2"], "DELIVRD"), Receipt("main", ["?"], "DELIVRD"), Receipt("main", ["x3"], None)]
     )
+    assert matches == [Match(message.sid, 1, 0, True), None, Match(message.sid, 2, 0, True)]
     assert [segment.receipt for segment in first[message.sid]] == [None, "DELIVRD", None]
-    second = await store.messages.record_receipts(
-        [Receipt("main", "x1", "ENROUTE"), Receipt("main", "x1", "DELIVRD"), Receipt("main", "x3", "UNDELIV")]
+    _, second = await store.messages.record_receipts(
+        [
+            Receipt("main", ["x1"], "ENROUTE"),
+            Receipt("main", ["x1"], "DELIVRD"),
+            Receipt("main", ["x3"], "UNDELIV"),
+            Receipt("main", ["x3"], None),
+        ]
     )
     assert [segment.receipt for segment in second[message.sid]] == ["DELIVRD", "DELIVRD", "UNDELIV"]
     assert list(second) == [message.sid]
+
+
+async def test_a_receipt_is_about_the_newest_message_of_the_likeliest_id(store: Store) -> None:
+    older, newer, other = (rows.message(sid=f"SM{number:032x}") for number in range(3))
+    for message in (older, newer, other):
+        await store.messages.create_message(message)
+    await store.messages.record_segments(
+        [(older.sid, "main", ["10"]), (newer.sid, "main", ["10"]), (other.sid, "main", ["a"])]
+    )
+    matches, segments = await store.messages.record_receipts(
+        [Receipt("main", ["10", "a"], "DELIVRD"), Receipt("main", ["16", "a"], "DELIVRD")]
+    )
+    assert matches == [Match(newer.sid, 0, 0, False), Match(other.sid, 0, 1, True)]
+    assert set(segments) == {newer.sid, other.sid}
+    assert await store.messages.record_receipts([Receipt("elsewhere", ["10"], "DELIVRD")]) == ([None], {})
 
 
 async def test_redaction_empties_the_body_and_what_the_timeline_quotes(store: Store) -> None:

@@ -36,9 +36,10 @@ def up(
         ),
     ] = None,
     smsc: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="smpp://SYSTEM_ID:PASSWORD@HOST:PORT", help="An SMSC for texts, instead of the sandbox's."
+            metavar="smpp://SYSTEM_ID:PASSWORD@HOST:PORT",
+            help="An SMSC for texts, instead of the sandbox's. Repeatable; see docs/configuration.md.",
         ),
     ] = None,
     allow_net: Annotated[

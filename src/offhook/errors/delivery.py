@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 DELIVERY: Final[dict[int, str]] = {
-    30001: "Queue overflow: the message waited longer than its validity period",
+    30001: "Queue overflow: too many messages wait to be sent",
     30002: "The account was suspended between sending and delivery",
     30003: "The destination handset is unreachable: switched off, or out of service",
     30004: "The message was blocked, or the recipient does not take such messages",
@@ -40,4 +40,5 @@ DELIVERY: Final[dict[int, str]] = {
     30033: "US A2P 10DLC: the campaign is suspended",
     30034: "US A2P 10DLC: the message comes from a number that is not registered",
     30035: "US A2P 10DLC: the number's registration is still being set up",
+    30036: "The message's validity period ended before it was sent",
 }

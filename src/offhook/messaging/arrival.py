@@ -4,30 +4,41 @@ Segments are told by a user data header or by the sar_ parameters (5.3.2.22-24).
 """
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from offhook.messaging import alphabets
 from offhook.messaging.carriers import IncomingText
 from offhook.smpp.address import from_address
 from offhook.smpp.bodies import DeliverSm
 from offhook.smpp.tlv import Tlvs, find_integer
-from offhook.smpp.vocabulary import DataCoding, EsmClass, Tag
-from offhook.sms import gsm7
+from offhook.smpp.vocabulary import EsmClass, Tag
 from offhook.sms.concatenation import Part, unpack_header
-from offhook.sms.reassembly import Reassembler, Whole
+from offhook.sms.reassembly import Reassembler, Repeated, Whole
 
 Token = TypeVar("Token")
 
 Arrived = tuple[IncomingText, Sequence[Token]]
-"""A whole text and the tokens of its segments."""
+"""A text and the tokens of its segments."""
+
+GAP: Final = "…"
+"""Stands for the segments that are missing."""
+
+NO_TEXT: Final = "[data that is no text]"
+"""The body of a message whose octets are no text in any alphabet."""
 
 
 class Arrivals(Generic[Token]):
-    """The segments of texts that are not whole yet."""
+    """The segments of texts that are not whole yet.
 
-    def __init__(self) -> None:
+    Args:
+        alphabet: what data_coding 0 means, as in `alphabets.decode`.
+    """
+
+    def __init__(self, alphabet: str = "gsm7") -> None:
+        self._alphabet = alphabet
         self._reassembler: Reassembler[tuple[str, str, int], Token] = Reassembler()
 
-    def take(self, message: DeliverSm, token: Token, now: float) -> Arrived[Token] | None:
+    def take(self, message: DeliverSm, token: Token, now: float) -> Arrived[Token] | Repeated | None:
         """The text that this deliver_sm completes, or None when segments are missing.
 
         Raises:
@@ -40,32 +51,24 @@ class Arrivals(Generic[Token]):
             part = header or part
         sender, recipient = from_address(message.source), from_address(message.destination)
         if part is None or part.total == 1:
-            return IncomingText(sender, recipient, decode(octets, message.data_coding)), (token,)
+            body = self._decode(octets, message.data_coding)
+            return IncomingText(sender, recipient, body), (token,)
         key = (sender, recipient, message.data_coding)
         whole = self._reassembler.add(key, part, octets, token, now)
-        return None if whole is None else _text(whole)
+        return self._text(whole) if isinstance(whole, Whole) else whole
 
     def expire(self, now: float) -> list[Arrived[Token]]:
         """Texts whose missing segments are not waited for any longer, as far as they came."""
-        return [_text(whole) for whole in self._reassembler.expire(now)]
+        return [self._text(whole) for whole in self._reassembler.expire(now)]
 
+    def _text(self, whole: Whole[tuple[str, str, int], Token]) -> Arrived[Token]:
+        sender, recipient, data_coding = whole.key
+        body = GAP.join(self._decode(run, data_coding) if run else "" for run in whole.runs)
+        return IncomingText(sender, recipient, body, whole.segments, whole.missing), whole.tokens
 
-def decode(octets: bytes, data_coding: int) -> str:
-    """The text in these octets. What has no text (8-bit data) is shown as Latin-1; no octets are an error."""
-    # The message class bits of data coding groups 1111 and 00xx say nothing of SMPP's own values.
-    match data_coding:
-        case DataCoding.UCS_2:
-            text = octets.decode("utf-16-be", "replace")
-        case DataCoding.DEFAULT:
-            text = gsm7.decode(octets)
-        case _:
-            text = octets.decode("latin-1")
-    return text.replace("\0", "")
-
-
-def _text(whole: Whole[tuple[str, str, int], Token]) -> Arrived[Token]:
-    sender, recipient, data_coding = whole.key
-    return IncomingText(sender, recipient, decode(whole.octets, data_coding), whole.segments), whole.tokens
+    def _decode(self, octets: bytes, data_coding: int) -> str:
+        text = alphabets.decode(octets, data_coding, self._alphabet)
+        return NO_TEXT if text is None else text
 
 
 def _sar(tlvs: Tlvs) -> Part | None:

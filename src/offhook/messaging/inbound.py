@@ -14,8 +14,11 @@ from typing import Any, Final
 from offhook.billing.rating import rate_message
 from offhook.clock import new_sid, utcnow
 from offhook.delivery.client import WebhookClient
+from offhook.errors import DELIVERY
 from offhook.ids import MESSAGE
 from offhook.messaging.carriers import IncomingText, UnknownRecipientError
+from offhook.messaging.notifications import notify
+from offhook.messaging.outcomes import MISSING_SEGMENT
 from offhook.messaging.reply import Reply, entry_of
 from offhook.sms.message_state import MessageStatus
 from offhook.store.ledger import Posting
@@ -73,9 +76,14 @@ class Inbound:
             date_sent=now,
             num_segments=text.segments,
             price=rate_message("inbound", text.segments).amount,
+            error_code=MISSING_SEGMENT if text.missing else None,
+            error_message=DELIVERY[MISSING_SEGMENT] if text.missing else None,
         )
         await self._store.messages.insert_inbound(record)
-        self._note(record, TimelineKind.STATUS, "received", {"status": "received", "segments": text.segments})
+        detail = {"status": "received", "from": text.sender, "to": text.recipient, "segments": text.segments}
+        if text.missing:
+            detail["missing"] = text.missing
+        self._note(record, TimelineKind.STATUS, "received", detail)
 
     def answer(self, record: MessageRecord) -> None:
         """Do the webhook job of a received message, whose claim this node holds."""
@@ -98,6 +106,10 @@ class Inbound:
     async def _run(self, record: MessageRecord) -> None:
         number = await self._store.numbers.cached.get(record.to)
         account = await self._store.accounts.cached.get(record.account_sid)
+        if record.error_code == MISSING_SEGMENT:
+            # What is not whole is shown, but not handed on as if it were.
+            await notify(self._store, record, MISSING_SEGMENT)
+            return
         if number is None or account is None or not number.sms_url:
             self._note(record, TimelineKind.NOTE, "no webhook", {"reason": "the number has no SmsUrl"})
             return

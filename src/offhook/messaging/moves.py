@@ -30,8 +30,12 @@ def params_of(record: MessageRecord) -> MessageParams:
     )
 
 
-def sent_move(record: MessageRecord, carrier: str, ids: Sequence[str], at: datetime) -> MessageTransition:
-    """The carrier took every segment: the text is sent, and is paid for by the segment."""
+def sent_move(
+    record: MessageRecord, carrier: str, ids: Sequence[str | None], at: datetime
+) -> MessageTransition:
+    """The carrier took every segment: the text is sent, and is paid for by the segment. `ids` are None where
+    they were noted before.
+    """
     return MessageTransition(
         record.sid,
         MessageStatus.SENT,
@@ -57,9 +61,11 @@ def failed_move(record: MessageRecord, error_code: int) -> MessageTransition:
     )
 
 
-def queued_move(record: MessageRecord) -> MessageTransition:
-    """The carrier gave the text back; nobody is told."""
-    return MessageTransition(record.sid, MessageStatus.QUEUED, {MessageStatus.SENDING})
+def queued_move(record: MessageRecord, carrier: str, ids: Sequence[str | None]) -> MessageTransition:
+    """The carrier gave the text back, but for the segments with `ids`; nobody is told."""
+    return MessageTransition(
+        record.sid, MessageStatus.QUEUED, {MessageStatus.SENDING}, smsc=carrier, smsc_ids=ids
+    )
 
 
 def settled_move(record: MessageRecord, verdict: str, report: DeliveryReport) -> MessageTransition:

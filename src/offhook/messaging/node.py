@@ -6,7 +6,7 @@ and HTTP.
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import uvloop
@@ -22,7 +22,7 @@ from offhook.janitor.sweeper import sweep
 from offhook.messaging.carriers import Carrier
 from offhook.messaging.carriers.table import CARRIERS
 from offhook.messaging.inbound import Inbound
-from offhook.messaging.outbound import BATCH, Outbound
+from offhook.messaging.outbound import BATCH, NO_READINGS, Outbound
 from offhook.store.records import Topic
 from offhook.store.store import Store
 
@@ -56,15 +56,24 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Outbound:
     stack.push_async_callback(http.close)
     await keep_promises(store, bus, http, stack)
     await bus.serve_health(settings.node, "messaging")
-    return await take_texts(store, bus, http, [configured(settings, store) for configured in CARRIERS], stack)
+    carriers = [carrier for configured in CARRIERS for carrier in configured(settings, store)]
+    readings = {smsc.carrier: smsc.receipt_ids for smsc in settings.smscs}
+    return await take_texts(store, bus, http, carriers, stack, readings)
 
 
 async def take_texts(
-    store: Store, bus: Bus, http: WebhookClient, carriers: Sequence[Carrier], stack: AsyncExitStack
+    store: Store,
+    bus: Bus,
+    http: WebhookClient,
+    carriers: Sequence[Carrier],
+    stack: AsyncExitStack,
+    readings: Mapping[str, str] = NO_READINGS,
 ) -> Outbound:
-    """Begin to take texts over these connections and carriers; `stack` undoes it."""
+    """Begin to take texts over these connections and carriers; `stack` undoes it. `readings` is what
+    `Outbound` takes.
+    """
     inbound = Inbound(store, http, lambda sid: outbound.release(sid))
-    outbound = Outbound(store, carriers, inbound.answer, inbound.receive)
+    outbound = Outbound(store, carriers, inbound.answer, inbound.receive, readings)
     outbound.start()
     stack.push_async_callback(outbound.close)
     stack.push_async_callback(inbound.close)

@@ -2,25 +2,29 @@
 recorded.
 
 A job that no carrier has room for is not claimed: it stays `queued` and is remembered here until a carrier
-is there again (the outbox remembers it too, should this process die). A text that is claimed and not
-answered for becomes due again when its claim ends: it is sent again, and may arrive twice, but is not lost.
+is there again (the outbox remembers it too, should this process die), or until its validity ends: how long a
+text is tried is a matter of time, never of tries. A text that is claimed and not answered for becomes due
+again when its claim ends: it is sent again, but for the segments whose ids are known, and may arrive twice,
+but is not lost.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 from typing import Any, Final
 
 from offhook.bus.nats import Work
 from offhook.clock import monotonic, utcnow
 from offhook.messaging.carriers import Carrier, DeliveryReport, IncomingText, OutgoingText
 from offhook.messaging.moves import failed_move, queued_move, sent_move
-from offhook.messaging.outcomes import ACCOUNT_SUSPENDED, QUEUE_OVERFLOW, UNKNOWN_ERROR
+from offhook.messaging.outcomes import ACCOUNT_SUSPENDED, VALIDITY_EXPIRED
+from offhook.messaging.receipt_ids import canonical
 from offhook.messaging.settlement import Settlement
+from offhook.messaging.waiting import Waiting
 from offhook.sms.message_state import MessageStatus
+from offhook.store.database import DatabaseUnavailableError
 from offhook.store.messages import MessageTransition
 from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind, Topic
 from offhook.store.store import Store
@@ -30,11 +34,10 @@ _log = logging.getLogger(__name__)
 VALIDITY_SECONDS: Final = 14_400
 """How long a text may wait to be sent, unless its request says otherwise (ValidityPeriod)."""
 
-MOST_WAITING: Final = 100_000
-"""Jobs remembered while no carrier takes them; more are left to the outbox's sweeper."""
+EXPIRY_CHECK: Final = 0.5
 
-MOST_ATTEMPTS: Final = 5
-"""How often a text is sent whose fate nobody tells, before it is failed."""
+FRESH_SECONDS: Final = 1.0
+"""No segment of a text that is younger can be at an SMSC already."""
 
 BATCH: Final = 200
 """Jobs claimed at a time."""
@@ -42,6 +45,8 @@ BATCH: Final = 200
 EXTEND_SECONDS: Final = 5.0
 HOLD: Final = timedelta(seconds=15)
 """How long a claim outlives a process that dies: until then its texts wait."""
+
+NO_READINGS: Final[Mapping[str, str]] = {}
 
 Inbound = Callable[[MessageRecord], None]
 """Takes the webhook job of a received message, whose end is told by `Outbound.release`."""
@@ -62,6 +67,7 @@ class Outbound:
         carriers: in the order in which they are asked whether they serve a recipient.
         answer: see `Inbound`.
         receive: commits a text from outside.
+        readings: how carriers' receipts write ids, see `receipts.Receipts`.
     """
 
     def __init__(
@@ -70,17 +76,17 @@ class Outbound:
         carriers: Sequence[Carrier],
         answer: Inbound,
         receive: Callable[[IncomingText], Awaitable[None]],
+        readings: Mapping[str, str] = NO_READINGS,
     ) -> None:
         self._store = store
         self._carriers = carriers
         self._answer = answer
         self._receive = receive
-        self._settlement = Settlement(store.messages, self._moved, self._missed, self._told)
+        self._settlement = Settlement(store.messages, self._moved, self._missed, self._told, readings)
         self._claimed: dict[str, _Claimed] = {}
-        self._attempts: dict[str, int] = {}
         self._unclaimed: list[str] = []
         self._closing = False
-        self._waiting: dict[str, None] = {}
+        self._waiting = Waiting()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -89,6 +95,7 @@ class Outbound:
         for carrier in self._carriers:
             carrier.start(self)
         self._keep(self._extend())
+        self._keep(self._expire())
 
     async def close(self) -> None:
         """Let carriers finish, record what they did, and end the claims of what they gave back."""
@@ -116,20 +123,34 @@ class Outbound:
         if not sids:
             return
         records = await self._store.messages.claim_batch(sids, HOLD)
+        self._waiting.claimed(sids)
         now = monotonic()
         outgoing: list[MessageRecord] = []
         for record in records:
             self._claimed[record.sid] = _Claimed(record, now)
             if record.direction == "inbound":
                 self._answer(record)
-            elif _expired(record):
-                self._settlement.move(failed_move(record, QUEUE_OVERFLOW))
+            elif _seconds_left(record) <= 0:
+                self._settlement.move(failed_move(record, VALIDITY_EXPIRED))
             elif not await self._store.accounts.is_active(record.account_sid):
                 self._settlement.move(failed_move(record, ACCOUNT_SUSPENDED))
             else:
                 outgoing.append(record)
+        taken = await self._taken(outgoing)
         for carrier, theirs in (await self._routes(outgoing)).items():
-            self._carriers[carrier].submit([self._text(record) for record in theirs])
+            self._carriers[carrier].submit([_text(record, taken.get(record.sid, ())) for record in theirs])
+
+    async def _taken(self, records: Sequence[MessageRecord]) -> dict[str, tuple[str | None, ...]]:
+        """The ids of segments that an SMSC took before, of texts that were tried before."""
+        limit = utcnow() - timedelta(seconds=FRESH_SECONDS)
+        sids = [record.sid for record in records if record.num_segments > 1 and record.date_created < limit]
+        if not sids:
+            return {}
+        taken: dict[str, tuple[str | None, ...]] = {}
+        for sid, segments in (await self._store.messages.segments_of(sids)).items():
+            ids = {segment.segment: segment.smsc_id for segment in segments}
+            taken[sid] = tuple(ids.get(number) for number in range(max(ids) + 1))
+        return taken
 
     async def _those_with_room(self, sids: Sequence[str]) -> list[str]:
         """Those of the jobs that can be done now; the others are remembered."""
@@ -140,29 +161,40 @@ class Outbound:
             if self._carriers[carrier].room():
                 ready.extend(record.sid for record in theirs)
                 continue
+            obstacle = self._carriers[carrier].obstacle()
             for record in theirs:
-                if _expired(record):
+                left = _seconds_left(record)
+                if left <= 0:
                     ready.append(record.sid)
-                elif len(self._waiting) < MOST_WAITING:
-                    self._waiting[record.sid] = None
+                    continue
+                self._waiting.add(record.sid, monotonic() + left)
+                if obstacle and self._waiting.first_told(record.sid):
+                    detail = {"carrier": self._carriers[carrier].name, "reason": obstacle}
+                    self._note(record, _kind(self._carriers[carrier].name), "waiting", detail)
         return ready
 
     async def _routes(self, records: Sequence[MessageRecord]) -> dict[int, list[MessageRecord]]:
-        """The records by the index of the first carrier that serves them."""
+        """The records by the index of the first carrier that serves them and is up, else the first at all."""
         routes: dict[int, list[MessageRecord]] = {}
+        down: dict[str, int] = {}
         for index, carrier in enumerate(self._carriers):
             if not records:
                 break
             served = await carrier.serves([record.to for record in records])
-            theirs = [record for record, serves in zip(records, served, strict=True) if serves]
-            if theirs:
-                routes[index] = theirs
-            records = [record for record, serves in zip(records, served, strict=True) if not serves]
+            is_up = not carrier.obstacle()
+            rest: list[MessageRecord] = []
+            for record, serves in zip(records, served, strict=True):
+                if serves and is_up:
+                    routes.setdefault(index, []).append(record)
+                    continue
+                if serves:
+                    down.setdefault(record.sid, index)
+                rest.append(record)
+            records = rest
+        for record in records:
+            if record.sid in down:
+                routes.setdefault(down[record.sid], []).append(record)
         return routes
-
-    def _text(self, record: MessageRecord) -> OutgoingText:
-        attempt = self._attempts.get(record.sid, 0) + 1
-        return OutgoingText(record.sid, record.from_ or "", record.to, record.body, attempt)
 
     def release(self, sid: str) -> None:
         """A job of this node has ended, or is not its any more."""
@@ -174,7 +206,6 @@ class Outbound:
         """See `Reports`."""
         if (claimed := self._claimed.get(text.sid)) is None:
             return
-        self._attempts.pop(text.sid, None)
         milliseconds = round((monotonic() - claimed.since) * 1000)
         self._note(
             claimed.record,
@@ -182,13 +213,12 @@ class Outbound:
             "submitted",
             {"carrier": carrier, "ids": list(carrier_ids), "segments": len(carrier_ids), "ms": milliseconds},
         )
-        self._settlement.move(sent_move(claimed.record, carrier, carrier_ids, utcnow()))
+        self._settlement.move(sent_move(claimed.record, carrier, _new_ids(text, carrier_ids), utcnow()))
 
     def refused(self, carrier: str, text: OutgoingText, error_code: int, detail: str) -> None:
         """See `Reports`."""
         if (claimed := self._claimed.get(text.sid)) is None:
             return
-        self._attempts.pop(text.sid, None)
         self._note(
             claimed.record,
             TimelineKind.ERROR,
@@ -197,19 +227,28 @@ class Outbound:
         )
         self._settlement.move(failed_move(claimed.record, error_code))
 
-    def returned(self, carrier: str, text: OutgoingText, written: bool, detail: str) -> None:
+    def deferred(
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float
+    ) -> None:
+        """See `Reports`."""
+        if (claimed := self._claimed.get(text.sid)) is None:
+            return
+        if detail:
+            what = {"carrier": carrier, "reason": detail, "again_in": seconds}
+            self._note(claimed.record, _kind(carrier), "deferred", what)
+        if any(new := _new_ids(text, ids)):
+            self._settlement.partly(text.sid, carrier, new)
+
+    def returned(
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], written: bool, detail: str
+    ) -> None:
         """See `Reports`."""
         if (claimed := self._claimed.get(text.sid)) is None:
             return
         if written:
-            self._attempts[text.sid] = text.attempt
-            self._note(
-                claimed.record, TimelineKind.SMPP, "unanswered", {"carrier": carrier, "reason": detail}
-            )
-        if self._attempts.get(text.sid, 0) >= MOST_ATTEMPTS:
-            self.refused(carrier, text, UNKNOWN_ERROR, detail)
-        else:
-            self._settlement.move(queued_move(claimed.record))
+            what = {"carrier": carrier, "reason": detail}
+            self._note(claimed.record, _kind(carrier), "unanswered", what)
+        self._settlement.move(queued_move(claimed.record, carrier, _new_ids(text, ids)))
 
     def reported(self, carrier: str, report: DeliveryReport, settled: Callable[[], None]) -> None:
         """See `Reports`."""
@@ -252,24 +291,33 @@ class Outbound:
     def _missed(self, move: MessageTransition) -> None:
         """The message has moved on without us: it was deleted, or another node sent it."""
         self.release(move.sid)
-        self._attempts.pop(move.sid, None)
 
     async def _give_back(self) -> None:
         """End the claims of texts that are queued again, and try again if there is a carrier."""
         await asyncio.sleep(0)
         sids, self._unclaimed = self._unclaimed, []
         await self._store.outbox.extend(Topic.MESSAGES, sids, timedelta(0))
-        self._waiting.update(dict.fromkeys(sids))
-        await self._take_waiting()
+        for start in range(0, len(sids), BATCH):
+            await self.take(sids[start : start + BATCH])
 
     async def _take_waiting(self) -> None:
         while self._waiting:
-            sids = list(islice(self._waiting, BATCH))
-            for sid in sids:
-                del self._waiting[sid]
+            sids = self._waiting.take(BATCH)
             await self.take(sids)
             if any(sid in self._waiting for sid in sids):
                 return
+
+    async def _expire(self) -> None:
+        """Fail the texts whose validity ends while they wait."""
+        while True:
+            await asyncio.sleep(EXPIRY_CHECK)
+            if sids := self._waiting.take_expired(monotonic()):
+                try:
+                    await self.take(sids)
+                except DatabaseUnavailableError:
+                    _log.warning("%d texts whose validity is over wait for PostgreSQL", len(sids))
+                    for sid in sids:
+                        self._waiting.add(sid, monotonic())
 
     async def _extend(self) -> None:
         """Keep the claims of what is under way for long: paced, throttled, or waiting for a slow webhook."""
@@ -301,7 +349,20 @@ def _kind(carrier: str) -> TimelineKind:
     return TimelineKind.SMPP if carrier.startswith("smpp:") else TimelineKind.SMS
 
 
-def _expired(record: MessageRecord) -> bool:
-    """Whether a text has waited for longer than it may."""
-    validity = record.request.get("validity_period") or VALIDITY_SECONDS
-    return (utcnow() - record.date_created).total_seconds() > validity
+def _new_ids(text: OutgoingText, ids: Sequence[str | None]) -> list[str | None]:
+    """The ids as they are kept, None for those that were noted before."""
+    return [
+        None if carrier_id is None or any(text.taken[number : number + 1]) else canonical(carrier_id)
+        for number, carrier_id in enumerate(ids)
+    ]
+
+
+def _text(record: MessageRecord, taken: tuple[str | None, ...]) -> OutgoingText:
+    expires = asyncio.get_running_loop().time() + _seconds_left(record)
+    return OutgoingText(record.sid, record.from_ or "", record.to, record.body, expires, taken)
+
+
+def _seconds_left(record: MessageRecord) -> float:
+    """How long a text may still wait to be sent."""
+    validity: float = record.request.get("validity_period") or VALIDITY_SECONDS
+    return validity - (utcnow() - record.date_created).total_seconds()

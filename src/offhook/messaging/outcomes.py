@@ -9,7 +9,6 @@ from typing import Final
 from offhook.smpp.receipt import Receipt
 from offhook.smpp.vocabulary import MessageState, Status
 
-QUEUE_OVERFLOW: Final = 30001
 ACCOUNT_SUSPENDED: Final = 30002
 UNREACHABLE_HANDSET: Final = 30003
 BLOCKED: Final = 30004
@@ -19,9 +18,11 @@ FILTERED: Final = 30007
 UNKNOWN_ERROR: Final = 30008
 TOO_LONG: Final = 30019
 SENDER_NOT_PROVISIONED: Final = 30024
+MISSING_SEGMENT: Final = 30009
+VALIDITY_EXPIRED: Final = 30036
 
 TEMPORARY: Final = frozenset({Status.RSYSERR, Status.RX_T_APPN, Status.RINVBNDSTS})
-"""Statuses of submit_sm_resp after which the same text is tried again a few times."""
+"""Statuses of submit_sm_resp after which the same segment is tried again, until the validity of its text ends."""
 
 REFUSALS: Final[dict[int, int]] = {
     Status.RINVMSGLEN: TOO_LONG,
@@ -57,6 +58,7 @@ STATES: Final[dict[MessageState, int]] = {
     MessageState.UNDELIVERABLE: UNKNOWN_ERROR,
     MessageState.UNKNOWN: UNKNOWN_ERROR,
     MessageState.REJECTED: FILTERED,
+    MessageState.SKIPPED: FILTERED,
 }
 """The error code of a final state that is not delivered, when no network error says more."""
 
@@ -80,4 +82,4 @@ def outcome(receipt: Receipt) -> int | None:
         return code
     if receipt.state is MessageState.UNDELIVERABLE and code in NETWORK_ERRORS:
         return NETWORK_ERRORS[code]
-    return STATES.get(receipt.state, UNKNOWN_ERROR)
+    return UNKNOWN_ERROR if receipt.state is None else STATES.get(receipt.state, UNKNOWN_ERROR)

@@ -26,10 +26,11 @@ from offhook.sandbox.behaviour import Behaviour, OnText
 from offhook.smpp import events, receipt
 from offhook.smpp.bodies import DeliverSm, QuerySm, SubmitSm, SubmitSmResp
 from offhook.smpp.session import BOUND, Role, SessionConfig, State
-from offhook.smpp.vocabulary import EsmClass, MessageState, Status
+from offhook.smpp.tlv import find
+from offhook.smpp.vocabulary import EsmClass, MessageState, Status, Tag
 from offhook.sms import gsm7
 from offhook.sms.concatenation import Part, pack_header, unpack_header
-from offhook.sms.reassembly import Reassembler
+from offhook.sms.reassembly import Reassembler, Whole
 from offhook.sms.segments import Encoding, encode_part, segment
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Smsc:
         self._credentials = settings.sandbox_smsc
         self._behaviour_of = behaviour_of
         self._texts: OrderedDict[str, Text] = OrderedDict()
-        self._parts: Reassembler[tuple[str, str, int], str] = Reassembler()
+        self._parts: Reassembler[tuple[str, str, int, bytes], str] = Reassembler()
         self._outgoing: deque[DeliverSm] = deque(maxlen=_REMEMBERED)
         self._connections: set[SmppConnection] = set()
         self._references = itertools.cycle(range(256))
@@ -137,7 +138,9 @@ class Smsc:
                     connection.session.respond(sequence, SubmitSmResp(), Status.RQUERYFAIL)
                 case events.Requested(sequence, body):
                     connection.session.respond(sequence, body, Status.RINVCMDID)
-                case events.Throttled(token) | events.Unanswered(token) if isinstance(token, DeliverSm):
+                case events.Throttled(token) | events.Overdue(token) | events.Unanswered(token) if isinstance(
+                    token, DeliverSm
+                ):
                     self._outgoing.appendleft(token)
                 case events.Closed():
                     self._connections.discard(connection)
@@ -184,8 +187,12 @@ class Smsc:
         if part is None:
             return _decode(octets, coding), 1
         self._parts.expire(monotonic())
-        whole = self._parts.add((sender, number, coding), part, octets, message_id, monotonic())
-        return None if whole is None else (_decode(whole.octets, coding), whole.segments)
+        # The sender's own reference tells two texts of the same words apart, where a handset cannot.
+        reference = find(submit.tlvs, Tag.USER_MESSAGE_REFERENCE) or b""
+        whole = self._parts.add((sender, number, coding, reference), part, octets, message_id, monotonic())
+        if not isinstance(whole, Whole):
+            return None
+        return _decode(whole.runs[0], coding), whole.segments
 
     def _report(self, message_id: str, submit: SubmitSm, delivered: bool) -> None:
         """Tell what became of a part."""

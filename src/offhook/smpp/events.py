@@ -56,8 +56,16 @@ class Throttled(Event, frozen=True, gc=False):
     status: int
 
 
+class Overdue(Event, frozen=True, gc=False):
+    """Our request got no response in time: it may have been taken or not. `Answered` or `Throttled` follows
+    if the response comes all the same.
+    """
+
+    token: object
+
+
 class Unanswered(Event, frozen=True, gc=False):
-    """Our request got no response, in time or before the session ended: it may have been taken or not."""
+    """The session ended before our request got its response: it may have been taken or not."""
 
     token: object
 

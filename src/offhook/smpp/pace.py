@@ -77,12 +77,12 @@ class Pace:
         self._rate = max((self._rate or max(self.rate_before, float(self._sent), 2.0)) / 2, 1.0)
         self._tokens, self._updated = min(self._tokens, self._burst()), self._resume_at
 
-    def opens_at(self, now: float) -> float | None:
-        """When the next request may be sent, if not now."""
+    def opens_at(self, now: float) -> float:
+        """When the next request may be sent: `now`, or later."""
         if now < self._resume_at:
             return self._resume_at
         if self._rate is None or self.allowance(now) >= 1:
-            return None
+            return now
         return now + (1 - self._tokens) / self._rate
 
     def _burst(self) -> float:

@@ -24,6 +24,9 @@ MAX_PDU: Final = 0x10000 + 1024
 MAX_SEQUENCE: Final = 0x7FFFFFFF
 """The greatest sequence_number (5.1.4)."""
 
+MAX_SALVAGED: Final = 255
+"""Octets that are kept of an id longer than the 65 it may have."""
+
 HEADER: Final = Struct(">IIII")
 """command_length, command_id, command_status, sequence_number."""
 
@@ -65,6 +68,20 @@ def decode_body(command: int, pdu: bytes) -> b.Body:
     return unpack_body(kind, pdu, HEADER_SIZE)
 
 
+def salvage_response(command: int, pdu: bytes) -> b.Body | None:
+    """What can be read of a response whose body is not as it should be: the string at its head, to its NUL
+    or, without one, to the end; None when the command has no such string.
+    """
+    kind = _BODIES.get(command)
+    octets = pdu[HEADER_SIZE:].partition(b"\0")[0]
+    head = octets[:MAX_SALVAGED].decode("latin-1")
+    if kind is not None and issubclass(kind, b.MessageIdResp):
+        return kind(head)
+    if kind is not None and issubclass(kind, b.BindResp):
+        return kind(head)
+    return None
+
+
 class Framer:
     """Cuts a byte stream into PDUs by their command_length."""
 
@@ -73,6 +90,11 @@ class Framer:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._needed = HEADER_SIZE
+
+    @property
+    def partial(self) -> bool:
+        """Whether the beginning of a PDU waits for its end."""
+        return bool(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The PDUs that `data` completes; what is left is kept. Each must be taken before the next feed.

@@ -22,7 +22,7 @@ from offhook.errors import LocalProtocolError, RemoteProtocolError
 from offhook.smpp import bodies as b
 from offhook.smpp import events as e
 from offhook.smpp.pace import Pace
-from offhook.smpp.pdu import HEADER, MAX_SEQUENCE, Framer, decode_body, encode, encode_bare
+from offhook.smpp.pdu import HEADER, MAX_SEQUENCE, Framer, decode_body, encode, encode_bare, salvage_response
 from offhook.smpp.tlv import Tlvs, find_integer
 from offhook.smpp.vocabulary import RESPONSE, VERSION_3_4, Command, Status, Tag, status_name
 
@@ -55,7 +55,9 @@ class SessionConfig:
         rate: requests a second that we send at most, or None.
         session_init: from connection to bound, else the session ends.
         enquire_link: silence of the peer after which we ask whether it is there.
-        response: how long a response may take.
+        response: how long a response may take before `Overdue` is told, and the session's own requests may
+            wait; a later response is still taken.
+        assembly: how long a PDU may take from its first octet to its last, else the session ends.
         inactivity: silence of the peer after which the session ends, or None: enquire_link decides.
     """
 
@@ -64,6 +66,7 @@ class SessionConfig:
     session_init: float = 10.0
     enquire_link: float = 30.0
     response: float = 30.0
+    assembly: float = 10.0
     inactivity: float | None = None
 
 
@@ -94,8 +97,8 @@ ALLOWED: Final[dict[tuple[Role, int], frozenset[State]]] = {
 }
 """In which states a side may send a request of the application (table 2-1)."""
 
-_CONTROL: Final = object()
-"""The token in the window of a request that is the session's own: enquire_link, unbind, bind."""
+MOST_OVERDUE: Final = 10_000
+"""Overdue requests whose response is still recognised; of more, the oldest are forgotten."""
 
 _RESPONSE_BODIES: Final = {
     Command.BIND_RECEIVER: b.BindReceiverResp,
@@ -124,7 +127,10 @@ class Session:
         self._events: list[e.Event] = []
         self._sequence = 0
         self._window: dict[int, tuple[object, float]] = {}
+        self._overdue: dict[int, object] = {}
         self._control: dict[int, float] = {}
+        self._held_back = False
+        self._partial_since: float | None = None
         self._bind: b.Bind | None = None
         self._started = now
         self._heard = now
@@ -145,7 +151,13 @@ class Session:
     def capacity(self, now: float) -> int:
         """How many requests may be sent now: the room in the window, within the pace that the peer bears."""
         room = self.config.window - len(self._window)
-        return min(room, self._pace.allowance(now)) if room > 0 and self.state in BOUND else 0
+        if room <= 0 or self.state not in BOUND:
+            return 0
+        allowance = self._pace.allowance(now)
+        # Whoever is told less than there is room for is woken when the pace opens, be that before the timer
+        # is asked for.
+        self._held_back = allowance < room
+        return min(room, allowance)
 
     @property
     def waiting(self) -> int:
@@ -161,9 +173,10 @@ class Session:
             times.append(next(iter(self._window.values()))[1])
         if self._control:
             times.append(min(self._control.values()))
-        opens = self._pace.opens_at(now)
-        if opens is not None:
-            times.append(opens)
+        if self._held_back:
+            times.append(self._pace.opens_at(now))
+        if self._partial_since is not None:
+            times.append(self._partial_since + self.config.assembly)
         return min(times)
 
     # What the owner does.
@@ -249,28 +262,45 @@ class Session:
         self._heard = now
         try:
             for pdu in self._framer.feed(data):
+                self._partial_since = None
                 if self.state is State.CLOSED:
                     return
                 self._receive_pdu(pdu, now)
+            if not self._framer.partial:
+                self._partial_since = None
+            elif self._partial_since is None:
+                self._partial_since = now
         except RemoteProtocolError as error:
             self._violation(error)
             self._out.append(encode_bare(Command.GENERIC_NACK, 0, error.status or Status.RINVCMDLEN))
             self._close("the stream cannot be framed any more")
 
     def tick(self, now: float) -> None:
-        """Time has passed: look after responses, the idle link, and a bind that does not come."""
+        """Time has passed: look after responses, the idle link, an unfinished PDU, a bind that does not
+        come, and whoever the pace held back, who asks for the capacity again.
+        """
         if self.state is State.CLOSED:
             return
+        if self._held_back and self._pace.opens_at(now) <= now:
+            self._held_back = False
         while self._window:
             sequence, (token, deadline) = next(iter(self._window.items()))
             if deadline > now:
                 break
             del self._window[sequence]
-            self._events.append(e.Unanswered(token))
-        if any(deadline <= now for deadline in self._control.values()):
+            self._remember_overdue(sequence, token)
+            self._events.append(e.Overdue(token))
+        if self._partial_since is not None and self._partial_since + self.config.assembly <= now:
+            self._close("a PDU did not become whole in time")
+        elif any(deadline <= now for deadline in self._control.values()):
             self._close("the peer does not respond")
         elif self._link_deadline() <= now:
             self._idle(now)
+
+    def _remember_overdue(self, sequence: int, token: object) -> None:
+        self._overdue[sequence] = token
+        if len(self._overdue) > MOST_OVERDUE:
+            del self._overdue[next(iter(self._overdue))]
 
     def connection_lost(self) -> None:
         """The connection is gone."""
@@ -293,21 +323,19 @@ class Session:
         entry = self._window.pop(sequence, None)
         if entry is not None:
             self._answer(entry[0], command, status, pdu, now)
+        elif sequence in self._overdue:
+            self._answer(self._overdue.pop(sequence), command, status, pdu, now)
         elif self._control.pop(sequence, None) is not None:
             self._control_answered(command, status, pdu)
-        # Anything else answers what we gave up on, or nothing we asked: there is no one to tell.
+        # Anything else answers nothing we asked: there is no one to tell.
 
     def _answer(self, token: object, command: int, status: int, pdu: bytes, now: float) -> None:
         if status in BUSY:
             self._pace.refused(now)
             self._events.append(e.Throttled(token, status))
             return
-        try:
-            body = decode_body(command, pdu) if status == 0 else None
-        except RemoteProtocolError as error:
-            self._violation(error)
-            self._events.append(e.Unanswered(token))
-            return
+        # The header decides: what was taken is not sent again because the body beside it is odd.
+        body = self._read_response(command, pdu) if status == 0 else None
         if command == Command.GENERIC_NACK:
             status = status or Status.RUNKNOWNERR
         self._events.append(e.Answered(token, status, body))
@@ -319,21 +347,25 @@ class Session:
             self._bind_answered(self._bind, command, status, pdu)
 
     def _bind_answered(self, bind: b.Bind, command: int, status: int, pdu: bytes) -> None:
-        body = None
-        if status == 0 and command == RESPONSE | bind.command:
-            try:
-                body = decode_body(command, pdu)
-            except RemoteProtocolError as error:
-                self._violation(error)
-        if not isinstance(body, b.BindResp):
+        if status or command != RESPONSE | bind.command:
             self._events.append(e.BindRefused(status or Status.RBINDFAIL))
             self._close(f"the bind was refused with {status_name(status or Status.RBINDFAIL)}")
             return
         # An SMSC that does not tell its version should be taken for an older one (4.1.2), but many that
         # leave it out are 3.4 and take optional parameters; only one that names an older version goes
         # without.
-        self.peer_version = find_integer(body.tlvs, Tag.SC_INTERFACE_VERSION) or VERSION_3_4
-        self._become_bound(Command(bind.command), body.system_id)
+        body = self._read_response(command, pdu)
+        answer = body if isinstance(body, b.BindResp) else b.BindResp()
+        self.peer_version = find_integer(answer.tlvs, Tag.SC_INTERFACE_VERSION) or VERSION_3_4
+        self._become_bound(Command(bind.command), answer.system_id)
+
+    def _read_response(self, command: int, pdu: bytes) -> b.Body | None:
+        """The body of a response that says ESME_ROK: as it is laid out, else as much as can be read of it."""
+        try:
+            return decode_body(command, pdu)
+        except RemoteProtocolError as error:
+            self._violation(error)
+        return salvage_response(command, pdu)
 
     def _receive_request(self, command: int, sequence: int, body: b.Body, now: float) -> None:
         if isinstance(body, b.ShortMessage) and self.state in ALLOWED.get((self._peer_role, command), ()):
@@ -419,5 +451,6 @@ class Session:
         self.state = State.CLOSED
         self._events.extend(e.Unanswered(token) for token, _ in self._window.values())
         self._window.clear()
+        self._overdue.clear()
         self._control.clear()
         self._events.append(e.Closed(reason))

@@ -91,14 +91,21 @@ def status_name(status: int) -> str:
 
 
 class DataCoding(IntEnum):
-    """data_coding values in use (5.2.19)."""
+    """data_coding values that this table names (5.2.19); the others are those of 3GPP TS 23.038, section 4."""
 
     DEFAULT = 0x00
     ASCII = 0x01
     OCTETS = 0x02
     LATIN_1 = 0x03
     OCTETS_COMMON = 0x04
+    JIS = 0x05
+    CYRILLIC = 0x06
+    HEBREW = 0x07
     UCS_2 = 0x08
+    PICTOGRAM = 0x09
+    MUSIC = 0x0A
+    EXTENDED_KANJI = 0x0D
+    KOREAN = 0x0E
 
 
 class EsmClass(IntFlag):
@@ -136,8 +143,11 @@ class Tag(IntEnum):
 
 
 class MessageState(IntEnum):
-    """message_state values (5.2.28)."""
+    """message_state values (5.2.28); SCHEDULED and SKIPPED are version 5.0's (4.7.15), which SMSCs of 3.4
+    send too.
+    """
 
+    SCHEDULED = 0
     ENROUTE = 1
     DELIVERED = 2
     EXPIRED = 3
@@ -146,6 +156,7 @@ class MessageState(IntEnum):
     ACCEPTED = 6
     UNKNOWN = 7
     REJECTED = 8
+    SKIPPED = 9
 
 
 class TypeOfNumber(IntEnum):

@@ -2,14 +2,16 @@
 23.040).
 
 A text that the GSM alphabet holds goes as septets, 160 in one segment or 153 in each of several; any other
-as UTF-16, 70 or 67 code units. An extension character (escape and septet) and a surrogate pair are never
-cut in two.
+as UTF-16, 70 or 67 code units. An extension character (escape and septet), a surrogate pair and a cluster of
+code points that is read as one character are never cut in two, as in Twilio's calculator of segments.
 """
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
 from offhook.sms import gsm7
+from offhook.sms.clusters import clusters
 
 
 class Encoding(Enum):
@@ -38,7 +40,11 @@ class Segmentation(NamedTuple):
 
 def segment(text: str) -> Segmentation:
     """The text in the fewest segments; an empty text is one empty segment."""
-    encoding = Encoding.GSM7 if gsm7.encodable(text) else Encoding.UCS2
+    return segment_as(text, Encoding.GSM7 if gsm7.encodable(text) else Encoding.UCS2)
+
+
+def segment_as(text: str, encoding: Encoding) -> Segmentation:
+    """The text in the fewest segments of this encoding, which must hold it."""
     units = _units(text, encoding)
     if units <= SINGLE[encoding]:
         return Segmentation(encoding, (text,))
@@ -69,12 +75,23 @@ def _units(text: str, encoding: Encoding) -> int:
 def _cut(text: str, encoding: Encoding) -> list[str]:
     limit = CONCATENATED[encoding]
     parts: list[str] = []
-    start = used = 0
-    for index, character in enumerate(text):
-        units = _units(character, encoding)
+    start = used = index = 0
+    # No character of the GSM alphabet joins with another.
+    for piece in text if encoding is Encoding.GSM7 else _pieces(text, limit):
+        units = _units(piece, encoding)
         if used + units > limit:
             parts.append(text[start:index])
             start, used = index, 0
         used += units
+        index += len(piece)
     parts.append(text[start:])
     return parts
+
+
+def _pieces(text: str, limit: int) -> Iterator[str]:
+    """What is not cut: clusters, or the code points of one that is longer than a segment."""
+    for cluster in clusters(text):
+        if _units(cluster, Encoding.UCS2) > limit:
+            yield from cluster
+        else:
+            yield cluster

@@ -100,16 +100,29 @@ _SEGMENTS = """
 """
 
 _RECEIPTS = """
-    WITH input AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS input(smsc, smsc_id, receipt)),
+    WITH input AS (
+        SELECT * FROM unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::text[])
+            AS input(number, rank, smsc, smsc_id, receipt)),
+    matches AS (
+        SELECT i.number, i.rank, i.receipt, s.message_sid, s.segment,
+            min(i.rank) OVER (PARTITION BY i.number) = max(i.rank) OVER (PARTITION BY i.number) AS alone
+        FROM input AS i JOIN message_segments AS s ON s.smsc_id = i.smsc_id AND s.smsc = i.smsc),
+    best AS (
+        SELECT DISTINCT ON (number) number, rank, alone, receipt, message_sid, segment FROM matches
+        ORDER BY number, rank, message_sid DESC),
+    latest AS (
+        SELECT DISTINCT ON (message_sid, segment) message_sid, segment, receipt FROM best
+        WHERE receipt IS NOT NULL ORDER BY message_sid, segment, number DESC),
     marked AS (
-        UPDATE message_segments AS s SET receipt = i.receipt FROM input AS i
-        WHERE s.smsc_id = i.smsc_id AND s.smsc = i.smsc
-        RETURNING s.message_sid, s.segment, s.smsc, s.smsc_id, s.receipt)
-    SELECT smsc, smsc_id, message_sid, segment, receipt FROM marked
-    UNION ALL
-    SELECT s.smsc, s.smsc_id, s.message_sid, s.segment, s.receipt FROM message_segments AS s
-    WHERE s.message_sid IN (SELECT message_sid FROM marked)
-      AND (s.message_sid, s.segment) NOT IN (SELECT message_sid, segment FROM marked)
+        UPDATE message_segments AS s SET receipt = latest.receipt FROM latest
+        WHERE (s.message_sid, s.segment) = (latest.message_sid, latest.segment)
+        RETURNING s.message_sid, s.segment, s.receipt)
+    SELECT best.number, best.rank, best.alone, s.smsc, s.smsc_id, s.message_sid, s.segment,
+        coalesce(m.receipt, s.receipt) AS receipt
+    FROM message_segments AS s
+    LEFT JOIN marked AS m USING (message_sid, segment)
+    LEFT JOIN best USING (message_sid, segment)
+    WHERE s.message_sid IN (SELECT message_sid FROM best)
 """
 
 
@@ -129,7 +142,8 @@ class MessageTransition:
     Attributes:
         from_statuses: the statuses it may move from; terminal ones are never left.
         date_sent, price: kept from the first move that gives them; the price is booked then.
-        smsc, smsc_ids: the centre that took the message and the id it gave each segment, in order.
+        smsc, smsc_ids: the centre that took the message and the id it gave each segment, in order; None for
+            a segment that it has not taken, or whose id is noted already.
     """
 
     sid: str
@@ -142,17 +156,36 @@ class MessageTransition:
     num_segments: int | None = None
     callbacks: Sequence[CallbackDraft] = ()
     smsc: str = ""
-    smsc_ids: Sequence[str] = ()
+    smsc_ids: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A delivery receipt of one segment. `state` is the centre's word (DELIVRD, UNDELIV…), or any of our
-    own."""
+    """A delivery receipt of one segment.
+
+    Attributes:
+        smsc_ids: the ids that the centre may mean, likeliest first.
+        state: what to keep of it, or None for one that says nothing final.
+    """
 
     smsc: str
-    smsc_id: str
-    state: str
+    smsc_ids: Sequence[str]
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The segment that a receipt is about.
+
+    Attributes:
+        rank: the index of the id that matched.
+        only: whether none of the other ids would have matched something too.
+    """
+
+    message_sid: str
+    segment: int
+    rank: int
+    only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +264,7 @@ class Messages:
         Outbound messages are to be sent, inbound ones (`direction`) are webhook jobs. A claim ends with a
         transition out of `sending` (or `Outbox.done_for`), or after `hold`, when the job may be claimed
         again: a consumer that dies between the centre's answer and its transition sends such a message twice.
-        What it had recorded (`segments_of`) says which segments the centre has.
+        What is recorded (`segments_of`) says which segments the centre has.
 
         A repeat after a lost connection finds the jobs held; they are claimed again when the hold is over.
         """
@@ -261,43 +294,49 @@ class Messages:
             self._database.announce(notices)
         return [rows.get(move.sid) for move in moves]
 
-    async def record_segments(self, sid: str, smsc: str, smsc_ids: Sequence[str]) -> None:
-        """Note the ids a centre gave a message's segments, when that is not part of a transition."""
-        await self._database.transact(lambda c: _insert_segments(c, [(sid, smsc, smsc_ids)]))
+    async def record_segments(self, messages: Sequence[tuple[str, str, Sequence[str | None]]]) -> None:
+        """Note the ids a centre gave messages' segments, when that is not part of a transition: for each
+        message its SID, the centre, and the ids in order, None where there is none.
+        """
+        await self._database.transact(lambda c: _insert_segments(c, messages))
 
-    async def segments_of(self, sid: str) -> list[SegmentRecord]:
-        """The segments of a message that a centre took, in order."""
+    async def segments_of(self, sids: Collection[str]) -> dict[str, list[SegmentRecord]]:
+        """The segments that a centre took of those of the messages that have any, in order."""
         rows = await self._database.fetch(
-            f"SELECT {columns(SegmentRecord)} FROM message_segments WHERE message_sid = $1 ORDER BY segment",
-            sid,
+            f"SELECT {columns(SegmentRecord)} FROM message_segments WHERE message_sid = ANY($1) "
+            "ORDER BY message_sid, segment",
+            list(sids),
         )
-        return loads(SegmentRecord, rows)
+        found: dict[str, list[SegmentRecord]] = {}
+        for segment in loads(SegmentRecord, rows):
+            found.setdefault(segment.message_sid, []).append(segment)
+        return found
 
-    async def find_by_smsc_id(self, smsc: str, smsc_id: str) -> SegmentRecord | None:
-        """The segment that a centre knows by an id, the newest if it used the id again; None if unknown."""
-        row = await self._database.fetchrow(
-            f"SELECT {columns(SegmentRecord)} FROM message_segments WHERE smsc_id = $2 AND smsc = $1 "
-            "ORDER BY message_sid DESC LIMIT 1",
-            smsc,
-            smsc_id,
-        )
-        return None if row is None else load(SegmentRecord, row)
-
-    async def record_receipts(self, receipts: Sequence[Receipt]) -> dict[str, list[SegmentRecord]]:
+    async def record_receipts(
+        self, receipts: Sequence[Receipt]
+    ) -> tuple[list[Match | None], dict[str, list[SegmentRecord]]]:
         """Note delivery receipts, in one statement.
 
-        Returns every segment of each message that a receipt is about, by message SID and in order, so that
-        the caller can tell whether a message is delivered as a whole. A receipt that matches no segment is
-        not among them: it may have overtaken the commit of the ids, so try it again shortly.
+        Each is about the newest message that the first of its ids that is known belongs to. Returns for each
+        receipt what it is about (None when it may have overtaken the commit of the ids: try it again), and
+        every segment of each message concerned, by message SID and in order, so that the caller can tell
+        whether a message is delivered as a whole.
         """
-        unique = {(receipt.smsc, receipt.smsc_id): receipt.state for receipt in receipts}
-        rows = [(smsc, smsc_id, state) for (smsc, smsc_id), state in unique.items()]
-        messages: dict[str, list[SegmentRecord]] = {}
-        for segment in loads(SegmentRecord, await self._database.fetch(_RECEIPTS, *transpose(rows, 3))):
-            messages.setdefault(segment.message_sid, []).append(segment)
-        for segments in messages.values():
-            segments.sort(key=lambda segment: segment.segment)
-        return messages
+        rows = [
+            (number, rank, receipt.smsc, smsc_id, receipt.state)
+            for number, receipt in enumerate(receipts)
+            for rank, smsc_id in enumerate(receipt.smsc_ids)
+        ]
+        matches: list[Match | None] = [None] * len(receipts)
+        messages: dict[str, dict[int, SegmentRecord]] = {}
+        for row in await self._database.fetch(_RECEIPTS, *transpose(rows, 5)):
+            segment = SegmentRecord(*row[3:])
+            messages.setdefault(segment.message_sid, {})[segment.segment] = segment
+            if row[0] is not None:
+                matches[row[0]] = Match(segment.message_sid, segment.segment, row[1], row[2])
+        return matches, {
+            sid: [segment for _, segment in sorted(segments.items())] for sid, segments in messages.items()
+        }
 
     async def redact(self, account_sid: str, sid: str) -> MessageRecord | None:
         """Empty the body of a message, and what timelines quote of it, for ever; None if there is none."""
@@ -392,12 +431,13 @@ async def _transition(
 
 
 async def _insert_segments(
-    connection: Connection, messages: Sequence[tuple[str, str, Sequence[str]]]
+    connection: Connection, messages: Sequence[tuple[str, str, Sequence[str | None]]]
 ) -> None:
     rows = [
         (sid, number, smsc, smsc_id)
         for sid, smsc, smsc_ids in messages
         for number, smsc_id in enumerate(smsc_ids)
+        if smsc_id is not None
     ]
     if rows:
         await connection.execute(_SEGMENTS, *transpose(rows, 4))

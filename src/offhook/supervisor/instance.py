@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from offhook.config import SEED_NUMBERS, ConfigurationError, Options, Settings, SmscSettings, TrunkSettings
+from offhook.config import SEED_NUMBERS, ConfigurationError, Options, Settings, TrunkSettings
+from offhook.smsc import SmscSettings
 from offhook.supervisor import process
 from offhook.supervisor.datadir import DataDirectory, InstanceFacts, Secrets
 from offhook.supervisor.nats import Nats, check_reachable
@@ -207,7 +208,7 @@ class Instance:
         http, sip, smpp = (public.address(name) for name in ("http", "sip_udp", "smpp"))
         sandbox_sip = public.reachable("sandbox_sip_udp")
         smsc = public.reachable("smpp")
-        sandbox_smsc = SmscSettings(made.smsc_system_id, made.smsc_password, smsc.host, smsc.port)
+        sandbox_smsc = SmscSettings(made.smsc_system_id, made.smsc_password, smsc.host, smsc.port, "sandbox")
         return Settings(
             data_dir=str(options.data_dir),
             run_dir=str(run_dir / "run"),
@@ -224,7 +225,7 @@ class Instance:
             sandbox_sip=str(sandbox_sip),
             sandbox_smsc=sandbox_smsc,
             trunk=options.trunk or TrunkSettings(sandbox_sip.host, sandbox_sip.port),
-            smsc=options.smsc or sandbox_smsc,
+            smscs=options.smscs or (sandbox_smsc,),
             allow_nets=options.allow_nets,
             loopback_only=public.loopback_only,
             rtp_ports=options.rtp_ports,

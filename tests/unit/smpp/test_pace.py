@@ -23,7 +23,7 @@ def drive(pace: Pace, capacity: float, seconds: float, start: float = 0.0) -> tu
 def test_unlimited_until_the_peer_is_busy() -> None:
     pace = Pace()
     assert pace.allowance(0.0) > 1000
-    assert pace.opens_at(0.0) is None
+    assert pace.opens_at(0.0) == 0.0
     pace.spend(10, 0.0)
     pace.refused(0.0)
     assert pace.allowance(0.0) == 0

@@ -46,13 +46,70 @@ def test_case_and_order_do_not_matter() -> None:
     assert read == Receipt("9", MessageState.UNDELIVERABLE, "27")
 
 
-@pytest.mark.parametrize("text", [b"", b"Hello", b"id:1 stat:WHAT", b"stat:DELIVRD", b"\xff" * 254])
+@pytest.mark.parametrize("text", [b"", b"Hello", b"stat:DELIVRD", b"\xff" * 254])
 def test_what_is_no_receipt(text: bytes) -> None:
     assert receipt.read(message(text)) is None
 
 
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("DELIVRD", MessageState.DELIVERED),
+        ("DELIVERED", MessageState.DELIVERED),
+        ("Delivrd", MessageState.DELIVERED),
+        ("DELIVERD", MessageState.DELIVERED),
+        ("DELETED", MessageState.DELETED),
+        ("UNDELIV", MessageState.UNDELIVERABLE),
+        ("UNDELIVERABLE", MessageState.UNDELIVERABLE),
+        ("UNDELIVERED", MessageState.UNDELIVERABLE),
+        ("FAILED", MessageState.UNDELIVERABLE),
+        ("REJECTD", MessageState.REJECTED),
+        ("rejected", MessageState.REJECTED),
+        ("ACCEPTED", MessageState.ACCEPTED),
+        ("EXPIRED", MessageState.EXPIRED),
+        ("UNKNOWN", MessageState.UNKNOWN),
+        ("BUFFERED", MessageState.ENROUTE),
+        ("2", MessageState.DELIVERED),
+        ("SKIPPED", MessageState.SKIPPED),
+        ("WHAT", None),
+        ("", None),
+    ],
+)
+def test_the_words_of_a_state(word: str, state: MessageState | None) -> None:
+    read = receipt.read(message(f"id:1 stat:{word} err:0".encode()))
+    assert read is not None
+    assert (read.message_id, read.state, read.word) == ("1", state, word)
+
+
+def test_commas_and_ucs2() -> None:
+    wanted = Receipt("9", MessageState.UNDELIVERABLE, "27", "2611232205", "2611232200")
+    text = "id: 9,sub:001,dlvrd:000,submit_date:2611232200,done_date:2611232205,stat:UNDELIV,err:27,text:x"
+    assert receipt.read(message(text.encode())) == wanted
+    assert receipt.read(message(text.encode("utf-16-be"), data_coding=8)) == wanted
+
+
+def test_an_intermediate_notification_says_so() -> None:
+    read = receipt.read(
+        DeliverSm("1", "2", b"id:1 stat:DELIVRD", esm_class=EsmClass.INTERMEDIATE_NOTIFICATION)
+    )
+    assert read is not None
+    assert read.intermediate
+
+
+def test_state_9_and_states_nobody_knows() -> None:
+    known = receipt.read(message(b"id:1", tlvs=((Tag.MESSAGE_STATE, b"\x09"),)))
+    assert known is not None
+    assert known.state is MessageState.SKIPPED
+    unknown = receipt.read(message(b"id:1", tlvs=((Tag.MESSAGE_STATE, b"\x4d"),)))
+    assert unknown is not None
+    assert unknown.state is None
+
+
 def test_which_deliver_sm_is_one() -> None:
     assert receipt.is_receipt(message(b""))
+    tlvs = ((Tag.RECEIPTED_MESSAGE_ID, b"1\0"), (Tag.MESSAGE_STATE, b"\x02"))
+    assert receipt.is_receipt(DeliverSm("1", "2", b"", tlvs=tlvs))
+    assert not receipt.is_receipt(DeliverSm("1", "2", b"", tlvs=tlvs[:1]))
     assert not receipt.is_receipt(DeliverSm("1", "2", b"id:1 stat:DELIVRD", esm_class=EsmClass.UDHI))
 
 

@@ -16,6 +16,7 @@ from offhook.smpp.events import (
     Closed,
     Event,
     Outbound,
+    Overdue,
     ProtocolViolation,
     Requested,
     Throttled,
@@ -195,9 +196,53 @@ def test_a_response_that_does_not_come() -> None:
     pair.esme.tick(pair.now + 4.9)
     assert pair.esme.events() == []
     pair.esme.tick(pair.now + 5)
-    assert pair.esme.events() == [Unanswered("lost")]
-    pair.esme.receive(encode(b.SubmitSmResp("late"), 2), pair.now + 6)
+    assert pair.esme.events() == [Overdue("lost")]
+    assert (pair.esme.waiting, pair.esme.capacity(pair.now + 5)) == (0, 100)
+    pair.esme.receive(encode(b.SubmitSmResp("late"), 2), pair.now + 60)
+    assert pair.esme.events() == [Answered("lost", 0, b.SubmitSmResp("late"))]
+    pair.esme.receive(encode(b.SubmitSmResp("again"), 2), pair.now + 61)
     assert pair.esme.events() == []
+
+
+def test_whoever_the_pace_held_back_is_woken_though_it_opens_before_the_timer_is_asked_for() -> None:
+    pair = Pair().bind()
+    sequence = pair.esme.request(TEXT, "t", pair.now)
+    pair.esme.receive(encode_bare(b.SubmitSmResp.command, sequence, Status.RTHROTTLED), pair.now)
+    assert pair.esme.events() == [Throttled("t", Status.RTHROTTLED)]
+    assert pair.esme.capacity(pair.now) == 0
+    later = pair.now + 0.06
+    timer = pair.esme.next_timer(later)
+    assert timer is not None
+    assert timer <= later
+    pair.esme.tick(later)
+    # Told once: whoever has nothing to send is not woken again and again.
+    timer = pair.esme.next_timer(later)
+    assert timer is not None
+    assert timer > later
+    assert pair.esme.capacity(later) > 0
+
+
+def test_an_unfinished_pdu_ends_the_session_though_octets_come() -> None:
+    pair = Pair(SessionConfig(assembly=10)).bind()
+    data = HEADER.pack(60_000, Command.DELIVER_SM, 0, 1) + bytes(60)
+    pair.esme.receive(data, pair.now)
+    for second in range(1, 10):
+        pair.esme.receive(b"x", pair.now + second)
+        pair.esme.tick(pair.now + second)
+    assert pair.esme.state is State.BOUND_TRX
+    assert pair.esme.next_timer(pair.now + 9) == pair.now + 10
+    pair.esme.tick(pair.now + 10)
+    assert pair.esme.events() == [Closed("a PDU did not become whole in time")]
+
+
+def test_pdus_that_become_whole_one_after_the_other_do_not_end_it() -> None:
+    pair = Pair(SessionConfig(assembly=10)).bind()
+    link = encode_bare(Command.ENQUIRE_LINK, 1)
+    pair.esme.receive(link[:7], pair.now)
+    for second in range(1, 40):
+        pair.esme.receive(link[7:] + link[:7], pair.now + second)
+        pair.esme.tick(pair.now + second)
+    assert pair.esme.state is State.BOUND_TRX
 
 
 def test_an_idle_link_is_asked_and_a_dead_one_closed() -> None:
@@ -310,12 +355,37 @@ def test_responses_to_nothing_are_passed_over_and_a_nack_answers() -> None:
     assert pair.esme.events() == [Answered("t", Status.RINVCMDID, None)]
 
 
-def test_a_malformed_response_counts_as_none() -> None:
+@pytest.mark.parametrize(
+    ("body", "message_id"),
+    [
+        (b"abc", "abc"),
+        (b"abc\0\0\0", "abc"),
+        (b"abc\0\x04\x24\xff\xff", "abc"),
+        (b"x" * 65 + b"\0", "x" * 65),
+        (b"x" * 70, "x" * 70),
+        (b"x" * 999, "x" * 255),
+        (b"\xff\0", "\xff"),
+        (b"", ""),
+    ],
+)
+def test_the_header_of_a_response_decides_whatever_its_body_is(body: bytes, message_id: str) -> None:
     pair = Pair().bind()
     sequence = pair.esme.request(TEXT, "t", pair.now)
-    bad = HEADER.pack(19, b.SubmitSmResp.command, 0, sequence) + b"abc"
-    pair.esme.receive(bad, pair.now)
-    assert [type(event) for event in pair.esme.events()] == [ProtocolViolation, Unanswered]
+    pdu = HEADER.pack(16 + len(body), b.SubmitSmResp.command, 0, sequence) + body
+    pair.esme.receive(pdu, pair.now)
+    *violations, answered = pair.esme.events()
+    assert answered == Answered("t", 0, b.SubmitSmResp(message_id))
+    assert all(isinstance(event, ProtocolViolation) for event in violations)
+
+
+@pytest.mark.parametrize(("body", "peer"), [(b"", ""), (b"sink", "sink"), (b"x" * 40 + b"\0", "x" * 40)])
+def test_a_bind_is_accepted_by_the_header_of_its_response(body: bytes, peer: str) -> None:
+    pair = Pair()
+    pair.esme.bind(b.BindTransceiver("me", "pw"), pair.now)
+    pdu = HEADER.pack(16 + len(body), b.BindTransceiverResp.command, 0, 1) + body
+    pair.esme.receive(pdu, pair.now)
+    assert pair.esme.events()[-1] == Bound(peer)
+    assert pair.esme.state is State.BOUND_TRX
 
 
 @given(st.lists(st.binary(max_size=80), max_size=10), st.booleans())

@@ -2,10 +2,11 @@
 
 import pytest
 import smsutil
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from offhook.sms import gsm7
+from offhook.sms.clusters import clusters
 from offhook.sms.segments import CONCATENATED, Encoding, count, encode_part, segment
 
 GSM_TEXT = st.text(alphabet="@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789abcXYZ^{}\\[~]|€")
@@ -28,6 +29,8 @@ def test_parts_join_to_the_text_and_fit(text: str) -> None:
 
 @given(repeated(GSM_TEXT) | repeated(ANY_TEXT))
 def test_as_many_segments_as_the_oracle(text: str) -> None:
+    # The oracle knows no clusters, and cuts them.
+    assume(len(text) == sum(1 for _ in clusters(text)))
     oracle = smsutil.split(text)
     assert count(text) == max(len(oracle.parts), 1)
     assert (segment(text).encoding is Encoding.GSM7) == (not text or smsutil.is_valid_gsm(text))
@@ -86,3 +89,31 @@ def test_a_lone_surrogate_is_replaced() -> None:
 @given(st.binary(max_size=254))
 def test_any_octets_decode(octets: bytes) -> None:
     assert len(gsm7.decode(octets)) <= len(octets) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("", []),
+        ("ab", ["a", "b"]),
+        ("e\u0301\u0327x", ["e\u0301\u0327", "x"]),
+        ("👨\u200d👩\u200d👧!", ["👨\u200d👩\u200d👧", "!"]),
+        ("👍🏽", ["👍🏽"]),
+        ("☎\ufe0fx", ["☎\ufe0f", "x"]),
+        ("🇩🇪🇫🇷🇺", ["🇩🇪", "🇫🇷", "🇺"]),
+        ("🏴\U000e0067\U000e007f", ["🏴\U000e0067\U000e007f"]),
+        ("\u1100\u1161\u11a8한", ["\u1100\u1161\u11a8", "한"]),
+        ("1\ufe0f\u20e3", ["1\ufe0f\u20e3"]),
+        ("a\u200db", ["a\u200d", "b"]),
+    ],
+)
+def test_clusters(text: str, pieces: list[str]) -> None:
+    assert list(clusters(text)) == pieces
+
+
+def test_a_cluster_is_cut_only_when_no_segment_holds_it() -> None:
+    family = "👨\u200d👩\u200d👧\u200d👦"
+    _, parts = segment("ж" * 60 + family + "ж" * 30)
+    assert parts == ("ж" * 60, family + "ж" * 30)
+    _, parts = segment("a" + "\u0301" * 100)
+    assert [len(part) for part in parts] == [67, 34]

@@ -4,6 +4,7 @@ A carrier is a file here with a class that satisfies `Carrier`, and a row in `ta
 `Reports` what became of them; it knows nothing of messages' rows, prices or webhooks.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -11,22 +12,30 @@ from msgspec import Struct
 
 
 class OutgoingText(Struct, frozen=True, gc=False):
-    """A text to send. `attempt` counts from 1: how many carriers' sessions it has been written to."""
+    """A text to send.
+
+    Attributes:
+        expires: when its validity ends, on the event loop's clock.
+        taken: the ids of the segments that a carrier took before, None for those that none has; shorter than
+            the text when it ends in such.
+    """
 
     sid: str
     sender: str
     recipient: str
     body: str
-    attempt: int = 1
+    expires: float = math.inf
+    taken: tuple[str | None, ...] = ()
 
 
 class IncomingText(Struct, frozen=True, gc=False):
-    """A text from outside, whole. `segments` is how many parts it came in."""
+    """A text from outside. `segments` is how many parts of it came, `missing` how many did not."""
 
     sender: str
     recipient: str
     body: str
     segments: int = 1
+    missing: int = 0
 
 
 class DeliveryReport(Struct, frozen=True, gc=False):
@@ -35,6 +44,7 @@ class DeliveryReport(Struct, frozen=True, gc=False):
     Attributes:
         carrier_id: one of the ids given to `Reports.accepted`.
         state: the centre's word, such as DELIVRD.
+        final: whether more is not to be expected; what is not final, or not understood, is only noted.
         error_code: None when it was delivered, else the 30xxx that says why it was not.
         error: the network's own error code, as it wrote it.
         done_at: when, by the carrier's clock, as it wrote it (YYMMDDhhmm).
@@ -42,6 +52,7 @@ class DeliveryReport(Struct, frozen=True, gc=False):
 
     carrier_id: str
     state: str
+    final: bool = True
     error_code: int | None = None
     error: str = ""
     done_at: str = ""
@@ -51,13 +62,24 @@ class Reports(Protocol):
     """What a carrier tells the node. All but `incoming` take note and return at once."""
 
     def accepted(self, carrier: str, text: OutgoingText, carrier_ids: Sequence[str]) -> None:
-        """The carrier took every segment of the text, under these ids, in order."""
+        """The carrier took every segment of the text, under these ids, in order (those of `text.taken`
+        included).
+        """
 
     def refused(self, carrier: str, text: OutgoingText, error_code: int, detail: str) -> None:
         """The carrier will never take the text."""
 
-    def returned(self, carrier: str, text: OutgoingText, written: bool, detail: str) -> None:
-        """The text is to be sent again: it was not taken, or, if `written`, nobody knows."""
+    def deferred(
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float
+    ) -> None:
+        """The carrier keeps the text and tries again after `seconds`; `ids` of the segments it has taken."""
+
+    def returned(
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], written: bool, detail: str
+    ) -> None:
+        """The text is to be sent again, but for the segments that have an id. If `written`, nobody knows of
+        the others whether they were taken.
+        """
 
     def reported(self, carrier: str, report: DeliveryReport, settled: Callable[[], None]) -> None:
         """A delivery receipt came; `settled` is called when it is committed, and may be acknowledged."""
@@ -93,6 +115,9 @@ class Carrier(Protocol):
 
     def room(self) -> int:
         """How many texts it would take now; 0 while it is down, so that texts stay queued."""
+
+    def obstacle(self) -> str:
+        """Why it takes nothing, in words for whoever waits for a text; empty when it is only busy."""
 
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Take texts; each is accepted, refused or returned in the end."""

@@ -19,6 +19,7 @@ from offhook.sms import segments
 from offhook.store.store import Store
 
 ROOM = 1000
+RETRY_SECONDS = 1.0
 
 Owned = Callable[[Sequence[str]], Awaitable[Sequence[bool]]]
 """For each number, whether an account of the platform owns it."""
@@ -51,6 +52,10 @@ class LoopbackCarrier:
         """Texts that may arrive at a time."""
         return max(0, ROOM - len(self._tasks))
 
+    def obstacle(self) -> str:
+        """It is never more than busy."""
+        return ""
+
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Have each text arrive."""
         for text in texts:
@@ -75,7 +80,8 @@ class LoopbackCarrier:
             self._reports.refused(self.name, text, UNKNOWN_HANDSET, "the number is not owned any more")
             return
         except Exception as error:
-            self._reports.returned(self.name, text, False, type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+            self._reports.returned(self.name, text, (), False, type(error).__name__)
             return
         ids = [f"{text.sid}-{index}" for index in range(count)]
         self._reports.accepted(self.name, text, ids)
@@ -87,9 +93,9 @@ def _nothing() -> None:
     """No one waits for a receipt to be settled."""
 
 
-def configured(settings: Settings, store: Store) -> LoopbackCarrier:
+def configured(settings: Settings, store: Store) -> list[LoopbackCarrier]:
     """The carrier of a role."""
-    return LoopbackCarrier(owned_by(store))
+    return [LoopbackCarrier(owned_by(store))]
 
 
 def owned_by(store: Store) -> Owned:

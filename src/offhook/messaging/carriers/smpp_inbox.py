@@ -19,7 +19,10 @@ from offhook.messaging.outcomes import FINAL, outcome
 from offhook.smpp import receipt as receipts
 from offhook.smpp.bodies import Body, DataSm, DataSmResp, DeliverSm, DeliverSmResp
 from offhook.smpp.events import Requested
+from offhook.smpp.pdu import MAX_SALVAGED
 from offhook.smpp.vocabulary import Status
+from offhook.sms.reassembly import Repeated
+from offhook.smsc import SmscSettings
 
 _log = logging.getLogger(__name__)
 
@@ -53,10 +56,10 @@ class _Unacknowledged:
 class Inbox:
     """Takes the requests of an SMSC and reports what is in them."""
 
-    def __init__(self, carrier: str, reports: Reports) -> None:
-        self._carrier = carrier
+    def __init__(self, smsc: SmscSettings, reports: Reports) -> None:
+        self._carrier = smsc.carrier
         self._reports = reports
-        self._arrivals: Arrivals[_Unacknowledged] = Arrivals()
+        self._arrivals: Arrivals[_Unacknowledged] = Arrivals(smsc.alphabet)
         self._commits: set[asyncio.Task[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -85,13 +88,20 @@ class Inbox:
 
     def _take_receipt(self, message: DeliverSm, request: _Unacknowledged) -> None:
         receipt = receipts.read(message)
-        if receipt is None or receipt.state not in FINAL:
-            if receipt is None:
-                _log.warning("%s: a receipt that names no message or no state", self._carrier)
+        if receipt is None:
+            _log.warning("%s: a receipt that names no message", self._carrier)
             request.acknowledge()
             return
+        if receipt.state is None:
+            _log.warning("%s: the receipt of %.64r names no known state", self._carrier, receipt.message_id)
+        final = receipt.state in FINAL and not receipt.intermediate
         report = DeliveryReport(
-            receipt.message_id, receipt.state.name, outcome(receipt), receipt.error, receipt.done_date
+            receipt.message_id[:MAX_SALVAGED],
+            receipt.word,
+            final,
+            outcome(receipt) if final else None,
+            receipt.error[:20],
+            receipt.done_date[:20],
         )
         self._reports.reported(self._carrier, report, request.acknowledge)
 
@@ -105,6 +115,9 @@ class Inbox:
             _log.warning("%s: a text that cannot be read: %s", self._carrier, error)
             request.acknowledge(Status.RX_P_APPN)
             return
+        if isinstance(arrived, Repeated):
+            request.acknowledge()
+            return
         if arrived is not None:
             self._commit(*arrived)
             return
@@ -116,7 +129,7 @@ class Inbox:
     def _expire(self) -> None:
         loop = asyncio.get_running_loop()
         for text, requests in self._arrivals.expire(loop.time()):
-            _log.warning("%s: a text of which segments are missing is taken as it is", self._carrier)
+            _log.warning("%s: %d segments of a text did not come", self._carrier, text.missing)
             self._commit(text, requests)
         self._expiry = loop.call_later(EXPIRY_CHECK, self._expire)
 

@@ -1,0 +1,29 @@
+"""Tells the owner of a text what went wrong with it: a notification, and the same in the text's timeline."""
+
+from offhook.clock import new_sid, utcnow
+from offhook.errors import DELIVERY, NOTIFICATIONS
+from offhook.ids import NOTIFICATION
+from offhook.store.records import MessageRecord, NotificationRecord, TimelineEntry, TimelineKind
+from offhook.store.store import Store
+
+
+async def notify(store: Store, record: MessageRecord, code: int, message: str = "", url: str = "") -> None:
+    """Commit a notification of the message `record`; `message` is what the code means unless given."""
+    known = NOTIFICATIONS.get(code)
+    words = message or DELIVERY.get(code, "")
+    row = NotificationRecord(
+        sid=new_sid(NOTIFICATION),
+        account_sid=record.account_sid,
+        call_sid=None,
+        message_sid=record.sid,
+        log=1 if known is not None and known.level == "warning" else 0,
+        error_code=code,
+        message_date=utcnow(),
+        message_text=words,
+        request_url=url or None,
+    )
+    await store.notifications.create(row)
+    detail = {"code": code, "message": words, "url": url}
+    store.timelines.add(
+        TimelineEntry(record.sid, record.account_sid, utcnow(), TimelineKind.ERROR, str(code), detail)
+    )

@@ -15,12 +15,12 @@ from offhook.twiml import messaging, ssml, unbuilt, verbs
 from offhook.twiml.attributes import SCHEMA_WARNING, Problem, table
 from offhook.twiml.document import Document, Element
 from offhook.twiml.nouns import NOUNS
+from offhook.twiml.nouns.sip import Uri
 from offhook.twiml.unbuilt import Unbuilt
-from offhook.twiml.verb import Verb
+from offhook.twiml.verb import Part, Verb
 
 _LEAVES: dict[str, tuple[str, ...]] = {
     **{name: ssml.ATTRIBUTES.get(name, ()) for name in ssml.ELEMENTS},
-    "Uri": ("priority", "weight", "username", "password"),
     "Headers": (),
     "Header": ("name", "value"),
     "Body": (),
@@ -90,7 +90,8 @@ def _parts(dialect: Dialect) -> Mapping[str, frozenset[str]]:
     known = {name: frozenset(names) for name, names in _LEAVES.items()}
     for rows in (unbuilt.INNER, unbuilt.NOUNS, dialect.unbuilt):
         known |= {name: frozenset(row.attributes) for name, row in rows.items()}
-    return known | {name: _attributes_of(part) for name, part in {**NOUNS, **dialect.verbs}.items()}
+    parts: dict[str, type[Part]] = {"Uri": Uri, **NOUNS, **dialect.verbs}
+    return known | {name: _attributes_of(part) for name, part in parts.items()}
 
 
 def _attributes_of(part: type) -> frozenset[str]:

@@ -114,6 +114,12 @@ def test_sip_with_uris_and_headers_of_their_own() -> None:
     )
 
 
+def test_addresses_have_no_order_of_their_own_yet() -> None:
+    call = run('<Dial><Sip><Uri priority="1" weight="2">sip:a@b.example</Uri></Sip></Dial>')
+    assert codes(call.asked) == [12200]
+    assert call.active(Dial).targets == (DialSip("sip:a@b.example"),)
+
+
 @pytest.mark.parametrize("uri", ["", "a@b", "tel:+1", "sip:", "sip:a b@c", "sip:a@b@c", "sip:a@b\r\nX: y"])
 def test_what_is_no_sip_address(uri: str) -> None:
     assert codes(run(f"<Dial><Sip>{uri}</Sip></Dial>").asked) == [13243]

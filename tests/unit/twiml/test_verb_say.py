@@ -82,4 +82,22 @@ def test_hanging_up_stops_it() -> None:
     ],
 )
 def test_markup_is_read_as_words(markup: str, words: str) -> None:
-    assert run(f"<Say>{markup}</Say>").asked == [Speak(2, words, "man", "en-US")]
+    assert run(f"<Say>{markup}</Say>").asked[-1] == Speak(2, words, "man", "en-US")
+
+
+@pytest.mark.parametrize(
+    ("markup", "ignored"),
+    [
+        (
+            "<p>One<break strength='weak'/></p><say-as interpret-as='digits'>1</say-as><sub alias='b'>a</sub>",
+            None,
+        ),
+        ("Hello <break time='1s'/>", "break time"),
+        ("<s><prosody rate='slow'><emphasis>very</emphasis></prosody></s>", "emphasis, prosody"),
+        ("<say-as interpret-as='date'>1/2/2003</say-as>", "say-as date"),
+    ],
+)
+def test_markup_without_effect_is_told(markup: str, ignored: str | None) -> None:
+    asked = run(f"<Say>{markup}</Say>").asked
+    told = [effect.message for effect in asked if isinstance(effect, Notify)]
+    assert told == ([f"{ignored}: not built, without effect (<Say>, line 1)"] if ignored else [])

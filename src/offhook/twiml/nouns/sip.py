@@ -17,6 +17,7 @@ from offhook.twiml.document import Element
 from offhook.twiml.effects import DialSip, DialTarget, Pairs
 from offhook.twiml.noun import Noun
 from offhook.twiml.turn import Turn
+from offhook.twiml.verb import Part
 
 INVALID_URI = 13243
 INVALID_HEADER = 13252
@@ -26,6 +27,16 @@ _URI = re.compile(
     r"sips?:([^\s@;?<>\"]+@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(;[^\s?<>\"]*)?", re.I
 )
 _HEADER_NAME = re.compile(r"X-[\w.!%*+`'~-]{1,100}|User-to-User", re.I | re.A)
+
+
+@dataclass(frozen=True, slots=True)
+class Uri(Part):
+    """An address in a `<Sip>`. The addresses ring together, or in turn, but not by `priority` and `weight`."""
+
+    username: str | None = text(longest=255, code=13249)
+    password: str | None = text(longest=255, code=13249)
+    priority: int = integer(0, at_least=0, at_most=65535, unbuilt=WITHOUT_EFFECT)
+    weight: int = integer(0, at_least=0, at_most=65535, unbuilt=WITHOUT_EFFECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +68,18 @@ class Sip(Noun):
 
     def targets(self, turn: Turn) -> tuple[DialTarget, ...]:
         """A leg for the address, or for each `<Uri>`."""
-        uris = [child for child in self.element.children if child.name == "Uri"] or [self.element]
+        addresses: list[Sip | Uri] = [
+            turn.read(Uri, child) for child in self.element.children if child.name == "Uri"
+        ]
         extra = _written(self.element)
         whisper = turn.absolute(self.url) if self.url else ""
         if whisper is None:
             return ()
-        legs = (self._target(uri, extra, whisper or None, turn) for uri in uris)
+        legs = (self._target(address, extra, whisper or None, turn) for address in addresses or [self])
         return tuple(leg for leg in legs if leg is not None)
 
-    def _target(self, element: Element, extra: Pairs, whisper: str | None, turn: Turn) -> DialTarget | None:
+    def _target(self, address: Sip | Uri, extra: Pairs, whisper: str | None, turn: Turn) -> DialTarget | None:
+        element = address.element
         uri, _, query = element.text.partition("?")
         if not _URI.fullmatch(uri) or len(uri) > 255:
             turn.warn(INVALID_URI, element, f"{uri[:80]!r} is not a SIP address")
@@ -73,8 +87,8 @@ class Sip(Noun):
         return DialSip(
             uri,
             headers=_accepted((*_in_uri(query), *extra), element, turn),
-            username=element.get("username") or self.username,
-            password=element.get("password") or self.password,
+            username=address.username or self.username,
+            password=address.password or self.password,
             url=whisper,
             method=self.method,
             callback=turn.callback(

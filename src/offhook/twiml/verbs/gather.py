@@ -43,7 +43,7 @@ MOST_DIGITS = 1000
 class Gather(Verb):
     """`timeout`: seconds. The attributes of speech are accepted and wait for a recogniser."""
 
-    input: tuple[str, ...] = words(("dtmf",), "speech", code=13326)
+    input: tuple[str, ...] = words(("dtmf",), "speech", code=13326, unbuilt=DEGRADED_SPEECH)
     action: str | None = web_url()
     method: Literal["GET", "POST"] = http_method(code=13312)
     timeout: int = seconds(5, code=13313)
@@ -76,8 +76,6 @@ class Gather(Verb):
 
     def begin(self, turn: Turn) -> Outcome:
         """Count what was typed ahead, then prompt."""
-        if "speech" in self.input:
-            turn.warn(DEGRADED_SPEECH, self.element, "Speech is not recognised: digits are collected instead")
         gather = replace(self, prompts=Prompting.of(self.element, INVALID_NESTED_VERB, turn))
         while turn.typed and not gather.complete:
             digit, turn.typed = turn.typed[0], turn.typed[1:]

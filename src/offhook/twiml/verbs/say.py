@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.twiml import effects, ssml
-from offhook.twiml.attributes import language_tag, loops, pattern
+from offhook.twiml.attributes import WITHOUT_EFFECT, language_tag, loops, pattern
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import NEXT, Outcome, Verb
 
@@ -35,6 +35,10 @@ class Say(Verb):
         if not any(character.isalnum() for character in text):
             turn.warn(INVALID_TEXT, self.element, "There is nothing to say")
             return NEXT
+        if ignored := ssml.ignored(self.element):
+            turn.warn(
+                WITHOUT_EFFECT, self.element, f"{', '.join(sorted(ignored))}: not built, without effect"
+            )
         if len(text) > LONGEST_TEXT:
             turn.warn(TEXT_TOO_LONG, self.element, f"The text is cut at {LONGEST_TEXT} characters")
         turn.start(effects.Speak, text[:LONGEST_TEXT], self.voice, self.language, self.loop)

@@ -9,6 +9,7 @@ environment.
 import ipaddress
 import json
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,6 +29,10 @@ SEED_NUMBERS = ("+15105550100", "+15105550101")
 
 ROLES = ("media", "streams", "voice", "messaging", "api", "sandbox")
 """The roles in the order they are started: each connects to those before it."""
+
+
+_KEEP_UNITS = {"d": 1, "mb": 10**6, "gb": 10**9}
+_KEEP = re.compile(r"([0-9]{1,6})\s*(d|mb|gb)")
 
 
 class ConfigurationError(Exception):
@@ -57,6 +62,22 @@ class TrunkSettings(msgspec.Struct, frozen=True):
     password: str = ""
 
 
+class Keep(msgspec.Struct, frozen=True):
+    """How long something is kept, and how much of it; None for no limit."""
+
+    days: int | None = None
+    octets: int | None = None
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """What the janitor keeps of what grows with every call and text. `cache` is downloaded and spoken audio."""
+
+    timelines: Keep = Keep(30, 2 * 10**9)
+    notifications: Keep = Keep(30, 200 * 10**6)
+    recordings: Keep = Keep(365, 20 * 10**9)
+    cache: Keep = Keep(30, 2 * 10**9)
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator asked for, parsed and checked but not yet bound to sockets.
 
@@ -76,6 +97,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str | None = None
     rtp_ports: tuple[int, int] = (20000, 29999)
     media_workers: int = 1
+    retention: Retention = Retention()
     log_level: str = "info"
     log_format: str = "text"
     node: str = "node-1"
@@ -109,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     loopback_only: bool = True
     rtp_ports: tuple[int, int] = (20000, 29999)
     media_workers: int = 1
+    retention: Retention = Retention()
     sockets: dict[str, int] = {}
     log_level: str = "info"
     log_format: str = "text"
@@ -196,6 +219,10 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
         values["rtp_ports"] = parse_port_range(text)
     if text := given("media_workers"):
         values["media_workers"] = _whole_number(text, "OFFHOOK_MEDIA_WORKERS", 1, 64)
+    kept = {kind: text for kind in Retention.__struct_fields__ if (text := given(f"keep_{kind}"))}
+    if kept:
+        limits = {kind: parse_keep(text, f"OFFHOOK_KEEP_{kind.upper()}") for kind, text in kept.items()}
+        values["retention"] = Retention(**limits)
     for name, shown, choices in (
         ("log_level", "--log-level", ("debug", "info", "warning", "error")),
         ("log_format", "OFFHOOK_LOG_FORMAT", ("text", "json")),
@@ -270,6 +297,26 @@ def parse_port_range(text: str) -> tuple[int, int]:
     if ports[1] - ports[0] < 3:
         raise ConfigurationError(f"{what} {text!r}: the range is too small; expected LOW-HIGH")
     return ports
+
+
+def parse_keep(text: str, what: str) -> Keep:
+    """Read `DAYSd`, `SIZEMB` or `SIZEGB`, or both with a comma between them; `forever` is no limit."""
+    wrong = ConfigurationError(
+        f"{what} {text!r}: expected days and a size such as 30d,2GB, one of them, or forever"
+    )
+    limits: dict[str, int] = {}
+    if text.strip().lower() == "forever":
+        return Keep()
+    for part in text.split(","):
+        found = _KEEP.fullmatch(part.strip().lower())
+        if found is None:
+            raise wrong
+        number, unit = int(found[1]), found[2]
+        name = "days" if unit == "d" else "octets"
+        if number == 0 or name in limits:
+            raise wrong
+        limits[name] = number * _KEEP_UNITS[unit]
+    return Keep(**limits)
 
 
 def is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from offhook import config
-from offhook.config import Address, ConfigurationError, TrunkSettings, read_options
+from offhook.config import Address, ConfigurationError, Keep, Retention, TrunkSettings, read_options
 from offhook.smsc import SmscSettings
 
 
@@ -74,6 +74,20 @@ def test_trunk(text: str, expected: TrunkSettings) -> None:
     assert config.parse_trunk(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30d", Keep(days=30)),
+        ("2GB", Keep(octets=2 * 10**9)),
+        (" 7 d , 500MB", Keep(7, 500 * 10**6)),
+        ("forever", Keep()),
+    ],
+)
+def test_what_is_kept(text: str, expected: Keep) -> None:
+    retention = read_options({}, {"OFFHOOK_KEEP_RECORDINGS": text}).retention
+    assert retention == Retention(recordings=expected)
+
+
 def test_several_smscs_in_flags_or_in_the_variable() -> None:
     urls = ["smpp://a:b@one", "smpp://c:d@two"]
     by_flags = read_options({"smsc": urls}, {"OFFHOOK_SMSC": "smpp://e:f@three"})
@@ -110,6 +124,10 @@ def test_several_smscs_in_flags_or_in_the_variable() -> None:
         ("log_level", "loud"),
         ("node", "a.b"),
         ("media_workers", "0"),
+        *(
+            ("keep_timelines", value)
+            for value in ("30", "0d", "30d,20d", "2TB", "30d 2GB", "-1d", "ever", ",")
+        ),
         ("public_url", "ftp://x"),
         ("database_url", "postgresql://"),
         ("nats_url", "http://x"),

@@ -8,6 +8,7 @@ import asyncio
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import uvloop
 
@@ -18,6 +19,7 @@ from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
 from offhook.delivery.dispatcher import Dispatcher
 from offhook.janitor.janitor import Janitor
+from offhook.janitor.retention import Retention
 from offhook.janitor.sweeper import sweep
 from offhook.messaging.carriers import Carrier
 from offhook.messaging.carriers.table import CARRIERS
@@ -55,6 +57,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Outbound:
     http = WebhookClient.for_platform(settings)
     stack.push_async_callback(http.close)
     await keep_promises(store, bus, http, stack)
+    retention = Retention(store, Path(settings.data_dir), settings.retention)
+    stack.push_async_callback(_stop, asyncio.create_task(retention.run()))
     await bus.serve_health(settings.node, "messaging")
     carriers = [carrier for configured in CARRIERS for carrier in configured(settings, store)]
     readings = {smsc.carrier: smsc.receipt_ids for smsc in settings.smscs}

@@ -8,6 +8,7 @@ from offhook.store import schema
 from offhook.store.database import Database, GroupCommit
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import NotificationRecord
+from offhook.store.retention import Retained
 from offhook.store.sql import column_names, columns, load, loads, unnest, values
 
 _NAMES = column_names(NotificationRecord)
@@ -36,10 +37,15 @@ class NotificationFilters:
 
 
 class Notifications:
-    """The repository of notifications."""
+    """The repository of notifications.
+
+    Attributes:
+        retained: its rows, to be removed when they are old.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.retained = Retained(database, "notifications", key="sid", at="message_date")
         self._insert = GroupCommit(database, _INSERT, len(_NAMES))
 
     async def create(self, notification: NotificationRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -119,3 +120,27 @@ class Recordings:
             return DeleteOutcome.DELETED
 
         return await self._database.transact(delete)
+
+    async def discard(self, sids: Sequence[str]) -> set[str]:
+        """Mark recordings whose time is over as deleted; the caller removes their files.
+
+        Returns those that must stay because they are being made; one that is said to be for longer than a day
+        was left by a node that died.
+        """
+
+        async def discard(connection: Connection) -> set[str]:
+            await connection.execute(
+                "UPDATE recordings SET status = 'deleted', deleted_at = now(), path = NULL, date_updated = now() "
+                "WHERE sid = ANY($1) AND deleted_at IS NULL "
+                "AND (NOT status = ANY($2) OR date_created < now() - interval '1 day')",
+                list(sids),
+                sorted(_LIVE),
+            )
+            live = await connection.fetch(
+                "SELECT sid FROM recordings WHERE sid = ANY($1) AND status = ANY($2)",
+                list(sids),
+                sorted(_LIVE),
+            )
+            return {row["sid"] for row in live}
+
+        return await self._database.transact(discard)

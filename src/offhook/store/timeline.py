@@ -21,6 +21,7 @@ import msgspec
 from offhook.store import schema
 from offhook.store.database import POISON, Database, DatabaseUnavailableError
 from offhook.store.records import TimelineEntry, TimelineKind
+from offhook.store.retention import Retained
 from offhook.store.sql import columns, transpose, unnest, values
 
 _log = logging.getLogger(__name__)
@@ -60,10 +61,15 @@ def to_dict(entry: TimelineEntry) -> dict[str, Any]:
 
 
 class Timeline:
-    """Reads timelines."""
+    """Reads timelines.
+
+    Attributes:
+        retained: its rows, to be removed when they are old.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.retained = Retained(database, "timeline", key="id", at="at")
 
     async def list(self, sid: str, limit: int = 5000) -> list[TimelineEntry]:
         """What happened to a call or message, oldest first."""

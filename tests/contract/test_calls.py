@@ -233,3 +233,11 @@ def test_what_asks_for_what_happens_anyway_is_taken(tenant: Tenant) -> None:
     asked = tenant.api.with_store(row).request
     assert asked["recording_status_callback_event"] == ["in-progress", "completed"]
     assert asked["status_callback_event"] == ["initiated", "ringing", "answered"]
+
+
+def test_an_update_has_as_much_twiml_as_a_call(tenant: Tenant) -> None:
+    client = tenant.client()
+    call = client.calls.create(to=PHONE, from_=tenant.number, twiml=TWIML)
+    with pytest.raises(TwilioRestException) as refused:
+        client.calls(call.sid).update(twiml="<Response>" + "x" * 4000)
+    assert (refused.value.status, refused.value.code) == (400, 20001)

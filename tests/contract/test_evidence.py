@@ -68,6 +68,20 @@ def test_timeline_is_the_accounts_own(tenant: Tenant, call_sid: str, api: object
     assert timeline(tenant, call_sid, after="soon").json()["code"] == 20001
 
 
+def test_another_accounts_timeline_does_not_exist(tenant: Tenant, call_sid: str) -> None:
+    client = tenant.client()
+    other = client.api.accounts.create()
+    url = f"{tenant.api.url}/offhook/v1/timelines/{call_sid}"
+    answer = requests.get(url, auth=(other.sid, other.auth_token), timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+
+
+@pytest.mark.parametrize("what", ["Events", "Notifications", "Recordings"])
+def test_what_is_below_an_unknown_call_does_not_exist(tenant: Tenant, what: str) -> None:
+    answer = tenant.request("GET", f"/Calls/CA{'0' * 32}/{what}.json")
+    assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+
+
 def test_parameters_without_effect_are_noted(tenant: Tenant) -> None:
     made = tenant.request(
         "POST",
@@ -143,6 +157,7 @@ def test_recordings_and_their_audio(tenant: Tenant, call_sid: str) -> None:
         audio = requests.get(url, timeout=10)
         assert (audio.status_code, audio.headers["Content-Type"]) == (200, "audio/x-wav")
         assert audio.content == path.read_bytes()
+        assert_ranges(url, path.read_bytes())
     assert requests.get(f"{tenant.root}/Recordings/{sid}.mp3", timeout=10).status_code == 404
     assert requests.get(of_call.replace(call_sid, "CA" + "0" * 32), timeout=10).status_code == 404
     assert tenant.request("GET", f"/Calls/{call_sid}.wav").status_code == 404
@@ -150,6 +165,22 @@ def test_recordings_and_their_audio(tenant: Tenant, call_sid: str) -> None:
     assert not path.exists()
     assert requests.get(f"{tenant.root}/Recordings/{sid}.wav", timeout=10).status_code == 404
     assert tenant.request("GET", f"/Recordings/{sid}.json?IncludeSoftDeleted=true").status_code == 200
+
+
+def assert_ranges(url: str, whole: bytes) -> None:
+    """HEAD and Range of a file (RFC 9110)."""
+    head = requests.head(url, timeout=10)
+    assert (head.status_code, head.content) == (200, b"")
+    assert (head.headers["Content-Length"], head.headers["Accept-Ranges"]) == (str(len(whole)), "bytes")
+    part = requests.get(url, headers={"Range": "bytes=2-70000"}, timeout=10)
+    assert (part.status_code, part.content) == (206, whole[2:70001])
+    assert part.headers["Content-Range"] == f"bytes 2-70000/{len(whole)}"
+    assert requests.get(url, headers={"Range": "bytes=-3"}, timeout=10).content == whole[-3:]
+    for ignored in ({"Range": "bytes=0-0,5-6"}, {"Range": "bytes=0-0", "If-Range": '"x"'}):
+        assert requests.get(url, headers=ignored, timeout=10).content == whole
+    beyond = requests.get(url, headers={"Range": f"bytes={len(whole)}-"}, timeout=10)
+    assert (beyond.status_code, beyond.content) == (416, b"")
+    assert beyond.headers["Content-Range"] == f"bytes */{len(whole)}"
 
 
 def test_health(tenant: Tenant) -> None:

@@ -66,6 +66,8 @@ def test_a_number_just_bought_can_send(tenant: Tenant) -> None:
         ({"AreaCode": "1"}, 21451),
         ({"PhoneNumber": "+12025550142", "VoiceUrl": "nowhere"}, 21402),
         ({"PhoneNumber": "+12025550142", "SmsMethod": "PATCH"}, 21403),
+        ({"PhoneNumber": "+12025550142", "VoiceFallbackUrl": "http://example.com/"}, 21405),
+        ({"PhoneNumber": "+12025550142", "VoiceUrl": "http://example.com:65536/"}, 21402),
         ({"PhoneNumber": "+12025550142", "StatusCallback": "x"}, 21502),
         ({"PhoneNumber": "+12025550142", "FriendlyName": "x" * 65}, 20002),
         ({"PhoneNumber": "+12025550142", "VoiceApplicationSid": "AP" + "0" * 32}, 21218),
@@ -74,6 +76,17 @@ def test_a_number_just_bought_can_send(tenant: Tenant) -> None:
 def test_refused_with_the_code(tenant: Tenant, form: dict[str, str], code: int) -> None:
     answer = tenant.request("POST", "/IncomingPhoneNumbers.json", data=form)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_a_fallback_needs_what_it_is_for(tenant: Tenant) -> None:
+    number = tenant.client().incoming_phone_numbers(tenant.number_sid)
+    fallback = "http://example.com/fallback"
+    for changes in ({}, {"voice_url": ""}):
+        with pytest.raises(TwilioRestException) as refused:
+            number.update(voice_fallback_url=fallback, **changes)
+        assert refused.value.code == 21405
+    assert number.update(voice_fallback_url=fallback, voice_url="http://example.com/").voice_url
+    assert number.update(voice_fallback_url=f"{fallback}2").voice_fallback_url == f"{fallback}2"
 
 
 def test_a_number_has_one_owner(tenant: Tenant) -> None:

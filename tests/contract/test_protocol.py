@@ -152,6 +152,20 @@ def test_bad_queries(tenant: Tenant, query: str, code: int) -> None:
     assert error_of(tenant.request("GET", f"/Calls.json?{query}")) == (400, code)
 
 
+@pytest.mark.parametrize("path", ["/Calls.json", "/Messages.json?PageSize=1", ".json"])
+def test_head_is_get_without_the_body(tenant: Tenant, path: str) -> None:
+    got, head = tenant.request("GET", path), tenant.request("HEAD", path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == got.headers["Content-Length"]
+    assert head.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+def test_head_of_nothing_and_of_health(tenant: Tenant) -> None:
+    assert tenant.request("HEAD", "/Nothing.json").status_code == 404
+    assert tenant.request("HEAD", "/Calls/CA" + "0" * 32 + ".json").status_code == 404
+    assert requests.head(f"{tenant.api.url}/offhook/v1/health", timeout=10).status_code == 200
+
+
 def test_headers_of_every_answer(tenant: Tenant) -> None:
     for answer in (tenant.request("GET", "/Calls.json"), tenant.request("GET", "/Nothing.json")):
         assert answer.headers["Twilio-Request-Id"].startswith("RQ")

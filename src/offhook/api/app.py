@@ -39,13 +39,13 @@ _unavailable = RateLimit(10.0)
 ROOT: Final = f"/{API_VERSION}"
 HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": (
         "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match,"
         " If-Unmodified-Since, Idempotency-Key, X-Pre-Auth-Context, X-Target-Region"
     ),
     "Access-Control-Allow-Credentials": "true",
-    "Access-Control-Expose-Headers": "ETag, Twilio-Request-Id, Twilio-Request-Duration",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag, Twilio-Request-Id, Twilio-Request-Duration",
     "X-Powered-By": "Offhook",
     "X-Content-Type-Options": "nosniff",
 }
@@ -118,6 +118,9 @@ def add_2010_routes(
     for path, responders in paths.items():
         if path in media:
             responders["GET"] = serve_media(services, media[path], responders["GET"])
+        if "GET" in responders:
+            # The same without the body, which Falcon leaves away (RFC 9110, section 9.3.2).
+            responders["HEAD"] = responders["GET"]
         template, names = _route(path)
         app.add_route(template, Endpoint(responders, names))
 
@@ -198,7 +201,7 @@ def _responder(services: Services, operation: Operation, handler: Handler | None
 
 async def _values(req: falcon.asgi.Request) -> forms.Values:
     """The parameters: of the query for a GET, of the body for a POST."""
-    if req.method == "GET":
+    if req.method in ("GET", "HEAD"):
         return forms.parse_query(req.query_string)
     return await read_form(req)
 

@@ -26,6 +26,7 @@ CSV_TYPE: Final = "text/csv"
 
 # XML 1.0, section 2.2: characters that no document may hold, even escaped.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
 _ENCODER = msgspec.json.Encoder()
 
 Body = tuple[bytes, str]
@@ -96,7 +97,11 @@ def error(problem: RestError, suffix: Suffix) -> Body:
 def _append(parent: etree._Element, name: str, value: Any) -> None:
     element = etree.SubElement(parent, name)
     if isinstance(value, Mapping):
+        uris = name == "SubresourceUris"
         for key, inner in value.items():
+            if (uris or key == "uri") and isinstance(inner, str):
+                # The address of the resource as XML.
+                inner = inner.removesuffix(".json")
             _append(element, pascal(re.sub(r"\W", "_", key)), inner)
     elif isinstance(value, list | tuple):
         for inner in value:
@@ -125,6 +130,9 @@ def _csv(rows: list[Mapping[str, Any]]) -> bytes:
 
 
 def _guarded(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula: what a caller sent may begin with ``=``."""
+    """A cell that no spreadsheet takes for a formula: what a caller sent may begin with ``=`` or ``+``.
+
+    Numbers, of telephones too, are what a spreadsheet takes them for.
+    """
     cell = _clean(value)
-    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r") else cell
+    return f"'{cell}" if cell[:1] in tuple("=@+-\t\r") and not _NUMBER.fullmatch(cell) else cell

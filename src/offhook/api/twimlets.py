@@ -22,6 +22,8 @@ class Twimlet:
         """Answer with the parameters of the query."""
         _answer(req, resp, name, forms.parse_query(req.query_string))
 
+    on_head = on_get
+
     async def on_post(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, name: str) -> None:
         """Answer with the parameters of the query and of the body; the query's come first."""
         values = forms.parse_query(req.query_string)

@@ -49,6 +49,8 @@ class Health:
             "disk": disk,
         }
 
+    on_head = on_get
+
     async def _database(self) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):

@@ -22,7 +22,7 @@ from offhook.api.authentication import account_of_path, authenticate
 from offhook.api.operations import not_found
 from offhook.api.rendering import JSON_TYPE
 from offhook.api.services import Services
-from offhook.store.records import TimelineEntry
+from offhook.store.records import AccountRecord, TimelineEntry
 from offhook.store.timeline import to_dict
 
 RESOURCES: Final = (ids.CALL, ids.MESSAGE, ids.MMS_MESSAGE)
@@ -39,9 +39,8 @@ class Timelines:
         caller = await authenticate(self._services, req.get_header("Authorization"))
         entries = await self._entries(sid) if ids.is_sid(sid, *RESOURCES) else []
         owner = entries[0].account_sid if entries else await self._owner(sid, caller.sid)
-        if owner is None:
+        if owner is None or not await self._may_see(caller, owner):
             raise not_found(req.path)
-        await account_of_path(self._services, caller, owner)
         skip = _cursor(req.get_param("after"))
         resp.content_type = JSON_TYPE
         resp.data = msgspec.json.encode(
@@ -51,6 +50,16 @@ class Timelines:
                 "cursor": str(max(skip, len(entries))),
             }
         )
+
+    on_head = on_get
+
+    async def _may_see(self, caller: AccountRecord, owner: str) -> bool:
+        """Whether the resource is the caller's or a subaccount's; to others it does not exist."""
+        try:
+            await account_of_path(self._services, caller, owner)
+        except errors.RestError:
+            return False
+        return True
 
     async def _entries(self, sid: str) -> Sequence[TimelineEntry]:
         return await self._services.store.timeline.list(sid)

@@ -211,6 +211,7 @@ async def fetch_call(context: Context, sid: str) -> CallRecord | None:
 @calls.operation("UpdateCall")
 async def update_call(context: Context, sid: str, form: UpdateCall) -> CallRecord | None:
     """End a live call, or have one that is in progress run other TwiML from now on."""
+    _check_twiml(form.twiml)
     call = await fetch_call(context, sid)
     if call is None:
         return None
@@ -286,10 +287,14 @@ def _check_instructions(form: CreateCall) -> None:
             raise errors.rest(
                 20001, f"{name} is not a line of up to {MAX_SIP_AUTH} characters", parameter=name
             )
-    if len(form.twiml) > MAX_TWIML:
-        raise errors.rest(20001, f"Twiml is longer than {MAX_TWIML} characters", parameter="Twiml")
+    _check_twiml(form.twiml)
     if len(form.send_digits) > MAX_DIGITS or not set(form.send_digits) <= DIGITS:
         raise errors.rest(21206, "SendDigits may hold up to 32 of 0-9, A-D, *, #, w, W and ,")
+
+
+def _check_twiml(twiml: str) -> None:
+    if len(twiml) > MAX_TWIML:
+        raise errors.rest(20001, f"Twiml is longer than {MAX_TWIML} characters", parameter="Twiml")
 
 
 def _request(form: CreateCall) -> Mapping[str, Any]:

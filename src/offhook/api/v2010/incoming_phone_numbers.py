@@ -99,6 +99,7 @@ class ListNumbers(Form):
 @incoming_phone_numbers.operation("CreateIncomingPhoneNumber")
 async def create_number(context: Context, form: CreateNumber) -> NumberRecord:
     """Take a number into the account."""
+    _check_fallback(form, form.voice_url)
     if form.phone_number:
         number = _number(form.phone_number)
         try:
@@ -129,6 +130,11 @@ async def fetch_number(context: Context, sid: str) -> NumberRecord | None:
 async def update_number(context: Context, sid: str, form: UpdateNumber) -> NumberRecord | None:
     """Change what is given; the rest stays."""
     changes = form.changes()
+    if form.voice_fallback_url:
+        number = await fetch_number(context, sid)
+        _check_fallback(
+            form, form.voice_url if form.voice_url is not None or not number else number.voice_url
+        )
     if form.account_sid is not None:
         changes["account_sid"] = await _new_owner(context, form.account_sid)
     return await context.store.numbers.update(context.account.sid, sid, changes)
@@ -139,6 +145,12 @@ async def delete_number(context: Context, sid: str) -> None:
     """Give a number back: calls and texts to it go to the trunk from now on."""
     if not await context.store.numbers.delete(context.account.sid, sid):
         raise errors.rest(20404)
+
+
+def _check_fallback(form: Settings, voice_url: str | None) -> None:
+    """A URL that is asked when another fails needs the other."""
+    if form.voice_fallback_url and not voice_url:
+        raise errors.rest(21405)
 
 
 def _number(text: str) -> str:

@@ -47,8 +47,10 @@ async def fetch_notification(context: Context, sid: str) -> NotificationRecord |
 @notifications.operation("ListCallNotification")
 async def list_call_notifications(
     context: Context, call_sid: str, filters: ListNotifications, page: Page
-) -> PageResult[NotificationRecord]:
+) -> PageResult[NotificationRecord] | None:
     """Notifications of one call, newest first."""
+    if await context.store.calls.fetch(context.account.sid, call_sid) is None:
+        return None
     chosen = NotificationFilters(filters.log, filters.message_date, call_sid)
     return await context.store.notifications.list_page(context.account.sid, chosen, page)
 

@@ -78,8 +78,10 @@ async def delete_recording(context: Context, sid: str) -> None:
 @recordings.operation("ListCallRecording")
 async def list_call_recordings(
     context: Context, call_sid: str, filters: ListCallRecordings, page: Page
-) -> PageResult[RecordingRecord]:
+) -> PageResult[RecordingRecord] | None:
     """Recordings of one call, newest first."""
+    if await context.store.calls.fetch(context.account.sid, call_sid) is None:
+        return None
     chosen = RecordingFilters(call_sid=call_sid, date_created=filters.date_created)
     return await context.store.recordings.list_page(context.account.sid, chosen, page)
 

@@ -82,6 +82,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator asked for, parsed and checked but not yet bound to sockets.
 
     `sandbox` is None when no address was asked for: 127.0.0.1:8081 then, or any free port if that is taken.
+    `expose_sandbox` says that an address which other machines can reach is meant.
     """
 
     data_dir: Path
@@ -89,6 +90,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     sip: Address = Address("127.0.0.1", 5060)
     smpp: Address = Address("127.0.0.1", 2775)
     sandbox: Address | None = None
+    expose_sandbox: bool = False
     trunk: TrunkSettings | None = None
     smscs: tuple[SmscSettings, ...] = ()
     allow_nets: tuple[str, ...] = ()
@@ -184,8 +186,9 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
 def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Options:
     """Merge flags over `OFFHOOK_…` variables over defaults.
 
-    `flags` has the keys data, http, sip, smpp, sandbox, trunk, smsc, allow_net, public_url, rtp_ports,
-    log_level, log_format; a value of None (or an empty sequence) counts as not given; smsc and allow_net are sequences.
+    `flags` has the keys data, http, sip, smpp, sandbox, expose_sandbox, trunk, smsc, allow_net, public_url,
+    rtp_ports, log_level, log_format; a value of None (or an empty sequence) counts as not given; smsc and allow_net
+    are sequences.
 
     Raises:
         ConfigurationError: one line that names the flag and what is wrong with its value.
@@ -206,6 +209,8 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
     for name in ("http", "sip", "smpp", "sandbox"):
         if text := given(name):
             values[name] = parse_address(text, f"--{name}")
+    if text := given("expose_sandbox"):
+        values["expose_sandbox"] = _yes_or_no(text, "OFFHOOK_EXPOSE_SANDBOX")
     if text := given("trunk"):
         values["trunk"] = parse_trunk(text)
     values["smscs"] = parse_smscs(flags.get("smsc"), environ.get("OFFHOOK_SMSC"))
@@ -349,6 +354,14 @@ def _whole_number(text: str, what: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise ConfigurationError(f"{what}: expected a whole number from {low} to {high}, not {text!r}")
     return int(text)
+
+
+def _yes_or_no(text: str, what: str) -> bool:
+    return _one_of(text.strip().lower(), what, ("true", "1", "yes", "false", "0", "no")) in (
+        "true",
+        "1",
+        "yes",
+    )
 
 
 def _one_of(text: str, what: str, choices: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ _NOISY: Final = {
     "nats": logging.ERROR,
     "asyncio": logging.WARNING,
     "aiohttp.access": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
 }
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

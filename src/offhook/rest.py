@@ -432,6 +432,6 @@ def default_base() -> str:
     from offhook.supervisor.datadir import find_instance
 
     try:
-        return find_instance(read_options({}, os.environ).data_dir).api_url
+        return find_instance(read_options({}, os.environ).data_dir).local_url
     except ConfigurationError:
         return DEFAULT_BASE

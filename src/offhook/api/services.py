@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from offhook.config import Settings
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The platform as a resource sees it."""
+    """The platform as a resource sees it.
+
+    `closing` is set when the process is about to end, so that answers without an end of their own get one.
+    """
 
     settings: Settings
     store: Store
     bus: Bus
     disk: Disk
+    closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -61,8 +61,13 @@ def health(node: str, role: str) -> str:
 
 
 def events(account_sid: str, sid: str) -> str:
-    """Where the timeline of a resource is heard live; `events.ACCOUNT.*` hears all of an account."""
+    """Where the timeline of a resource is heard live."""
     return f"events.{token(account_sid)}.{token(sid)}"
+
+
+def account_events(account_sid: str) -> str:
+    """Where the timelines of all resources of an account are heard live."""
+    return f"events.{token(account_sid)}.*"
 
 
 def token(text: str) -> str:

@@ -4,11 +4,14 @@ from typing import Annotated, Any
 from xml.sax.saxutils import escape
 
 import typer
-from rich.console import Console
 
+from offhook.cli.console import new_console
 from offhook.cli.rest import RestClient, connect
 from offhook.cli.timeline import follow_timeline, show
 from offhook.config import ConfigurationError
+
+TEXT_SETTINGS = {"ignore_unknown_options": True}
+"""Settings of a command whose last argument is a text, which may begin with a dash: "-5 °C today"."""
 
 _Data = Annotated[str | None, typer.Option(metavar="DIR", help="The instance's data directory.")]
 _From = Annotated[
@@ -53,13 +56,13 @@ def text(
 
 def _report(client: RestClient, resource: dict[str, Any], follow: bool) -> None:
     """Print what was made; with `follow`, each step of it. A bad end is exit status 1."""
-    console = Console()
+    console = new_console()
     sid = str(resource["sid"])
-    console.print(f"{sid}  {resource['status']}", highlight=False)
+    console.print(f"{sid}  {resource['status']}")
     if not follow:
         return
     show(follow_timeline(client, sid), console)
     ended = client.resource("Calls" if sid.startswith("CA") else "Messages", sid)
-    console.print(f"{sid}  {ended['status']}", style="bold", highlight=False)
+    console.print(f"{sid}  {ended['status']}", style="bold")
     if ended["status"] not in ("completed", "delivered", "sent"):
         raise typer.Exit(1)

@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from offhook.cli.rest import RestClient, connect
+from offhook.cli.console import new_console
+from offhook.cli.rest import RestClient, RestFailure, connect
+from offhook.errors import title
+from offhook.ids import sid_milliseconds
 
 FINAL = frozenset(
     {"completed", "busy", "failed", "no-answer", "canceled", "delivered", "undelivered", "received"}
@@ -24,21 +27,44 @@ _STYLES = {
     "webhook": "magenta",
     "callback": "magenta",
 }
+_WHOLE_LINE = frozenset({"status", "error", "warning"})
+"""Kinds whose words have their colour too."""
+
 _POLL_SECONDS = 0.2
 _LONGEST_VALUE = 60
+_LONGEST_REASON = 1000
+_REASONS = frozenset({"message", "reason", "detail", "error", "url"})
+"""Details that say what went wrong: they are shown whole."""
 _LAST_WORDS_SECONDS = 1.0
 
 Entry = dict[str, Any]
 
 
 def timeline(
-    sid: Annotated[str, typer.Argument(help="A call's or a message's SID.")],
+    sid: Annotated[
+        str | None, typer.Argument(help="A call's or a message's SID; the latest of all by default.")
+    ] = None,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="The instance's data directory.")] = None,
-    follow: Annotated[bool, typer.Option(help="Keep printing until it has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing until it has ended.")] = False,
 ) -> None:
     """Show everything that happened to a call or a message."""
-    client = connect(data)
-    show(follow_timeline(client, sid) if follow else client.timeline(sid)[0], Console())
+    client, console = connect(data), new_console()
+    if sid is None:
+        sid = latest(client)
+        console.print(sid, style="bold")
+    show(follow_timeline(client, sid) if follow else client.timeline(sid)[0], console)
+
+
+def latest(client: RestClient) -> str:
+    """Return the SID of the newest call or message.
+
+    Raises:
+        RestFailure: there is none yet.
+    """
+    newest = [str(item["sid"]) for name in ("Calls", "Messages") for item in client.newest(name, 1)]
+    if not newest:
+        raise RestFailure("there are no calls and no texts yet")
+    return max(newest, key=sid_milliseconds)
 
 
 def show(entries: Iterable[Entry], console: Console) -> None:
@@ -47,7 +73,7 @@ def show(entries: Iterable[Entry], console: Console) -> None:
     for entry in entries:
         at = datetime.fromisoformat(entry["at"])
         began = began or at
-        console.print(_line(entry, (at - began).total_seconds()), soft_wrap=True, highlight=False)
+        console.print(line_of(entry, f"{(at - began).total_seconds():8.3f} s"))
 
 
 def follow_timeline(client: RestClient, sid: str, timeout: float = 4 * 3600) -> Iterator[Entry]:
@@ -66,15 +92,17 @@ def follow_timeline(client: RestClient, sid: str, timeout: float = 4 * 3600) -> 
         time.sleep(_POLL_SECONDS)
 
 
-def _line(entry: Entry, seconds: float) -> Text:
+def line_of(entry: Entry, when: str) -> Text:
+    """Return an entry as a line for a terminal, after the words that say when it was."""
     kind = str(entry["kind"])
     if kind == "error" and entry["detail"].get("level") == "warning":
         kind = "warning"
-    line = Text(f"{seconds:8.3f} s  ", style="dim")
-    line.append(f"{kind:<9}", style=_STYLES.get(kind, "dim"))
-    line.append(
-        describe(entry), style=_STYLES.get(kind, "") if kind in ("status", "error", "warning") else ""
-    )
+    elif kind in ("webhook", "callback") and _failed(entry["detail"]):
+        kind = "error"
+    line = Text()
+    line.append(f"{when}  ", style="dim")
+    line.append(f"{entry['kind']:<9}", style=_STYLES.get(kind, "dim"))
+    line.append(describe(entry), style=_STYLES[kind] if kind in _WHOLE_LINE else "")
     return line
 
 
@@ -82,21 +110,44 @@ def describe(entry: Entry) -> str:
     """Say in one line what an entry records."""
     name, detail = str(entry["name"]), dict(entry["detail"])
     if entry["kind"] in ("webhook", "callback") and "url" in detail:
-        outcome = f"error {detail['error']}" if detail.get("error") else detail.get("status")
-        words = f"{name} {detail.get('method', '')} {detail['url']} → {outcome}"
-        return f"{words} in {detail['ms']} ms" if detail.get("ms") is not None else words
+        return _request(name, detail)
     if entry["kind"] == "sip":
         arrow = "→" if detail.get("direction") == "sent" else "←"
         return f"{arrow} {name} ({detail.get('peer', '')})"
     if entry["kind"] == "twiml":
         name = f"<{name}>"
     detail.pop("level", None)
-    values = (f"{key}={_short(value)}" for key, value in detail.items() if value not in (None, "", {}, []))
+    values = (
+        f"{key}={_short(value, _LONGEST_REASON if key in _REASONS else _LONGEST_VALUE)}"
+        for key, value in detail.items()
+        if value not in (None, "", {}, [])
+    )
     return " ".join([name, *values])
 
 
-def _short(value: object) -> str:
+def _request(name: str, detail: dict[str, Any]) -> str:
+    """A request to a customer's program, and what came of it."""
+    words = f"{name} {detail.get('method', '')} {detail['url']} → {_outcome(detail)}"
+    return f"{words} in {detail['ms']} ms" if detail.get("ms") is not None else words
+
+
+def _outcome(detail: dict[str, Any]) -> str:
+    status, code = detail.get("status"), detail.get("error")
+    if not code:
+        return str(status)
+    if status:
+        return f"{status} (error {code})"
+    reason = detail.get("reason") or detail.get("detail") or title(int(code))
+    return f"error {code}: {_short(reason, _LONGEST_REASON)}"
+
+
+def _failed(detail: dict[str, Any]) -> bool:
+    status = detail.get("status")
+    return bool(detail.get("error")) or (isinstance(status, int) and status >= 400)
+
+
+def _short(value: object, longest: int) -> str:
     if isinstance(value, dict):
         value = ", ".join(f"{key} {item}" for key, item in value.items())
     text = " ".join(str(value).split())
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    return text if len(text) <= longest else f"{text[:longest]}…"

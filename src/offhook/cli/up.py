@@ -28,6 +28,9 @@ def up(
     sandbox: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The sandbox's HTTP API, default 127.0.0.1:8081.")
     ] = None,
+    expose_sandbox: Annotated[
+        bool, typer.Option("--expose-sandbox", help="Let --sandbox be an address that others reach.")
+    ] = False,
     trunk: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +70,7 @@ def up(
         "sip": sip,
         "smpp": smpp,
         "sandbox": sandbox,
+        "expose_sandbox": expose_sandbox,
         "trunk": trunk,
         "smsc": smsc,
         "allow_net": allow_net,
@@ -94,20 +98,32 @@ Offhook is up. Data is kept in {facts.data_dir}
   Account SID    {facts.account_sid}
   Auth token     {facts.auth_token}
   Your numbers   {", ".join(facts.phone_numbers)}
-  SIP            {facts.sip} (UDP and TCP)
-  Softphone      user {made.sip_username}, password {made.sip_password}, registrar {facts.sip}
-  SMPP           {facts.smpp} (the sandbox's SMSC: system id {made.smsc_system_id}, \
+  SIP            {reachable(facts.sip)} (UDP and TCP)
+  Softphone      user {made.sip_username}, password {made.sip_password}, registrar {connectable(facts.sip)}
+  SMPP           {reachable(facts.smpp)} (the sandbox's SMSC: system id {made.smsc_system_id}, \
 password {made.smsc_password})
   Sandbox        {facts.sandbox_url} (every number that is not yours is a virtual phone)
 
 Try next, in another terminal:
   {command} call +15551230000 --say "Hello" --follow{data}
-  {command} text +15551230000 "Hello" --follow{data}
-  {command} timeline SID{data}
+  {command} number {facts.phone_numbers[0]} --voice-url http://127.0.0.1:5000/voice{data}
+  {command} phone +15551230000 call {facts.phone_numbers[0]} --follow{data}
+  {command} tail{data}
 
 Ctrl-C ends everything.""",
         flush=True,
     )
+
+
+def reachable(address: str) -> str:
+    """An address to listen on, as this machine reaches it; one on all addresses is named as such."""
+    here = connectable(address)
+    return address if here == address else f"{here}, and on all other addresses of this machine"
+
+
+def connectable(address: str) -> str:
+    """An address to listen on, as one that this machine can connect to."""
+    return address.replace("0.0.0.0:", "127.0.0.1:", 1).replace("[::]:", "[::1]:", 1)
 
 
 def _is_default(facts: InstanceFacts) -> bool:

@@ -33,6 +33,7 @@ from offhook.delivery.client import (
     WebhookClient,
 )
 from offhook.delivery.evidence import Evidence
+from offhook.delivery.failure_log import log_failed_webhook
 from offhook.delivery.failures import CONNECTION_FAILURE
 from offhook.delivery.verdict import Verdict, judge
 from offhook.errors import NOTIFICATIONS, title
@@ -208,16 +209,11 @@ class Dispatcher:
 
     def _warn(self, row: OutboxRow, verdict: Verdict) -> None:
         """Log the first failure of a callback and the last."""
-        if row.failed_at is not None and verdict.retry_after is not None:
+        repeated = row.failed_at is not None and verdict.retry_after is not None
+        if verdict.code is None or repeated:
             return
-        _log.warning(
-            "callback %s of %s to %s: error %d, %s",
-            row.payload["event"],
-            row.resource_sid,
-            _place(row.payload["url"]),
-            verdict.code,
-            verdict.words,
-        )
+        request = f"callback {row.payload['event']}"
+        log_failed_webhook(row.resource_sid, row.payload["url"], verdict.code, verdict.words, request=request)
 
     async def _give_back(self) -> None:
         if self._running:
@@ -273,12 +269,3 @@ def _host(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
         return ""
-
-
-def _place(url: str) -> str:
-    """A URL's host and path, for the log: what follows may hold numbers."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(malformed)"
-    return ascii(parts.netloc.rpartition("@")[2] + parts.path)[1:-1]

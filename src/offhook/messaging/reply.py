@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast
 from offhook.clock import new_sid, utcnow
 from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
 from offhook.delivery.evidence import Evidence
+from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import NOTIFICATIONS
 from offhook.ids import ENTROPY_BYTES, MESSAGE, NOTIFICATION, sid_milliseconds
 from offhook.ids import new_sid as sid_of
@@ -144,6 +145,8 @@ class Reply:
     async def _notify(self, code: int, message: str, url: str) -> None:
         known = NOTIFICATIONS.get(code)
         level = 1 if known is not None and known.level == "warning" else 0
+        if url and level == 0:
+            log_failed_webhook(self._record.sid, url, code, message)
         row = NotificationRecord(
             sid=new_sid(NOTIFICATION),
             account_sid=self._record.account_sid,

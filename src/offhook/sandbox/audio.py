@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -26,6 +27,10 @@ _KEY_FRAMES = 5
 _KEY_PAUSE_FRAMES = 3
 #: What a phone remembers of a call: ten minutes.
 _LONGEST_SAMPLES = 600 * 8000
+#: Samples louder than this are a sound: well above the noise of G.711, well below quiet speech.
+_LOUD = 300
+#: A silence of half a second ends what was heard as one phrase: sentences of a prompt are closer together.
+_PHRASE_GAP_TICKS = 25
 #: A timestamp further away than this from what came before begins a new stretch.
 _JUMP_SAMPLES = 10 * 8000
 
@@ -67,25 +72,32 @@ class Ticker:
 class PhoneAudio(asyncio.DatagramProtocol):
     """The audio of one call."""
 
-    def __init__(self, ticker: Ticker) -> None:
+    def __init__(self, ticker: Ticker, on_phrase: Callable[[], None]) -> None:
         self._ticker = ticker
+        self._on_phrase = on_phrase
         self._transport: asyncio.DatagramTransport | None = None
         self._remote: tuple[str, int] | None = None
         self._dtmf_type: int | None = None
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)
         self._ssrc = secrets.randbits(32)
-        self._payloads: deque[Payload] = deque()
+        self._speech: deque[bytes] = deque()
+        self._pressed: deque[Payload | None] = deque()
         self._keys = telephone_event.KeyReader()
         self._heard = bytearray()
         self._base: int | None = None
+        self._quiet_ticks: int | None = None
+        self.phrases_heard = 0
         self.digits_heard = ""
         self.port = 0
 
     @classmethod
-    async def open(cls, ticker: Ticker, host: str) -> PhoneAudio:
-        """Bind a free UDP port of `host`. Raises OSError."""
-        audio = cls(ticker)
+    async def open(cls, ticker: Ticker, host: str, on_phrase: Callable[[], None]) -> PhoneAudio:
+        """Bind a free UDP port of `host`. Raises OSError.
+
+        `on_phrase` is called whenever a phrase is over: a sound of any kind, then half a second of silence.
+        """
+        audio = cls(ticker, on_phrase)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: audio, local_addr=(host, 0))
         audio.port = transport.get_extra_info("sockname")[1]
@@ -98,22 +110,29 @@ class PhoneAudio(asyncio.DatagramProtocol):
         self._ticker.add(self)
 
     def close(self) -> None:
-        """The call is over."""
+        """The call is over, and with it what was being heard."""
         self._ticker.discard(self)
+        if self._quiet_ticks is not None:
+            self._phrase_over()
         if self._transport is not None:
             self._transport.close()
 
     def say(self, samples: Samples) -> None:
-        """Play audio after what is being played."""
+        """Play audio (8 kHz) after what is being played."""
         count = -(-len(samples) // FRAME)
         padded = np.zeros(count * FRAME, dtype=np.int16)
         padded[: len(samples)] = samples
         encoded = g711.ulaw_encode(padded).tobytes()
         for start in range(0, len(encoded), FRAME):
-            self._payloads.append((PCMU, encoded[start : start + FRAME], False, 0))
+            self._speech.append(encoded[start : start + FRAME])
+
+    @property
+    def speaking(self) -> bool:
+        """Whether audio is being played."""
+        return bool(self._speech)
 
     def press(self, keys: str) -> None:
-        """Press keys after what is being played; nothing without telephone events."""
+        """Press keys one after the other, over what is being played; nothing without telephone events."""
         if self._dtmf_type is None:
             return
         for key in keys:
@@ -121,7 +140,7 @@ class PhoneAudio(asyncio.DatagramProtocol):
                 self._pause(25 if key == "w" else 50)
                 continue
             for index, (payload, marker) in enumerate(telephone_event.press(key, _KEY_FRAMES, FRAME)):
-                self._payloads.append((self._dtmf_type, payload, marker, index * FRAME))
+                self._pressed.append((self._dtmf_type, payload, marker, index * FRAME))
             self._pause(_KEY_PAUSE_FRAMES)
 
     def heard_wav(self) -> bytes:
@@ -134,12 +153,13 @@ class PhoneAudio(asyncio.DatagramProtocol):
         return len(self._heard) / 16000
 
     def tick(self) -> None:
-        """Send one packet: what is to be said, a key, or silence."""
+        """Send one packet: a key, what is to be said, or silence. What is said goes on below a key, unheard."""
         if self._transport is None or self._remote is None:
             return
-        payload_type, payload, marker, behind = PCMU, _SILENCE, False, 0
-        if self._payloads:
-            payload_type, payload, marker, behind = self._payloads.popleft()
+        self._listen()
+        said = self._speech.popleft() if self._speech else _SILENCE
+        key = self._pressed.popleft() if self._pressed else None
+        payload_type, payload, marker, behind = key or (PCMU, said, False, 0)
         timestamp = (self._timestamp - behind) & TIMESTAMP_MASK
         packet = Packet(payload_type, marker, self._sequence, timestamp, self._ssrc, payload)
         self._transport.sendto(pack(packet), self._remote)
@@ -173,13 +193,30 @@ class PhoneAudio(asyncio.DatagramProtocol):
             position = end
         if position + len(packet.payload) > _LONGEST_SAMPLES:
             return
-        samples = g711.ulaw_decode(np.frombuffer(packet.payload, dtype=np.uint8)).astype("<i2").tobytes()
+        decoded = g711.ulaw_decode(np.frombuffer(packet.payload, dtype=np.uint8))
+        if len(decoded) and int(np.abs(decoded.astype(np.int32)).max()) > _LOUD:
+            self._quiet_ticks = 0
+        samples = decoded.astype("<i2").tobytes()
         if (gap := 2 * position - len(self._heard)) > 0:
             self._heard.extend(bytes(gap))
         self._heard[2 * position : 2 * position + len(samples)] = samples
 
+    def _listen(self) -> None:
+        """Tell when a phrase is over; called at each tick."""
+        if self._quiet_ticks is None:
+            return
+        self._quiet_ticks += 1
+        if self._quiet_ticks > _PHRASE_GAP_TICKS:
+            self._phrase_over()
+
+    def _phrase_over(self) -> None:
+        self._quiet_ticks = None
+        self.phrases_heard += 1
+        self._on_phrase()
+
     def _pause(self, frames: int) -> None:
-        self._payloads.extend([(PCMU, _SILENCE, False, 0)] * frames)
+        """Let time pass between keys; what is said goes on."""
+        self._pressed.extend([None] * frames)
 
 
 _SILENCE = bytes([g711.ULAW_SILENCE]) * FRAME

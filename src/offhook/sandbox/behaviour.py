@@ -35,13 +35,15 @@ class CallScript(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What a phone does in a call once it is up.
 
     Attributes:
-        say: spoken as soon as the call is up.
+        say: spoken when the call is up.
+        say_after: seconds from the answer to the first word.
         press: keys pressed one after the other; `w` waits half a second, `W` a second.
-        press_after: seconds from the answer to the first key.
+        press_after: seconds from the answer to the first key, whatever is being said then.
         hangup_after: seconds from the answer until the phone hangs up; None never does.
     """
 
     say: Speech = ""
+    say_after: Seconds = 0.0
     press: Digits = ""
     press_after: Seconds = 1.0
     hangup_after: Seconds | None = None
@@ -60,6 +62,14 @@ class PlaceCall(CallScript, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A call that a phone makes."""
 
     to: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Say(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words to speak, with a voice and in a language of `<Say>` where they are named."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    voice: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    language: Annotated[str, msgspec.Meta(max_length=35)] | None = None
 
 
 class PlaceText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

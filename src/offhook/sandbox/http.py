@@ -6,7 +6,9 @@
 | `PUT /v1/phones/{number}` | changes it (`sandbox.behaviour.Behaviour`); `DELETE` makes it ordinary again |
 | `GET /v1/phones/{number}/calls` | its calls; `?state=answered|ended&count=1&timeout=10` waits for so many |
 | `POST /v1/phones/{number}/calls` | has it call a number of the platform (`PlaceCall`) |
-| `GET /v1/calls/{id}`, `DELETE /v1/calls/{id}` | one call; has the phone hang up |
+| `GET /v1/calls/{id}` | one call; `?state=…`, `?phrases=2`, `?known=call_sid` and `&timeout=10` wait |
+| `DELETE /v1/calls/{id}` | has the phone hang up |
+| `POST /v1/calls/{id}/say` | speaks in a call that is up: `{"text": "Hello"}`; an audio file as body is played |
 | `POST /v1/calls/{id}/press` | presses keys in a call that is up: `{"digits": "12#"}` |
 | `GET /v1/calls/{id}/heard.wav` | what the phone heard so far |
 | `GET /v1/phones/{number}/texts` | its texts; `?count=1&timeout=10` waits until it received so many |
@@ -18,20 +20,26 @@ Numbers are E.164, the plus may be left out. Bad input is answered with 400 and 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 from aiohttp import web
 
 from offhook.numbers import as_e164
-from offhook.sandbox.behaviour import Behaviour, Digits, PlaceCall, PlaceText
+from offhook.sandbox.audio import PhoneAudio
+from offhook.sandbox.behaviour import Behaviour, Digits, PlaceCall, PlaceText, Say
 from offhook.sandbox.phone_call import PhoneCall, State
 from offhook.sandbox.phones import Phones
 from offhook.sandbox.smsc import Smsc
+from offhook.streams.decode import DecodeError, decode_audio, is_audio_type
 
-_MAX_BODY = 64 * 1024
+_MAX_BODY = 16 * 1024 * 1024
+_MAX_JSON = 64 * 1024
+_LONGEST_FILE = 600.0
 _E164 = re.compile(r"\+[0-9]{7,15}")
 _DIALLED = re.compile(r"[!-~]+")
 _LONGEST_WAIT = 120.0
@@ -70,6 +78,7 @@ class SandboxApi:
                 web.get(call, self._get_call),
                 web.delete(call, self._delete_call),
                 web.post(f"{call}/press", self._press),
+                web.post(f"{call}/say", self._say),
                 web.get(f"{call}/heard.wav", self._heard),
                 web.delete("/v1", self._reset),
             ]
@@ -123,6 +132,9 @@ class SandboxApi:
         return _json(text.shown(), status=201)
 
     async def _get_call(self, request: web.Request) -> web.Response:
+        call = self._call(request)
+        if request.query:
+            await self._phones.wait(_condition(request, call), _timeout(request))
         return _json(self._call(request).shown(self._base_url))
 
     async def _delete_call(self, request: web.Request) -> web.Response:
@@ -131,11 +143,27 @@ class SandboxApi:
 
     async def _press(self, request: web.Request) -> web.Response:
         pressed = await _body(request, Press)
-        call = self._call(request)
-        if call.audio is None or call.state is not State.ANSWERED:
-            raise web.HTTPConflict(text="the call is not up")
-        call.audio.press(pressed.digits)
+        _audio_of(self._call(request)).press(pressed.digits)
         return web.Response(status=204)
+
+    async def _say(self, request: web.Request) -> web.Response:
+        """Speak, or play the file that is the body."""
+        call = self._call(request)
+        if is_audio_type(request.content_type):
+            await self._play(call, await request.read(), request.content_type)
+        else:
+            words = await _body(request, Say)
+            _audio_of(call)
+            self._phones.say(call, words)
+        return web.Response(status=204)
+
+    async def _play(self, call: PhoneCall, content: bytes, content_type: str) -> None:
+        try:
+            raw = await asyncio.to_thread(decode_audio, content, content_type, _LONGEST_FILE)
+        except DecodeError as error:
+            raise web.HTTPBadRequest(text=f"the file cannot be played: {error}") from None
+        async with call.turn:
+            _audio_of(call).say(np.frombuffer(raw, dtype="<i2").astype(np.int16))
 
     async def _heard(self, request: web.Request) -> web.Response:
         audio = self._call(request).audio
@@ -155,6 +183,29 @@ class SandboxApi:
         return call
 
 
+def _audio_of(call: PhoneCall) -> PhoneAudio:
+    """The audio of a call that is up; 409 when it is not."""
+    if call.audio is None or call.state is not State.ANSWERED:
+        raise web.HTTPConflict(text="the call is not up")
+    return call.audio
+
+
+def _condition(request: web.Request, call: PhoneCall) -> Callable[[], bool]:
+    """What a request for one call waits for; a call that has ended fulfils everything."""
+    state = _state(request) if "state" in request.query else State.RINGING
+    phrases = _whole_number(request, "phrases", "0")
+    if request.query.get("known", "call_sid") != "call_sid":
+        raise web.HTTPBadRequest(text="known: expected call_sid")
+    named = "known" in request.query
+
+    def fulfilled() -> bool:
+        heard = call.audio.phrases_heard if call.audio is not None else 0
+        reached = _ORDER[call.state] >= _ORDER[state] and heard >= phrases
+        return call.state is State.ENDED or (reached and (call.call_sid is not None or not named))
+
+    return fulfilled
+
+
 @web.middleware
 async def _errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -169,7 +220,10 @@ async def _errors(
 
 
 async def _body(request: web.Request, kind: type[Body]) -> Body:
-    return msgspec.json.decode(await request.read() or b"{}", type=kind)
+    content = await request.read()
+    if len(content) > _MAX_JSON:
+        raise web.HTTPRequestEntityTooLarge(_MAX_JSON, len(content))
+    return msgspec.json.decode(content or b"{}", type=kind)
 
 
 def _number(request: web.Request) -> str:
@@ -187,9 +241,13 @@ def _state(request: web.Request) -> State:
 
 
 def _count(request: web.Request) -> int:
-    text = request.query.get("count", "1")
+    return _whole_number(request, "count", "1")
+
+
+def _whole_number(request: web.Request, name: str, default: str) -> int:
+    text = request.query.get(name, default)
     if not text.isascii() or not text.isdigit() or len(text) > 4:
-        raise web.HTTPBadRequest(text="count: expected a whole number")
+        raise web.HTTPBadRequest(text=f"{name}: expected a whole number")
     return int(text)
 
 

@@ -15,19 +15,22 @@ from offhook.clock import monotonic, utcnow
 from offhook.config import Settings
 from offhook.numbers import as_e164
 from offhook.sandbox.audio import PhoneAudio, Ticker
-from offhook.sandbox.behaviour import Behaviour, CallScript, OnCall, PlaceCall
+from offhook.sandbox.behaviour import Behaviour, CallScript, OnCall, PlaceCall, Say
 from offhook.sandbox.phone_call import PhoneCall, State
 from offhook.sdp import negotiate
 from offhook.signalling.transports import SipTransports
 from offhook.sip import events as sip
 from offhook.sip.flow import Address
 from offhook.sip.headers import NameAddr
+from offhook.sip.message import Response
 from offhook.sip.uri import Uri
 from offhook.streams.client import StreamsClient, StreamsError
 
 logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
+#: The header that names a call of Twilio's in SIP.
+_CALL_SID = "X-Twilio-CallSid"
 #: Calls and phones that are remembered; the oldest are forgotten.
 _REMEMBERED = 2000
 
@@ -88,7 +91,7 @@ class Phones:
 
     async def place(self, number: str, wanted: PlaceCall) -> PhoneCall:
         """Have a phone call the platform. Raises OSError when there is no port for its audio."""
-        audio = await PhoneAudio.open(self._ticker, _HOST)
+        audio = await PhoneAudio.open(self._ticker, _HOST, self._notify)
         call = self._new_call(number, wanted.to, "outbound", wanted)
         call.audio = audio
         offer = negotiate.offer(_HOST, audio.port, session_id=1, codecs=(negotiate.PCMU,))
@@ -108,6 +111,10 @@ class Phones:
         call.sip_call_id = self._endpoint.call_id(call.leg)
         self._transports.flush()
         return call
+
+    def say(self, call: PhoneCall, wanted: Say) -> None:
+        """Have a phone speak into a call that is up, after what it says already."""
+        self._start(self._say(call, wanted))
 
     def hang_up(self, call: PhoneCall) -> None:
         """Have a phone hang up, or give up calling."""
@@ -135,9 +142,14 @@ class Phones:
 
     def _on_leg(self, call: PhoneCall, event: sip.Event) -> None:
         match event:
+            case sip.Provisional():
+                self._name(call, event.response)
             case sip.Answered():
+                self._name(call, event.response)
                 self._connect(call, negotiate.read_answer(self._offers[event.leg], event.sdp or b""))
             case sip.Failed():
+                if event.response is not None:
+                    self._name(call, event.response)
                 self._end(call, f"{event.status} {event.reason}")
             case sip.Cancelled():
                 self._end(call, "canceled")
@@ -158,6 +170,7 @@ class Phones:
         call = self._new_call(number, caller, "inbound", behaviour)
         call.leg = invite.leg
         call.sip_call_id = invite.request.call_id
+        call.call_sid = invite.request.get(_CALL_SID)
         self._by_leg[invite.leg] = call
         now = monotonic()
         match behaviour.on_call:
@@ -180,7 +193,7 @@ class Phones:
 
     async def _answer(self, call: PhoneCall, invite: sip.IncomingInvite) -> None:
         """Pick up."""
-        audio = await PhoneAudio.open(self._ticker, _HOST)
+        audio = await PhoneAudio.open(self._ticker, _HOST, self._notify)
         if call.state is not State.RINGING:
             audio.close()
             return
@@ -205,22 +218,30 @@ class Phones:
         self._move(call, State.ANSWERED)
         script = call.script
         if script.say:
-            self._start(self._say(call, script.say))
+            words = Say(script.say)
+            self._later(call, script.say_after, lambda: self.say(call, words))
         if script.press:
             keys = script.press
             self._later(call, script.press_after, lambda: call.audio.press(keys) if call.audio else None)
         if script.hangup_after is not None:
             self._later(call, script.hangup_after, lambda: self.hang_up(call))
 
-    async def _say(self, call: PhoneCall, text: str) -> None:
-        """Speak into a call."""
+    async def _say(self, call: PhoneCall, wanted: Say) -> None:
+        """Speak into a call, once nothing else is said."""
         try:
-            async for segment in self._streams.synthesize(text):
-                if call.audio is None or call.state is State.ENDED:
-                    return
-                call.audio.say(np.fromfile(segment.path, dtype="<i2").astype(np.int16))
+            async with call.turn:
+                async for segment in self._streams.synthesize(wanted.text, wanted.voice, wanted.language):
+                    if call.audio is None or call.state is State.ENDED:
+                        return
+                    call.audio.say(np.fromfile(segment.path, dtype="<i2").astype(np.int16))
         except StreamsError as error:
             logger.warning("a virtual phone could not speak: %s", error)
+
+    def _name(self, call: PhoneCall, response: Response) -> None:
+        """Note what the platform calls a call of a phone's."""
+        if call.call_sid is None and (call_sid := response.get(_CALL_SID)) is not None:
+            call.call_sid = call_sid
+            self._notify()
 
     def _new_call(self, number: str, other: str, direction: str, script: CallScript) -> PhoneCall:
         call = PhoneCall(secrets.token_hex(8), number, other, direction, script, utcnow())

@@ -45,9 +45,13 @@ class Secrets(msgspec.Struct, kw_only=True):
 
 
 class InstanceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What `offhook up --json` prints, and what the other commands need to reach the instance."""
+    """What `offhook up --json` prints, and what the other commands need to reach the instance.
+
+    `api_url` is how others reach the API, `local_url` how this machine does, which may be without a proxy between.
+    """
 
     api_url: str
+    local_url: str
     account_sid: str
     auth_token: str
     phone_numbers: tuple[str, ...]

@@ -242,6 +242,7 @@ class Instance:
     def _facts(self, settings: Settings) -> InstanceFacts:
         return InstanceFacts(
             api_url=settings.public_url,
+            local_url=f"http://{self._public.reachable('http')}",
             account_sid=settings.account_sid,
             auth_token=self.secrets.auth_token,
             phone_numbers=SEED_NUMBERS,

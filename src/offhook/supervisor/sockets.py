@@ -72,6 +72,8 @@ def bind_public(options: Options) -> PublicSockets:
         bound["sip_udp"], bound["sip_tcp"] = _bind_both(options.sip, "--sip")
         bound["smpp"] = _bind(socket.SOCK_STREAM, options.smpp, "--smpp")
         bound["sandbox_http"] = _bind_sandbox(options.sandbox)
+        if not options.expose_sandbox:
+            _check_private(public.address("sandbox_http"))
         bound["sandbox_sip_udp"] = _bind(socket.SOCK_DGRAM, Address("127.0.0.1", 0), "sandbox")
     except ConfigurationError:
         public.close()
@@ -87,6 +89,15 @@ def _bind_sandbox(asked: Address | None) -> socket.socket:
         return _bind(socket.SOCK_STREAM, SANDBOX_DEFAULT, "--sandbox")
     except ConfigurationError:
         return _bind(socket.SOCK_STREAM, Address(SANDBOX_DEFAULT.host, 0), "--sandbox")
+
+
+def _check_private(sandbox: Address) -> None:
+    """Refuse to let other machines place calls and read texts, for the sandbox asks nobody who they are."""
+    if not is_loopback(sandbox.host):
+        raise ConfigurationError(
+            f"--sandbox {sandbox}: whoever reaches this address can place calls and read texts without a password; "
+            "take an address such as 127.0.0.1:8081, or add --expose-sandbox if that is meant"
+        )
 
 
 def _bind_both(address: Address, flag: str) -> tuple[socket.socket, socket.socket]:

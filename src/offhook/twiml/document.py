@@ -3,8 +3,8 @@
 XML is read by lxml with everything switched off that a hostile document could use: a document that declares
 entities is refused before it is parsed, DTDs are not loaded, nothing is fetched. Limits: 64 kB, 32 levels,
 2,000 elements. Content types: `text/xml`, `application/xml`, `text/html` are TwiML, `text/plain` is a text
-to say (or to send), `audio/*` is a file to play. Which elements and attributes are known is the business of
-`offhook.twiml.schema`.
+to say (or to send), `audio/*` is a file to play, of any size. Which elements and attributes are known is the
+business of `offhook.twiml.schema`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
@@ -23,6 +24,7 @@ MAX_ELEMENTS = 2000
 TOO_LARGE = 11750
 EMPTY_BODY = 11770
 NOT_XML = 12100
+WRONG_VERSION = 12101
 WRONG_ROOT = 12102
 WRONG_CONTENT_TYPE = 12300
 
@@ -30,12 +32,15 @@ _XML_TYPES = frozenset({"text/xml", "application/xml", "text/html"})
 _CHARSETS = re.compile(r"(utf-?(8|16|32)|ascii|iso8859|cp125|koi8|shift_jis|euc|gb|big5)")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,100}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 _CHARSET_PARAMETER = re.compile(r"""(?i)\bcharset\s*=\s*["']?([A-Za-z0-9._:-]{1,40})""")
+_VERSIONS = frozenset({"2008-08-01", "2010-04-01"})
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# XML 1.0, appendix F: what begins so has no byte order mark, and cannot be in any other encoding.
+_UNMARKED = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 _XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
 
 
 class DocumentError(Exception):
-    """A document that cannot be run: `code` is 11750, 11770, 12100, 12102 or 12300, `line` 0 if unknown."""
+    """A document that cannot be run: `code` is 11750, 11770, 12100–12102 or 12300, `line` 0 if unknown."""
 
     def __init__(self, code: int, message: str, line: int = 0) -> None:
         super().__init__(message)
@@ -92,19 +97,31 @@ def parse(
     Raises:
         DocumentError: it cannot be run. Nothing else is ever raised, whatever the bytes.
     """
-    if len(body) > MAX_BYTES:
-        raise DocumentError(TOO_LARGE, f"The document is larger than {MAX_BYTES} bytes")
     media_type, charset = _content_type(content_type)
     if media_type.startswith("audio/"):
         return Document(url, _response(Element("Play", content=(url or "",))))
+    if len(body) > MAX_BYTES:
+        raise DocumentError(TOO_LARGE, f"The document is larger than {MAX_BYTES} bytes")
     if not body.strip():
         raise DocumentError(EMPTY_BODY, "The document is empty")
     if media_type not in _XML_TYPES and media_type != "text/plain":
         raise DocumentError(WRONG_CONTENT_TYPE, f"The content type is {_shown(content_type)}, not TwiML")
     text = body if isinstance(body, str) else _decode(body, charset)
     if media_type == "text/plain":
-        return Document(url, _response(Element(plain, content=(text,), line=1)))
+        return Document(url, _plain(text, plain))
     return Document(url, _parse_xml(text))
+
+
+def _plain(text: str, verb: str) -> Element:
+    """Return what a text/plain body stands for.
+
+    In a call TwiML is run even if its program says that it is text: nobody wants to hear markup. A text
+    message may be about markup.
+    """
+    if verb == "Say":
+        with suppress(DocumentError):
+            return _parse_xml(text)
+    return _response(Element(verb, content=(text,), line=1))
 
 
 def _content_type(header: str | None) -> tuple[str, str | None]:
@@ -118,7 +135,7 @@ def _decode(body: bytes, charset: str | None) -> str:
     """Bytes to text: a byte order mark decides, then the content type's charset, then the XML declaration."""
     declared = _DECLARED.match(body)
     charset = charset or (declared.group(1).decode("ascii") if declared else "utf-8")
-    charset = next((name for mark, name in _MARKS if body.startswith(mark)), charset)
+    charset = next((name for mark, name in _MARKS + _UNMARKED if body.startswith(mark)), charset)
     try:
         if not _CHARSETS.match(codecs.lookup(charset).name):
             raise LookupError(charset)
@@ -143,7 +160,7 @@ def _parse_xml(text: str) -> Element:
         remove_pis=True,
     )
     try:
-        root = etree.fromstring(text.lstrip("\ufeff \t\r\n").encode("utf-8"), parser)
+        root = etree.fromstring(text.removeprefix("\ufeff").encode("utf-8"), parser)
     except UnicodeError:
         raise DocumentError(NOT_XML, "The document has characters that XML does not allow") from None
     except etree.XMLSyntaxError as error:
@@ -152,6 +169,8 @@ def _parse_xml(text: str) -> Element:
         raise DocumentError(
             WRONG_ROOT, f"The root element is {_shown(_name(root.tag))}, not Response", _line(root)
         )
+    if (version := root.get("version")) not in (None, *_VERSIONS):
+        raise DocumentError(WRONG_VERSION, f"The version of Response is {_shown(version)}", _line(root))
     return _element(root, 1, iter(range(MAX_ELEMENTS)))
 
 

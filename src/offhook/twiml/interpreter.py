@@ -22,7 +22,7 @@ from offhook.twiml.entry import CallFacts, Entry, EntryPoint, InlineTwiml, Messa
 from offhook.twiml.events import Event
 from offhook.twiml.schema import VOICE, Dialect
 from offhook.twiml.turn import INVALID_URL, Turn
-from offhook.twiml.verb import DECLINED, NEXT, Flow, Goto, Outcome, Verb
+from offhook.twiml.verb import DECLINED, NEXT, Failed, Flow, Goto, Outcome, Verb
 
 __all__ = ["CallFacts", "Entry", "EntryPoint", "InlineTwiml", "MessageFacts", "State", "start", "step"]
 
@@ -56,6 +56,8 @@ class State:
     document: Document | None = None
     position: int = 0
     verb: Verb | None = None
+    of_fallback: bool = False
+    """Whether the document is the fallback's: when it fails too, nothing more is asked."""
     answered: bool = False
     hung_up: bool = False
     typed: str = ""
@@ -145,7 +147,8 @@ def _answered(state: State, event: Event, turn: Turn) -> State:
         return _end(state, turn) if state.phase is Phase.APOLOGISING else state
     turn.recodes = state.verb.recodes
     if isinstance(event, events.PlayFailed):
-        turn.notify(event.code, event.detail or "The audio could not be played")
+        blamed = turn.over.url if isinstance(turn.over, effects.PlayUrl) else None
+        turn.notify(event.code, event.detail or "The audio could not be played", blamed)
     return _after(state, state.verb.step(event, turn), turn)
 
 
@@ -179,6 +182,8 @@ def _after(state: State, outcome: Outcome, turn: Turn) -> State:
     state = replace(state, verb=None)
     if isinstance(outcome, Goto):
         return _goto(state, outcome, turn)
+    if isinstance(outcome, Failed):
+        return _fall_back(state, outcome.code, outcome.url, turn)
     if outcome is NEXT and not state.hung_up:
         return _next(state, turn)
     return replace(state, phase=Phase.FINISHED) if outcome is DECLINED else _end(state, turn)
@@ -238,7 +243,7 @@ def _end(state: State, turn: Turn) -> State:
 
 def _enter(state: State, entry: Entry, turn: Turn) -> State:
     """Begin with an entry's document."""
-    state = replace(state, document=None)
+    state = replace(state, document=None, of_fallback=False)
     turn.base = None
     if isinstance(entry, EntryPoint):
         return _fetch(state, effects.Fetch(turn.new_id(), entry.url, entry.method), turn)
@@ -283,7 +288,8 @@ def _response(state: State, event: events.Fetched | events.FetchFailed, turn: Tu
         return _failed(state, error.code, _where(error), request.url, turn)
     if request.final:
         return _end(state, turn)
-    return _run(replace(state, request=None), document, turn)
+    state = replace(state, request=None, of_fallback=request.error is not None)
+    return _run(state, document, turn)
 
 
 def _document(event: events.Fetched | events.FetchFailed, dialect: Dialect, *, read: bool) -> Document:
@@ -333,7 +339,7 @@ def _fall_back(state: State, code: int, url: str, turn: Turn) -> State:
     """Ask the fallback URL; apologise if there is none, or if it is what failed."""
     entry, failed = state.entry, state.request
     state = replace(state, request=None)
-    tried = failed is not None and failed.error is not None
+    tried = state.of_fallback if failed is None else failed.error is not None
     if isinstance(entry, InlineTwiml) or not entry.fallback_url or tried or state.hung_up:
         return _apologise(state, turn)
     fallback = effects.Fetch(turn.new_id(), entry.fallback_url, entry.fallback_method, error=(code, url))

@@ -16,7 +16,7 @@ from typing import Final
 from offhook.twiml.document import Element
 from offhook.twiml.events import Event
 from offhook.twiml.turn import Turn
-from offhook.twiml.verb import Outcome, Verb
+from offhook.twiml.verb import Failed, Outcome, Verb
 from offhook.twiml.verbs.pause import Pause
 from offhook.twiml.verbs.play import Play
 from offhook.twiml.verbs.say import Say
@@ -26,10 +26,14 @@ PROMPTS: Final[dict[str, type[Verb]]] = {"Say": Say, "Play": Play, "Pause": Paus
 
 @dataclass(frozen=True, slots=True)
 class Prompting:
-    """Where a sequence of prompts stands: the one that `plays`, and those that are `left`."""
+    """Where a sequence of prompts stands: the one that `plays`, those that are `left`.
+
+    `failed`: one could not be played, which is an error of the application; the others are left out.
+    """
 
     left: tuple[Element, ...] = ()
     plays: Verb | None = None
+    failed: Failed | None = None
 
     @classmethod
     def of(cls, element: Element, misplaced: int, turn: Turn) -> Prompting:
@@ -46,22 +50,24 @@ class Prompting:
 
     def go_on(self, turn: Turn) -> Prompting:
         """Begin the next prompt, unless one plays; those with nothing to wait for are passed over."""
-        left, plays = list(self.left), self.plays
-        while plays is None and left:
-            first = left.pop(0)
+        prompts = self
+        while prompts.plays is None and prompts.left:
+            first, *left = prompts.left
             turn.trace(first)
-            plays = _at_work(turn.read(PROMPTS[first.name], first).begin(turn))
-        return Prompting(tuple(left), plays)
+            prompts = _after(turn.read(PROMPTS[first.name], first).begin(turn), tuple(left))
+        return prompts
 
     def step(self, event: Event, turn: Turn) -> Prompting:
         """Give the prompt that plays an answer."""
         if self.plays is None:
             return self
-        return Prompting(self.left, _at_work(self.plays.step(event, turn)))
+        return _after(self.plays.step(event, turn), self.left)
 
 
-def _at_work(outcome: Outcome) -> Verb | None:
-    return outcome if isinstance(outcome, Verb) else None
+def _after(outcome: Outcome, left: tuple[Element, ...]) -> Prompting:
+    if isinstance(outcome, Failed):
+        return Prompting(failed=outcome)
+    return Prompting(left, outcome if isinstance(outcome, Verb) else None)
 
 
 SILENCE: Final = Prompting()

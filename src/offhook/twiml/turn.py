@@ -37,6 +37,7 @@ class Turn:
         answered: whether the call is; `answer` sees to it.
         typed: digits pressed ahead, for `<Gather>` to take.
         active: what was started and has neither ended nor been stopped, by id.
+        over: what has ended with the event at hand.
         recodes: notification codes that are others in the verb at work.
         wanted: the effects, in order.
         notices: how many notifications the document has given, so that it cannot give thousands.
@@ -58,6 +59,7 @@ class Turn:
         self.answered = answered
         self.typed = typed
         self.active = dict(active)
+        self.over: effects.Started | None = None
         self.next_id = next_id
         self.notices = notices
         self.recodes: Mapping[int, int] = {}
@@ -136,7 +138,7 @@ class Turn:
                 return False
         if not isinstance(self.active.get(started), kind):
             return False
-        del self.active[started]
+        self.over = self.active.pop(started)
         return True
 
     def answer(self) -> None:

@@ -45,6 +45,14 @@ class Goto:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """The document cannot be carried out: the fallback is asked, told this code and the URL to blame."""
+
+    code: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A verb or noun as it stands in a document: `element` and, in the fields of a subclass, its attributes."""
 
@@ -60,8 +68,8 @@ class Part:
 class Verb(Part, ABC):
     """A verb at work.
 
-    `begin` and `step` return the verb itself, as it now is, for as long as it runs; then a `Flow` or a
-    `Goto`. `step` is given nothing but answers to what the verb has started and not stopped, and digits if
+    `begin` and `step` return the verb itself, as it now is, for as long as it runs; then a `Flow`, a
+    `Goto` or `Failed`. `step` is given nothing but answers to what the verb has started and not stopped, and digits if
     it `hears_digits`. Whatever is still going on when it is over is stopped for it.
     """
 
@@ -88,4 +96,4 @@ class Verb(Part, ABC):
         return END
 
 
-Outcome = Verb | Flow | Goto
+Outcome = Verb | Flow | Goto | Failed

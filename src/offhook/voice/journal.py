@@ -18,6 +18,7 @@ from offhook.billing.rating import rate_call
 from offhook.calls.effects import Changed
 from offhook.calls.status import TERMINAL, TRANSITIONS, CallbackEvent, CallStatus
 from offhook.clock import new_sid, utcnow
+from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import NOTIFICATIONS
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import CallbackDraft, CallRecord, NotificationRecord, TimelineEntry, TimelineKind
@@ -66,6 +67,8 @@ class Journal:
         """Commit a notification."""
         entry = NOTIFICATIONS.get(code)
         level = entry.level if entry is not None else "error"
+        if url and level == "error":
+            log_failed_webhook(self._record.sid, url, code, message)
         self.note(TimelineKind.ERROR, str(code), {"level": level, "message": message, "url": url})
         row = NotificationRecord(
             sid=new_sid("NO"),

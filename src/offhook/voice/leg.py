@@ -23,6 +23,9 @@ from offhook.sip.headers import NameAddr
 from offhook.sip.message import Field
 from offhook.voice.keys import KeyPresses
 
+#: By this header Twilio's SIP names the call; a peer finds the call's resource and timeline by it.
+_CALL_SID = "X-Twilio-CallSid"
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -39,6 +42,7 @@ class Destination:
 class Leg:
     """One leg. `sip` and `rtp` are its numbers towards the endpoint and `media`, the worker that carries it.
 
+    `call_sid` names the call towards the peer, once it is set.
     agreed: whether offer and answer have been exchanged; without it there is no audio. keys: tells a key that came
     twice from two keys.
     """
@@ -60,6 +64,11 @@ class Leg:
         self.sip: int | None = None
         self.rtp = 0
         self.call_id: str | None = None
+        self.call_sid: str | None = None
+
+    @property
+    def _headers(self) -> tuple[Field, ...]:
+        return ((_CALL_SID, self.call_sid),) if self.call_sid is not None else ()
 
     async def open(self, host: str) -> None:
         """Bind the RTP session's ports on the local address `host`. Raises MediaError."""
@@ -78,7 +87,7 @@ class Leg:
             to=destination.to,
             destination=destination.flow,
             body=self._offer,
-            headers=destination.headers,
+            headers=(*destination.headers, *self._headers),
             credentials=destination.credentials,
         )
         self.call_id = self._endpoint.call_id(self.sip)
@@ -116,7 +125,7 @@ class Leg:
     def ring(self) -> None:
         """Send 180."""
         if self.sip is not None:
-            self._endpoint.provisional(self.sip, 180, monotonic())
+            self._endpoint.provisional(self.sip, 180, monotonic(), headers=self._headers)
             self._transports.flush()
 
     def accept(self) -> None:
@@ -125,7 +134,7 @@ class Leg:
             if self._taken is not None:
                 self._agree(self._taken)
             self.media.expect(self.rtp)
-            self._endpoint.answer(self.sip, self._answer, monotonic())
+            self._endpoint.answer(self.sip, self._answer, monotonic(), headers=self._headers)
             self._transports.flush()
 
     def confirmed(self, sdp: bytes | None) -> None:
@@ -139,7 +148,9 @@ class Leg:
     def refuse(self, status: int, reason: str, headers: Iterable[Field] = ()) -> None:
         """Answer with a final failure."""
         if self.sip is not None:
-            self._endpoint.reject(self.sip, status, monotonic(), reason=reason, headers=headers)
+            self._endpoint.reject(
+                self.sip, status, monotonic(), reason=reason, headers=(*headers, *self._headers)
+            )
             self._transports.flush()
 
     # In a call

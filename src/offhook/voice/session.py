@@ -56,6 +56,7 @@ class CallSession:
         self.record = record
         self.account = account
         self.leg = leg
+        leg.call_sid = record.sid
         self.destination = destination
         self.parent = parent
         self.children: dict[int, CallSession] = {}

@@ -14,6 +14,7 @@ from offhook.supervisor import datadir
 from offhook.supervisor.datadir import DataDirectory, InstanceFacts, find_instance
 
 FACTS = InstanceFacts(
+    local_url="http://127.0.0.1:8080",
     api_url="http://127.0.0.1:1",
     account_sid="AC1",
     auth_token="t",

@@ -63,6 +63,14 @@ def test_content_types_of_twiml(content_type: str) -> None:
     assert parse(SAY.encode(), content_type).verbs[0].text == "Hello"
 
 
+def test_twiml_that_is_called_text_is_run_in_a_call_and_sent_as_text() -> None:
+    body = f'<?xml version="1.0"?>{SAY}'
+    assert parse(body, "text/plain").verbs[0].text == "Hello"
+    assert parse(body, "text/plain", plain="Message").verbs[0].text == body
+    for said in ("<Response><Say>", "<p>Hello</p>", f"\n{body}"):
+        assert parse(said, "text/plain").verbs[0].content == (said,)
+
+
 def test_plain_text_and_audio() -> None:
     assert parse(b"Hi <b>", "text/plain").verbs == (Element("Say", content=("Hi <b>",), line=1),)
     assert parse(b"Hi", "text/plain", plain="Message").verbs[0].name == "Message"
@@ -133,10 +141,38 @@ def test_encodings_that_do_not_read(body: bytes, content_type: str) -> None:
         "<Response>\x00</Response>",
         "{}",
         "<!DOCTYPE Response SYSTEM 'file:///etc/passwd'><Response>&x;</Response>",
+        "\n<?xml version='1.0'?><Response/>",
+        " <?xml version='1.0'?><Response/>",
+        "\ufeff\n<?xml version='1.0'?><Response/>",
+        "<!-- made by --><?xml version='1.0'?><Response/>",
+        "<?xml version='1.0'?><?xml version='1.0'?><Response/>",
+        "<Response/>done",
+        "debug<Response/>",
+        "<Response><Say>Fish & chips</Say></Response>",
+        "<Response><Say loop=2>Hello</Say></Response>",
     ],
 )
 def test_what_is_not_xml(body: str) -> None:
     assert code(body) == 12100
+
+
+@pytest.mark.parametrize("body", ["\r\n <Response/>", "\ufeff<?xml version='1.0'?>\n<Response/>\n\n"])
+def test_white_space_where_xml_has_it(body: str) -> None:
+    assert parse(body.encode(), "text/xml").verbs == ()
+    assert parse(body, "text/xml").verbs == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("content_type", ["text/xml", "text/xml; charset=utf-16", "text/xml; charset=utf-8"])
+@pytest.mark.parametrize("declaration", ["", '<?xml version="1.0" encoding="UTF-16"?>'])
+def test_utf_16_without_a_byte_order_mark(encoding: str, content_type: str, declaration: str) -> None:
+    body = f"{declaration}<Response><Say>é€</Say></Response>".encode(encoding)
+    assert parse(body, content_type).verbs[0].text == "é€"
+
+
+def test_the_version_of_the_markup() -> None:
+    assert parse('<Response version="2010-04-01"/>', "text/xml").verbs == ()
+    assert code('<Response version="3"/>') == 12101
 
 
 def test_a_syntax_error_tells_its_line() -> None:
@@ -168,7 +204,7 @@ def test_size() -> None:
     filler = MAX_BYTES - len(b"<Response></Response>")
     assert isinstance(parse(b"<Response>" + b" " * filler + b"</Response>", "text/xml"), Document)
     assert code(b"<Response>" + b" " * (filler + 1) + b"</Response>") == 11750
-    assert code(b"x" * 10_000_000, "audio/wav") == 11750
+    assert parse(b"x" * 10_000_000, "audio/wav", "http://a.example/x").verbs[0].name == "Play"
 
 
 def test_depth() -> None:
@@ -264,7 +300,7 @@ def test_nothing_but_document_errors_are_ever_raised(body: bytes | str, content_
         try:
             document = parse(form, content_type, "http://a.example/")
         except DocumentError as error:
-            assert error.code in (11750, 11770, 12100, 12102, 12300)
+            assert error.code in (11750, 11770, 12100, 12101, 12102, 12300)
         else:
             assert len(warnings(document, VOICE)) <= 20
 

@@ -6,6 +6,7 @@ from tests.unit.twiml.transcript import codes, run
 
 from offhook.twiml.effects import PlayDigits, PlayUrl, Speak, StartTimer
 from offhook.twiml.events import PlayFailed
+from offhook.twiml.interpreter import APOLOGY
 from offhook.twiml.prompting import SILENCE
 
 
@@ -24,8 +25,8 @@ def test_prompts_follow_each_other_and_are_traced_as_they_begin() -> None:
 
 
 def test_prompts_without_anything_to_hear_are_passed_over() -> None:
-    call = run("<Gather><Say/><Play>mailto:x</Play><Say>Two</Say></Gather>")
-    assert codes(call.asked) == [13520, 11100]
+    call = run("<Gather><Say/><Say>!</Say><Say>Two</Say></Gather>")
+    assert codes(call.asked) == [13520, 13520]
     assert call.active(Speak).text == "Two"
 
 
@@ -36,9 +37,16 @@ def test_a_prompt_of_two_parts_is_played_to_its_end() -> None:
     assert call.played() == [StartTimer(4, 5)]
 
 
-def test_a_prompt_that_fails_is_followed_by_the_next() -> None:
-    call = run("<Gather><Play>a.wav</Play><Say>Two</Say></Gather>")
-    call.on(PlayFailed(2, 11200))
+def test_a_prompt_that_is_not_to_be_had_is_apologised_for() -> None:
+    call = run("<Gather><Play>a.wav</Play><Say>Two</Say></Gather><Say>Three</Say>")
+    assert codes(call.on(PlayFailed(2, 13420))) == [13325]
+    assert call.active(Speak).text == APOLOGY
+    assert codes(run("<Gather><Play>mailto:x</Play></Gather>").asked) == [11100]
+
+
+def test_speech_that_fails_is_followed_by_the_next() -> None:
+    call = run("<Gather><Say>One</Say><Say>Two</Say></Gather>")
+    assert codes(call.on(PlayFailed(2, 12400))) == [12400]
     assert call.active(Speak).text == "Two"
 
 

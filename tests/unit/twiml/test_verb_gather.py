@@ -193,7 +193,6 @@ def test_nested_verbs_have_their_own_codes() -> None:
     assert codes(call.asked) == [13320, 13321, 13322]
     call.played()
     assert codes(call.on(PlayFailed(3, 13420))) == [13325]
-    assert call.active(StartTimer).seconds == 5
 
 
 def test_after_a_prompt_that_goes_on_for_ever_comes_nothing() -> None:

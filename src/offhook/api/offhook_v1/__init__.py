@@ -7,6 +7,7 @@ from typing import Any
 import falcon.asgi
 
 from offhook.api.offhook_v1.health import Diagnosis, Health
+from offhook.api.offhook_v1.live import LiveTimelines
 from offhook.api.offhook_v1.timelines import Timelines
 from offhook.api.services import Services
 
@@ -15,4 +16,5 @@ def add_platform_routes(app: falcon.asgi.App[Any, Any], services: Services) -> N
     """Add their routes."""
     app.add_route("/offhook/v1/health", Health(services))
     app.add_route("/offhook/v1/diagnosis", Diagnosis(services))
+    app.add_route("/offhook/v1/timelines", LiveTimelines(services))
     app.add_route("/offhook/v1/timelines/{sid}", Timelines(services))

@@ -5,8 +5,7 @@
     {"sid": "CA…", "entries": [{"at", "kind", "name", "detail"}, …], "cursor": "…"}
 
 oldest first. With ``?after=CURSOR`` it answers only what came after, so that a terminal can follow a live
-call by asking again with the cursor of the last answer. Live: subscribe to ``events.ACCOUNT.SID`` on the
-bus.
+call by asking again with the cursor of the last answer. Live, for all of an account: `offhook.api.offhook_v1.live`.
 """
 
 from __future__ import annotations

@@ -106,6 +106,8 @@ class Gather(Verb):
     def _go_on(self, turn: Turn) -> Outcome:
         """Play the next prompt; after the last one submit what is complete, or wait for a digit."""
         gather = replace(self, prompts=self.prompts.go_on(turn))
+        if gather.prompts.failed is not None:
+            return gather.prompts.failed
         if not gather.prompts.over:
             return gather
         if gather.complete:

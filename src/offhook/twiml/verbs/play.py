@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from offhook.twiml import effects
-from offhook.twiml.attributes import loops, pattern
-from offhook.twiml.events import Event
+from offhook.twiml.attributes import INVALID_URL, loops, pattern
+from offhook.twiml.events import Event, PlayFailed
 from offhook.twiml.turn import Turn
-from offhook.twiml.verb import NEXT, Outcome, Verb
+from offhook.twiml.verb import NEXT, Failed, Outcome, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,14 @@ class Play(Verb):
         return replace(self, digits_first=both)
 
     def step(self, event: Event, turn: Turn) -> Outcome:
-        """After the digits comes the audio."""
+        """After the digits comes the audio. Audio that is not to be had is an error of the application."""
+        if isinstance(event, PlayFailed) and not self.digits_first and self.element.text:
+            return Failed(turn.recodes.get(event.code, event.code), turn.absolute(self.element.text) or "")
         return self._audio(turn) if self.digits_first else NEXT
 
     def _audio(self, turn: Turn) -> Outcome:
         url = turn.absolute(self.element.text)
         if url is None:
-            return NEXT
+            return Failed(INVALID_URL, self.element.text)
         turn.start(effects.PlayUrl, url, self.loop)
         return replace(self, digits_first=False)

@@ -1,0 +1,48 @@
+"""Lines of a timeline on a terminal."""
+
+from typing import Any
+
+from offhook.cli.timeline import describe, line_of
+
+
+def entry(kind: str, name: str, **detail: Any) -> dict[str, Any]:
+    return {"at": "2026-01-02T03:04:05.000000Z", "kind": kind, "name": name, "detail": detail}
+
+
+def styles(shown: dict[str, Any]) -> dict[str, str]:
+    """The style of each differently styled part of a line."""
+    line = line_of(shown, "   0.000 s")
+    assert not line.style
+    return {line.plain[span.start : span.end].strip(): str(span.style) for span in line.spans}
+
+
+def test_only_the_time_is_dim() -> None:
+    assert styles(entry("status", "ringing")) == {"0.000 s": "dim", "status": "bold", "ringing": "bold"}
+
+
+def test_errors_and_warnings_have_their_colours() -> None:
+    assert styles(entry("error", "11200", message="no"))["error"] == "bold red"
+    assert styles(entry("error", "14101", message="no", level="warning"))["error"] == "yellow"
+
+
+def test_a_request_that_failed_is_red() -> None:
+    assert styles(entry("webhook", "fetched", url="http://a/", status=500))["webhook"] == "bold red"
+    assert styles(entry("callback", "completed", url="http://a/", status=204))["callback"] == "magenta"
+
+
+def test_what_went_wrong_is_not_cut() -> None:
+    message = (
+        "Opening and ending tag mismatch: Say line 1 and Response, line 2, column 12 (line 2), and so on"
+    )
+    assert message in describe(entry("error", "12100", message=message))
+
+
+def test_other_long_values_are_cut() -> None:
+    assert describe(entry("twiml", "Say", text="a" * 500)).endswith("a…")
+
+
+def test_a_request_without_an_answer_says_why() -> None:
+    failed = entry(
+        "webhook", "failed", url="http://a/", method="POST", error=11202, reason="it was refused", ms=3
+    )
+    assert describe(failed) == "failed POST http://a/ → error 11202: it was refused in 3 ms"

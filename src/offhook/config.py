@@ -12,6 +12,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,7 @@ ROLES = ("media", "streams", "voice", "messaging", "api", "sandbox")
 
 _KEEP_UNITS = {"d": 1, "mb": 10**6, "gb": 10**9}
 _KEEP = re.compile(r"([0-9]{1,6})\s*(d|mb|gb)")
+_SPACE_BEFORE_URI = re.compile(r"\s+(?=sip:)", re.IGNORECASE)
 
 
 class ConfigurationError(Exception):
@@ -49,10 +51,19 @@ class Address(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class TrunkSettings(msgspec.Struct, frozen=True):
-    """The SIP peer that gets calls to numbers the platform does not own. `transport` is "udp" or "tcp".
+class TrunkSource(msgspec.Struct, frozen=True):
+    """From where a trunk may call in: a host name, an address or a network; port 0 stands for any port."""
 
-    `username` and `password` answer it when it challenges; empty for a peer that knows us by our address.
+    host: str
+    port: int = 0
+
+
+class TrunkSettings(msgspec.Struct, frozen=True):
+    """A SIP peer that gets calls to numbers the platform does not own. `transport` is "udp" or "tcp".
+
+    `username` and `password` answer it when it challenges; empty for a peer that knows us by our address. Of
+    several trunks the lowest `priority` is called first. `sources` is what it may call in from besides its own
+    host.
     """
 
     host: str
@@ -60,6 +71,14 @@ class TrunkSettings(msgspec.Struct, frozen=True):
     transport: str = "udp"
     username: str = ""
     password: str = ""
+    name: str = ""
+    priority: int = 0
+    sources: tuple[TrunkSource, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What messages to the operator call it."""
+        return self.name or str(Address(self.host, self.port))
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -91,7 +110,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     smpp: Address = Address("127.0.0.1", 2775)
     sandbox: Address | None = None
     expose_sandbox: bool = False
-    trunk: TrunkSettings | None = None
+    trunks: tuple[TrunkSettings, ...] = ()
+    public_address: str | None = None
     smscs: tuple[SmscSettings, ...] = ()
     allow_nets: tuple[str, ...] = ()
     public_url: str | None = None
@@ -109,8 +129,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a role needs to know, decided once by the supervisor.
 
     `sockets` maps the names of the inherited listening sockets (`http`, `sip_udp`, `sip_tcp`, `smpp`,
-    `sandbox_http`, `sandbox_sip_udp`) to their file descriptors. `sandbox_smsc` holds what the sandbox's SMSC
-    accepts binds with, whether or not one of `smscs` is it.
+    `sandbox_http`, `sandbox_sip_udp`) to their file descriptors. `trunks` are in the order to be called.
+    `public_address` is the IP address that SIP and RTP peers are told instead of the local one. `sandbox_smsc`
+    holds what the sandbox's SMSC accepts binds with, whether or not one of `smscs` is it.
     """
 
     data_dir: str
@@ -127,10 +148,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_url: str
     sandbox_sip: str
     sandbox_smsc: SmscSettings
-    trunk: TrunkSettings
+    trunks: tuple[TrunkSettings, ...]
     smscs: tuple[SmscSettings, ...]
     allow_nets: tuple[str, ...] = ()
     loopback_only: bool = True
+    public_address: str | None = None
     rtp_ports: tuple[int, int] = (20000, 29999)
     media_workers: int = 1
     retention: Retention = Retention()
@@ -186,9 +208,9 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
 def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Options:
     """Merge flags over `OFFHOOK_…` variables over defaults.
 
-    `flags` has the keys data, http, sip, smpp, sandbox, expose_sandbox, trunk, smsc, allow_net, public_url,
-    rtp_ports, log_level, log_format; a value of None (or an empty sequence) counts as not given; smsc and allow_net
-    are sequences.
+    `flags` has the keys data, http, sip, smpp, sandbox, expose_sandbox, trunk, public_address, smsc, allow_net,
+    public_url, rtp_ports, log_level, log_format; a value of None (or an empty sequence) counts as not given;
+    trunk, smsc and allow_net are sequences.
 
     Raises:
         ConfigurationError: one line that names the flag and what is wrong with its value.
@@ -211,8 +233,13 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
             values[name] = parse_address(text, f"--{name}")
     if text := given("expose_sandbox"):
         values["expose_sandbox"] = _yes_or_no(text, "OFFHOOK_EXPOSE_SANDBOX")
-    if text := given("trunk"):
-        values["trunk"] = parse_trunk(text)
+    trunks = flags.get("trunk")
+    if isinstance(trunks, list | tuple) and trunks:
+        values["trunks"] = parse_trunks(str(item) for item in trunks)
+    elif text := given("trunk"):
+        values["trunks"] = parse_trunks(_SPACE_BEFORE_URI.split(text.strip()))
+    if text := given("public_address"):
+        values["public_address"] = parse_public_address(text)
     values["smscs"] = parse_smscs(flags.get("smsc"), environ.get("OFFHOOK_SMSC"))
     if text := given("public_url"):
         values["public_url"] = _checked_url(text, "--public-url", ("http", "https")).rstrip("/")
@@ -260,10 +287,24 @@ def parse_networks(values: Iterable[object]) -> tuple[str, ...]:
         raise ConfigurationError(f"--allow-net: {error}; expected a network such as 10.0.0.0/8") from None
 
 
+def parse_trunks(texts: Iterable[str]) -> tuple[TrunkSettings, ...]:
+    """Read trunks, and put them into the order in which they are called; no two may share a name."""
+    trunks = sorted(map(parse_trunk, texts), key=lambda trunk: trunk.priority)
+    labels = [trunk.label for trunk in trunks]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ConfigurationError(f"--trunk: two trunks are called {label}; give each its ;name=")
+    return tuple(trunks)
+
+
 def parse_trunk(text: str) -> TrunkSettings:
-    """Read `sip:[USER:PASSWORD@]HOST[:PORT][;transport=udp|tcp]`, undoing escapes of user and password."""
+    """Read `sip:[USER:PASSWORD@]HOST[:PORT]` and its parameters, undoing escapes of user and password.
+
+    Parameters are transport=udp|tcp, name=NAME, priority=NUMBER and from=SOURCE, which may be repeated.
+    """
     wrong = ConfigurationError(
-        "--trunk: expected sip:HOST:PORT;transport=udp, or sip:USER:PASSWORD@HOST:PORT"
+        "--trunk: expected sip:HOST:PORT;transport=udp, or sip:USER:PASSWORD@HOST:PORT; "
+        "parameters are transport, name, priority and from"
     )
     scheme, _, rest = text.strip().partition(":")
     userinfo, at, rest = rest.rpartition("@")
@@ -271,18 +312,67 @@ def parse_trunk(text: str) -> TrunkSettings:
     username, _, password = (unquote(part) for part in userinfo.partition(":"))
     if scheme.lower() != "sip" or not target or (at and not (username and password)):
         raise wrong
-    transport = "udp"
+    if not (username + password).isprintable():
+        raise wrong
+    given: dict[str, list[str]] = {}
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        transport = value.strip().lower()
-        if name.strip().lower() != "transport" or transport not in ("udp", "tcp"):
-            raise wrong
-    if not (username + password).isprintable():
+        given.setdefault(name.strip().lower(), []).append(value.strip())
+    if not given.keys() <= {"transport", "name", "priority", "from"} or any(
+        len(values) > 1 for name, values in given.items() if name != "from"
+    ):
         raise wrong
     has_port = ":" in target.rpartition("]")[2]
     address = parse_address(target if has_port else f"{target}:5060", "--trunk")
     _check_reachable(address, "--trunk")
-    return TrunkSettings(address.host, address.port, transport, username, password)
+    return TrunkSettings(
+        address.host,
+        address.port,
+        _one_of(given.get("transport", ["udp"])[0].lower(), "--trunk transport", ("udp", "tcp")),
+        username,
+        password,
+        _trunk_name(given.get("name", [""])[0]),
+        _whole_number(given.get("priority", ["0"])[0], "--trunk priority", 0, 65535),
+        tuple(parse_trunk_source(part) for value in given.get("from", ()) for part in value.split(",")),
+    )
+
+
+def parse_trunk_source(text: str) -> TrunkSource:
+    """Read a network, an address or a host name; an address or a name may have a port."""
+    text = text.strip()
+    with suppress(ValueError):
+        return TrunkSource(str(ipaddress.ip_network(text)))
+    host, port = text, 0
+    if text.startswith("[") or text.count(":") == 1:
+        bracketed = text.startswith("[") and text.endswith("]")
+        address = parse_address(f"{text}:0" if bracketed else text, "--trunk from")
+        host, port = address.host, address.port
+    if not host or not host.isprintable() or set(host) & set(" /@"):
+        raise ConfigurationError(
+            f"--trunk from={text!r}: expected a network such as 192.0.2.0/24, or HOST[:PORT]"
+        )
+    return TrunkSource(host, port)
+
+
+def _trunk_name(text: str) -> str:
+    if text and (
+        not text.isascii() or not text.replace("-", "").replace("_", "").isalnum() or len(text) > 64
+    ):
+        raise ConfigurationError(f"--trunk name={text!r}: letters, digits, - and _ only, at most 64")
+    return text
+
+
+def parse_public_address(text: str) -> str:
+    """Read the IP address under which peers outside reach SIP and RTP of this machine."""
+    try:
+        address = ipaddress.ip_address(text.strip().strip("[]"))
+    except ValueError:
+        raise ConfigurationError(
+            f"--public-address {text!r}: expected an IP address, for example 203.0.113.7"
+        ) from None
+    if address.is_unspecified or address.is_multicast:
+        raise ConfigurationError(f"--public-address {text!r}: nobody can be reached there")
+    return str(address)
 
 
 def parse_smscs(asked: object, variable: str | None) -> tuple[SmscSettings, ...]:

@@ -127,7 +127,7 @@ def make_settings(listener: socket.socket, database: str, nats: str, data: Path)
         sandbox_url="",
         sandbox_sip="127.0.0.1:1",
         sandbox_smsc=nowhere,
-        trunk=TrunkSettings("127.0.0.1", 1),
+        trunks=(TrunkSettings("127.0.0.1", 1),),
         smscs=(nowhere,),
         sockets={"http": listener.fileno()},
         account_sid="AC" + "0" * 32,

@@ -158,7 +158,7 @@ def _settings(directory: Path) -> Settings:
         sandbox_url="",
         sandbox_sip="",
         sandbox_smsc=nowhere,
-        trunk=TrunkSettings("127.0.0.1", 9),
+        trunks=(TrunkSettings("127.0.0.1", 9),),
         smscs=(nowhere,),
         account_sid="AC" + "0" * 32,
         sip_username="",

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from offhook import config
-from offhook.config import Address, ConfigurationError, Keep, Retention, TrunkSettings, read_options
+from offhook.config import Address, ConfigurationError, Keep, Retention, TrunkSettings, TrunkSource, read_options
 from offhook.smsc import SmscSettings
 
 
@@ -31,7 +31,7 @@ def make_settings(**changes: object) -> config.Settings:
         "sandbox_url": "http://127.0.0.1:8081",
         "sandbox_sip": "127.0.0.1:5061",
         "sandbox_smsc": smsc,
-        "trunk": TrunkSettings("127.0.0.1", 5061),
+        "trunks": (TrunkSettings("127.0.0.1", 5061),),
         "smscs": (smsc,),
         "account_sid": "AC" + "0" * 32,
         "sip_username": "phone",
@@ -48,7 +48,7 @@ def test_defaults_listen_on_loopback_only() -> None:
         "127.0.0.1:5060",
         "127.0.0.1:2775",
     ]
-    assert options.trunk is None
+    assert options.trunks == ()
     assert options.smscs == ()
 
 
@@ -88,6 +88,38 @@ def test_what_is_kept(text: str, expected: Keep) -> None:
     assert retention == Retention(recordings=expected)
 
 
+def test_where_a_trunk_calls_from() -> None:
+    text = (
+        "sip:192.0.2.7;name=carrier;priority=2;from=198.51.100.0/24,gw.example:5080;from=[2001:db8::1]:5060"
+    )
+    assert config.parse_trunk(text) == TrunkSettings(
+        "192.0.2.7",
+        5060,
+        name="carrier",
+        priority=2,
+        sources=(
+            TrunkSource("198.51.100.0/24"),
+            TrunkSource("gw.example", 5080),
+            TrunkSource("2001:db8::1", 5060),
+        ),
+    )
+    assert config.parse_trunk_source("gw.example") == TrunkSource("gw.example")
+    assert config.parse_trunk_source("2001:db8::7") == TrunkSource("2001:db8::7/128")
+
+
+def test_trunks_are_called_by_priority_then_in_the_order_given() -> None:
+    asked = ["sip:c;priority=3", "sip:a;name=first", "sip:b"]
+    assert [trunk.host for trunk in read_options({"trunk": asked}, {}).trunks] == ["a", "b", "c"]
+    environ = {"OFFHOOK_TRUNK": " ".join(asked)}
+    assert read_options({}, environ) == read_options({"trunk": asked}, {})
+    assert [trunk.label for trunk in read_options({}, environ).trunks] == ["first", "b:5060", "c:5060"]
+
+
+def test_a_public_address() -> None:
+    assert read_options({"public_address": "203.0.113.7"}, {}).public_address == "203.0.113.7"
+    assert read_options({}, {"OFFHOOK_PUBLIC_ADDRESS": "[2001:db8::1]"}).public_address == "2001:db8::1"
+
+
 def test_several_smscs_in_flags_or_in_the_variable() -> None:
     urls = ["smpp://a:b@one", "smpp://c:d@two"]
     by_flags = read_options({"smsc": urls}, {"OFFHOOK_SMSC": "smpp://e:f@three"})
@@ -110,12 +142,22 @@ def test_several_smscs_in_flags_or_in_the_variable() -> None:
                 "sip:x:0",
                 "sip:u:p@",
                 "sip::p@x",
+                "sip:x;transport=udp;transport=tcp",
+                "sip:x;from=192.0.2.1/24",
+                "sip:x;from=",
+                "sip:x;from=a b",
+                "sip:x;from=y:port",
+                "sip:x;name=a.b",
+                "sip:x;priority=-1",
+                "sip:x sip:x",
+                "sip:x;name=a sip:y;name=a",
             )
         ),
         *(
             ("smsc", value)
             for value in ("smpp://x", "smpp://a:b@x:y", "smpp://a:b@x/p", "http://a:b@x", "smpp://a:b@x:0")
         ),
+        *(("public_address", value) for value in ("pbx.example", "0.0.0.0", "203.0.113.7:5060")),
         ("smsc", "smpp://sixteencharacter:b@x"),
         ("allow_net", "10.0.0.1/8"),
         ("allow_net", "everything"),

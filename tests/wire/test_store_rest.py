@@ -306,14 +306,19 @@ async def test_the_lease_clock_stands_still_while_nobody_ticks(store: Store) -> 
     assert await store.leases.expire() == 1
 
 
-async def test_bindings_follow_the_registrar_rules(store: Store) -> None:
+async def test_bindings_are_those_of_a_node_until_they_expire(store: Store) -> None:
     soon = utcnow() + timedelta(minutes=5)
-    binding = RegistrationRecord("sip:a@x", "sip:a@1.2.3.4", ACCOUNT, {"transport": "udp"}, soon, "call-1", 5)
-    assert await store.registrations.bind(binding)
-    assert not await store.registrations.bind(dataclasses.replace(binding, cseq=4))
-    assert await store.registrations.bind(dataclasses.replace(binding, cseq=1, call_id="call-2"))
-    expired = dataclasses.replace(binding, contact="sip:b", expires_at=utcnow() - timedelta(seconds=1))
-    await store.registrations.bind(expired)
-    assert [found.contact for found in await store.registrations.find("sip:a@x")] == [binding.contact]
+    flow = {"transport": "UDP", "host": "192.0.2.1", "port": 5060}
+    first = RegistrationRecord("a", "sip:a@1.2.3.4", ACCOUNT, flow, soon, "call-1", 5, node="n1")
+    second = dataclasses.replace(first, contact="sip:a@5.6.7.8", expires_at=soon + timedelta(minutes=1))
+    expired = dataclasses.replace(first, aor="b", expires_at=utcnow() - timedelta(seconds=1))
+    await store.registrations.replace("a", "n1", [first])
+    await store.registrations.replace("a", "n1", [dataclasses.replace(first, cseq=6), second])
+    await store.registrations.replace("b", "n1", [expired])
+    found = await store.registrations.of_node("n1")
+    assert [(item.contact, item.cseq) for item in found] == [("sip:a@1.2.3.4", 6), ("sip:a@5.6.7.8", 5)]
+    assert found[0].flow == flow
+    assert await store.registrations.of_node("n2") == []
     assert await store.registrations.expire() == 1
-    assert await store.registrations.unbind("sip:a@x") == 1
+    await store.registrations.replace("a", "n1", [])
+    assert await store.registrations.of_node("n1") == []

@@ -32,10 +32,17 @@ def up(
         bool, typer.Option("--expose-sandbox", help="Let --sandbox be an address that others reach.")
     ] = False,
     trunk: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="sip:[USER:PASSWORD@]HOST:PORT;transport=udp",
-            help="A SIP peer for calls to numbers that are not yours, instead of the sandbox's phones.",
+            help="A SIP peer for calls to numbers that are not yours, instead of the sandbox's phones. "
+            "Repeatable; more parameters: ;name= ;priority= ;from=NETWORK.",
+        ),
+    ] = None,
+    public_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IP", help="The address that SIP and RTP peers are told, behind a 1:1 NAT or a wildcard."
         ),
     ] = None,
     smsc: Annotated[
@@ -72,6 +79,7 @@ def up(
         "sandbox": sandbox,
         "expose_sandbox": expose_sandbox,
         "trunk": trunk,
+        "public_address": public_address,
         "smsc": smsc,
         "allow_net": allow_net,
         "public_url": public_url,

@@ -135,7 +135,7 @@ class Phones:
         for event in happened:
             if isinstance(event, sip.IncomingInvite):
                 self._start(self._receive(event))
-            elif not isinstance(event, sip.SipMessageLog | sip.RegisterRequest):
+            elif not isinstance(event, sip.SipMessageLog | sip.RegisterRequest | sip.Refused):
                 call = self._by_leg.get(event.leg)
                 if call is not None:
                     self._on_leg(call, event)

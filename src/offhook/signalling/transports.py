@@ -112,6 +112,10 @@ class SipTransports:
         """The way to a peer; `remote.host` is an address literal."""
         return Flow(transport, self._routes.local(transport, remote), remote)
 
+    def is_local(self, host: str) -> bool:
+        """Whether an address literal is one of this machine's: the way to it begins there."""
+        return _route(Address(host, 0)) == host
+
     def flush(self) -> None:
         """Send what the endpoint wants sent, tell what it tells, until it has nothing more to say."""
         if self._flushing:

@@ -12,7 +12,7 @@ from offhook.sip.transaction_table import ServerTransaction
 
 
 class AcceptanceUser(Protocol):
-    """Who accepted the INVITE."""
+    """Who accepted the INVITE; lets go of the acceptance when it is over."""
 
     def on_unacknowledged(self, now: float) -> None:
         """No ACK came in 64*T1."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from offhook.sip import dtmf_relay
-from offhook.sip.grammar import parameter, parse_parameters
+from offhook.sip.body import SDP, is_multipart, parts_of
 from offhook.sip.message import Field, Request
 
 #: Methods of other RFCs: known, and not allowed. What is in no list is not implemented.
@@ -15,8 +15,6 @@ KNOWN_METHODS = frozenset(
         "REGISTER", "SUBSCRIBE", "UPDATE",
     }
 )  # fmt: skip
-
-SDP = "application/sdp"
 
 
 class Refusal(NamedTuple):
@@ -46,18 +44,28 @@ def admit(request: Request, methods: tuple[str, ...]) -> Refusal | None:
 
 
 def _check_body(request: Request) -> Refusal | None:
-    """Section 8.2.3. A body that may be ignored is; INVITE takes and gives SDP, INFO takes digits."""
+    """Section 8.2.3. A body that may be ignored is; INVITE takes and gives SDP, INFO takes digits.
+
+    What stands beside a session description in a multipart is nobody's reason to refuse a call.
+    """
     if request.method == "INVITE" and not _accepts_sdp(request):
         return Refusal(406, (("Accept", SDP),))
-    if not request.body or request.method not in ("INVITE", "INFO") or _optional(request):
+    if not request.body or request.method not in ("INVITE", "INFO"):
         return None
-    encoding = request.get("Content-Encoding")
-    if encoding is not None and encoding.strip().lower() != "identity":
-        return Refusal(415, (("Accept-Encoding", "identity"),))
-    if request.content_type is None:
-        return Refusal(400)
+    parts = parts_of(request)
+    if not parts:
+        return None if is_multipart(request.content_type) else Refusal(400)
     taken = (SDP,) if request.method == "INVITE" else dtmf_relay.MEDIA_TYPES
-    return None if request.content_type in taken else Refusal(415, (("Accept", ", ".join(taken)),))
+    if is_multipart(request.content_type) and any(
+        item.content_type in taken and item.plain for item in parts
+    ):
+        return None
+    needed = [item for item in parts if not item.optional]
+    if any(not item.plain for item in needed):
+        return Refusal(415, (("Accept-Encoding", "identity"),))
+    if any(item.content_type not in taken for item in needed):
+        return Refusal(415, (("Accept", ", ".join(taken)),))
+    return None
 
 
 def _accepts_sdp(request: Request) -> bool:
@@ -66,14 +74,6 @@ def _accepts_sdp(request: Request) -> bool:
         return True
     types = [value.split(";", 1)[0].strip().lower() for value in request.values("Accept")]
     return any(item in (SDP, "application/*", "*/*") for item in types)
-
-
-def _optional(request: Request) -> bool:
-    value = request.get("Content-Disposition") or ""
-    start = value.find(";")
-    if start < 0:
-        return False
-    return (parameter(parse_parameters(value, start), "handling") or "").lower() == "optional"
 
 
 def _check_hops(request: Request) -> Refusal | None:
@@ -85,8 +85,3 @@ def _check_hops(request: Request) -> Refusal | None:
     ):
         return Refusal(483)
     return None
-
-
-def offered_sdp(request: Request) -> bytes | None:
-    """The session description in an admitted request, None when it has none."""
-    return request.body if request.body and request.content_type == SDP else None

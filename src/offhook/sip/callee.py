@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from offhook.errors import LocalProtocolError
 from offhook.sip.acceptance import Acceptance
-from offhook.sip.admission import offered_sdp
+from offhook.sip.body import session_description
 from offhook.sip.client_auth import ClientAuth
 from offhook.sip.core import Core
 from offhook.sip.dialog import dialog_of_request
@@ -47,7 +47,7 @@ class IncomingSession(Session):
         expires = parse_delta_seconds(request.get("Expires") or "")
         if expires:
             self.start_timer("expires", expires, now)
-        self.emit(IncomingInvite(self.leg, request, self._flow, offered_sdp(request)))
+        self.emit(IncomingInvite(self.leg, request, self._flow, session_description(request)))
 
     def provisional(
         self, status: int, now: float, sdp: bytes | None, reason: str | None, fields: tuple[Field, ...]
@@ -65,7 +65,7 @@ class IncomingSession(Session):
         self._stop_ringing()
         self.state = SessionState.ACCEPTED
         response = self.accepting(self.transaction, sdp, fields)
-        offered = offered_sdp(self.transaction.request) is None
+        offered = session_description(self.transaction.request) is None
         self._acceptance = Acceptance(self.core, self.transaction, response, self, now, offered=offered)
 
     def reject(self, status: int, now: float, reason: str | None, fields: tuple[Field, ...]) -> None:
@@ -92,12 +92,15 @@ class IncomingSession(Session):
         acceptance.stop()
         self._acceptance = None
         self.state = SessionState.CONFIRMED
-        self.emit(Confirmed(self.leg, offered_sdp(request) if acceptance.offered else None))
+        self.emit(Confirmed(self.leg, session_description(request) if acceptance.offered else None))
         if self._bye_waits is not None:
             self.send_bye(now, self._bye_waits[0])
 
     def on_unacknowledged(self, now: float) -> None:
         """Section 13.3.1.4: without an ACK the session ends."""
+        if self._acceptance is None:
+            super().on_unacknowledged(now)
+            return
         self._acceptance = None
         self.emit(AckTimeout(self.leg))
         self.silent = True
@@ -111,8 +114,9 @@ class IncomingSession(Session):
 
     def on_bye(self, transaction: ServerTransaction, now: float) -> None:
         if self.state is SessionState.RINGING:
+            reason = transaction.request.get("Reason")
             self.respond(transaction, 200, now)
-            self._give_up(transaction.request.get("Reason"), now)
+            self._give_up(reason, now)
             return
         if self._acceptance is not None:
             self._acceptance.stop()

@@ -49,7 +49,10 @@ class Core:
         return self._last_id
 
     def advertised(self, flow: Flow) -> Address:
-        """The address of ours that peers of `flow` are told."""
+        """The address of ours that peers of `flow` are told: this machine's own programs the local one."""
+        remote = flow.remote.host
+        if remote == flow.local.host or remote.startswith("127.") or remote == "::1":
+            return flow.local
         return self.config.public.get(flow.transport, flow.local)
 
     def via(self, flow: Flow) -> str:
@@ -72,6 +75,13 @@ class Core:
         if session is None or session.dialog is None:
             return None
         return session if session.dialog.remote_tag == (request.from_.tag or "") else None
+
+    def connection_lost(self, flow: Flow) -> None:
+        """The dialogs that a connection served go on over another one."""
+        if flow.reliable:
+            for session in self.legs.values():
+                if session.dialog is not None and session.dialog.origin == flow:
+                    session.dialog.connected = False
 
     def add(self, session: Session) -> None:
         """Make a session known."""
@@ -103,6 +113,5 @@ class _LogEntry:
         self._leg = session.leg
 
     def on_timer(self, name: str, now: float) -> None:
-        """Forget it, unless another leg has taken the Call-ID over."""
-        if self._outbox.legs.get(self._call_id) == self._leg:
-            del self._outbox.legs[self._call_id]
+        """Forget it."""
+        self._outbox.forget(self._leg, self._call_id)

@@ -18,15 +18,19 @@ _REACHABLE = ("UDP", "TCP")
 class Dialog:
     """State of one dialog.
 
-    `local` and `remote` are From and To of our requests, tags included, as written.
+    `local` and `remote` are From and To of our requests, tags included, as written. `origin` is the flow that the
+    peer was last heard on, and where requests go when it is `pinned`: the peer is behind a NAT, or was reached at
+    another address than it names. `connected` is false once the origin's connection is gone.
     """
 
     __slots__ = (
         "call_id",
-        "flow",
+        "connected",
         "local",
         "local_seq",
         "local_tag",
+        "origin",
+        "pinned",
         "remote",
         "remote_seq",
         "remote_tag",
@@ -46,7 +50,7 @@ class Dialog:
         remote_seq: int | None,
         route_set: tuple[str, ...],
         target: str,
-        flow: Flow,
+        origin: Flow,
     ) -> None:
         self.call_id = call_id
         self.local = local
@@ -57,7 +61,18 @@ class Dialog:
         self.remote_seq = remote_seq
         self.route_set = route_set
         self.target = target
-        self.flow = flow
+        self.origin = origin
+        self.pinned = False
+        self.connected = True
+
+    @property
+    def flow(self) -> Flow:
+        """Where the next request goes: by the route set and the target as they are at that time (12.2.1.1)."""
+        return choose_flow(self.next_hop(), self.origin, pinned=self.pinned, connected=self.connected)
+
+    def next_hop(self) -> Uri:
+        """The URI that the next request's packets go to (section 8.1.2)."""
+        return parse_name_addr(self.route_set[0]).uri if self.route_set else parse_uri(self.target)
 
     def next_request(
         self, method: str, via: str, fields: tuple[Field, ...] = (), body: bytes = b""
@@ -81,11 +96,33 @@ class Dialog:
         ]
         return Request((*rows, *fields), body, method, uri)
 
-    def refresh_target(self, message: Request | Response) -> None:
-        """Take over the Contact of a target refresh request or of its 2xx (section 12.2)."""
-        target = contact_uri(message)
+    def refresh_by_request(self, request: Request, flow: Flow) -> None:
+        """Take over the Contact of a target refresh request, which came by `flow` (section 12.2.2).
+
+        Raises:
+            RemoteProtocolError: 400, the Contact is not usable.
+        """
+        target = contact_uri(request)
         if target is not None:
             self.target = target
+            self.pinned = self._is_behind_nat(request, flow)
+        self.origin = flow
+        self.connected = True
+
+    def refresh_by_response(self, response: Response) -> None:
+        """Take over the Contact of the 2xx to a target refresh request of ours (section 12.2.1.2)."""
+        target = contact_uri(response)
+        if target is not None and target != self.target:
+            self.target = target
+            self.pinned = False
+
+    def pin(self, request: Request) -> None:
+        """Find out, for a dialog that the peer's request makes, whether its Contact leads back to it."""
+        self.pinned = not request.get_all("Contact") or self._is_behind_nat(request, self.origin)
+
+    def _is_behind_nat(self, request: Request, flow: Flow) -> bool:
+        via = request.via.host.strip("[]")
+        return is_address(via) and via != flow.remote.host and not self.route_set
 
     def take_remote_seq(self, number: int) -> bool:
         """Note the CSeq of a request in the dialog; False when it is out of order (section 12.2.2)."""
@@ -93,10 +130,6 @@ class Dialog:
             return False
         self.remote_seq = number
         return True
-
-    def next_hop(self) -> Uri:
-        """The URI that the next request's packets go to (section 12.2.1.1, 8.1.2)."""
-        return parse_name_addr(self.route_set[0]).uri if self.route_set else parse_uri(self.target)
 
     def _routing(self) -> tuple[str, tuple[str, ...]]:
         """Request-URI and Route rows; a first hop without lr is a strict router of RFC 2543."""
@@ -121,9 +154,9 @@ def dialog_of_response(request: Request, response: Response, flow: Flow) -> Dial
         remote_seq=None,
         route_set=tuple(reversed(response.values("Record-Route"))),
         target=target,
-        flow=flow,
+        origin=flow,
     )
-    dialog.flow = choose_flow(dialog.next_hop(), flow, pinned=_leads_elsewhere(dialog, request, flow))
+    dialog.pinned = _leads_elsewhere(dialog.next_hop(), request.request_uri, flow)
     return dialog
 
 
@@ -135,8 +168,7 @@ def dialog_of_request(request: Request, local_tag: str, flow: Flow) -> Dialog:
     Raises:
         RemoteProtocolError: 400, the Contact is not usable.
     """
-    contact = contact_uri(request)
-    target = contact or str(request.from_.uri)
+    target = contact_uri(request) or str(request.from_.uri)
     dialog = Dialog(
         call_id=request.call_id,
         local=f"{request.require('To')};tag={local_tag}",
@@ -147,12 +179,9 @@ def dialog_of_request(request: Request, local_tag: str, flow: Flow) -> Dialog:
         remote_seq=request.cseq.number,
         route_set=tuple(request.values("Record-Route")),
         target=target,
-        flow=flow,
+        origin=flow,
     )
-    source, via = flow.remote.host, request.via.host.strip("[]")
-    behind_nat = is_address(via) and via != source
-    pinned = contact is None or (behind_nat and not dialog.route_set)
-    dialog.flow = choose_flow(dialog.next_hop(), flow, pinned=pinned)
+    dialog.pin(request)
     return dialog
 
 
@@ -160,22 +189,23 @@ def contact_uri(message: Request | Response) -> str | None:
     """The URI of the Contact that makes a dialog's target, None when there is none.
 
     Raises:
-        RemoteProtocolError: 400, a request has several, or one that is no SIP URI. Of a response the first is
-        taken.
+        RemoteProtocolError: 400, a request has none that is a SIP URI, or several of them. Of a response the first
+        is taken.
     """
     contacts = [item.uri for item in parse_name_addrs(message.get_all("Contact"))]
     usable = [uri for uri in contacts if uri.is_sip]
-    if isinstance(message, Request) and (len(contacts) > 1 or len(usable) != len(contacts)):
+    if isinstance(message, Request) and contacts and len(usable) != 1:
         raise RemoteProtocolError("a dialog needs one SIP Contact", 400)
     return str(usable[0]) if usable else None
 
 
-def choose_flow(next_hop: Uri, origin: Flow, *, pinned: bool) -> Flow:
+def choose_flow(next_hop: Uri, origin: Flow, *, pinned: bool, connected: bool = True) -> Flow:
     """How to reach `next_hop`, when `origin` is the flow that the dialog began on.
 
     The origin is kept when `pinned` (the peer is behind a NAT, or was reached at another address than it
     names), when the host is a name (the peer that answered is one of its addresses), when a private address
-    is named by a peer that speaks from a public one, and for the same host on the same connection.
+    is named by a peer that speaks from a public one, and for the same host on the same connection while there is
+    one.
     """
     host = next_hop.address
     transport = next_hop.transport or origin.transport
@@ -183,14 +213,13 @@ def choose_flow(next_hop: Uri, origin: Flow, *, pinned: bool) -> Flow:
         return origin
     if is_private(host) and not is_private(origin.remote.host):
         return origin
-    if host == origin.remote.host and origin.reliable and transport == origin.transport:
+    if connected and host == origin.remote.host and origin.reliable and transport == origin.transport:
         return origin
     return Flow(transport, origin.local, Address(host, next_hop.port or DEFAULT_PORT))
 
 
-def _leads_elsewhere(dialog: Dialog, request: Request, flow: Flow) -> bool:
-    """Whether the target is where the INVITE was addressed to, and the INVITE was sent somewhere else."""
-    hop, asked = dialog.next_hop(), request.request_uri
+def _leads_elsewhere(hop: Uri, asked: Uri, flow: Flow) -> bool:
+    """Whether the next hop is where the INVITE was addressed to, and the INVITE was sent somewhere else."""
     same = (hop.address, hop.port) == (asked.address, asked.port)
     return same and (asked.address, asked.port or DEFAULT_PORT) != tuple(flow.remote)
 

@@ -29,6 +29,9 @@ _MAX_AUTH_PARAMETERS = 32
 _SCHEME = re.compile(rf"\s*({TOKEN})\s+")
 _AUTH_PARAMETER = re.compile(rf"\s*({TOKEN})\s*=\s*({QUOTED}|[^\s,\"]+)\s*(,|$)", re.DOTALL)
 
+# A quoted pair may hold any octet: no name or password of ours does.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 _HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
@@ -73,7 +76,10 @@ def parse_digest(value: str) -> dict[str, str] | None:
         item = _AUTH_PARAMETER.match(value, position)
         if item is None or item[1].lower() in found or len(found) >= _MAX_AUTH_PARAMETERS:
             raise RemoteProtocolError("malformed digest", 400)
-        found[item[1].lower()] = unquote(item[2])
+        text = unquote(item[2])
+        if _CONTROL.search(text):
+            raise RemoteProtocolError("control character in a digest", 400)
+        found[item[1].lower()] = text
         position = item.end()
     return found
 
@@ -178,18 +184,20 @@ class Verifier:
 
     def _proves(self, given: dict[str, str], method: str, password: Password) -> bool:
         algorithm = given.get("algorithm", "MD5").upper()
+        uri = given.get("uri")
         if (
             algorithm not in self._algorithms
             or given.get("qop", "auth").lower() != "auth"
             or _count(given) is None
+            or uri is None
         ):
             return False
         ha1 = dict(password.ha1).get(algorithm)
         if ha1 is None:
             if password.password is None:
                 return False
-            ha1 = digest(algorithm, given.get("username", ""), given["realm"], password.password)
-        ha2 = digest(algorithm, method, given["uri"])
+            ha1 = digest(algorithm, given.get("username", ""), given.get("realm", ""), password.password)
+        ha2 = digest(algorithm, method, uri)
         middle = (given.get("nc", ""), given.get("cnonce", ""), "auth") if "qop" in given else ()
         wanted = digest(algorithm, ha1, given.get("nonce", ""), *middle, ha2)
         return hmac.compare_digest(wanted.encode(), given.get("response", "").lower().encode())

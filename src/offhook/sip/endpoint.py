@@ -10,16 +10,17 @@ command that the leg's state forbids is a `LocalProtocolError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from offhook.errors import LocalProtocolError, RemoteProtocolError
+from offhook.sip.attempt import Invitation, Target
 from offhook.sip.callee import IncomingSession
-from offhook.sip.caller import Invitation, OutgoingSession
-from offhook.sip.client_auth import ClientAuth
+from offhook.sip.caller import OutgoingSession
 from offhook.sip.config import EndpointConfig
 from offhook.sip.core import Core
 from offhook.sip.digest import Credentials, Password, Verifier, parse_digest
 from offhook.sip.events import Event
-from offhook.sip.flow import Action, Flow
+from offhook.sip.flow import Action, Address, Flow
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import Field, Request, checked_fields, checked_text
 from offhook.sip.reception import Reception
@@ -55,6 +56,7 @@ class Endpoint:
     def flow_closed(self, flow: Flow, now: float) -> None:
         """A connection closed, or could not be opened: what waits for it fails with "transport"."""
         self._reception.flow_closed(flow, now)
+        self._registrar.connection_lost(flow)
 
     def tick(self, now: float) -> None:
         """Run every timer due at `now`."""
@@ -85,6 +87,8 @@ class Endpoint:
         body: bytes,
         headers: Iterable[Field] = (),
         credentials: Credentials | None = None,
+        beside: Iterable[Target] = (),
+        otherwise: Iterable[Target] = (),
         timeout: float | None = None,
         max_forwards: int = 70,
         call_id: str | None = None,
@@ -96,29 +100,26 @@ class Endpoint:
             body: the SDP offer.
             headers: more rows, such as P-Asserted-Identity, Diversion or X-….
             credentials: answer to a 401 or 407, once (and once more when the nonce was stale).
+            beside: targets that ring at the same time; the first to answer has the call.
+            otherwise: targets to call one after the other when the call could not be taken by those before: they
+                said 503 or nothing at all, or could not be reached (event Rerouted).
             timeout: seconds to a final response, after which the leg fails with 408 and is cancelled. Without
                 it 64*T1 (32 s) apply until a provisional response comes, and no limit afterwards.
             max_forwards: of the call this one continues, less one.
             call_id: made from a token when not given.
         """
-        try:
-            parse_uri(request_uri)
-        except RemoteProtocolError as error:
-            raise LocalProtocolError(f"cannot call: {error}") from None
+        first = Target(request_uri, str(to), destination, tuple(headers), credentials)
+        rounds = ((first, *beside), *((target,) for target in otherwise))
         core = self._core
         tag = core.token()
         invitation = Invitation(
-            request_uri=request_uri,
             from_=checked_text(str(from_.with_tag(tag))),
-            to=checked_text(str(to)),
             body=body,
-            headers=checked_fields(headers),
-            destination=destination,
+            rounds=tuple(tuple(_checked(target) for target in round) for round in rounds),
             max_forwards=max_forwards,
             timeout=timeout,
         )
-        auth = ClientAuth(credentials, core.token)
-        session = OutgoingSession(core, core.new_id(), call_id or core.token(), tag, auth, invitation)
+        session = OutgoingSession(core, core.new_id(), call_id or core.token(), tag, invitation)
         core.add(session)
         session.start(now)
         return session.leg
@@ -244,7 +245,7 @@ class Endpoint:
     def answer_reinvite(self, leg: int, sdp: bytes, now: float) -> bool:
         """Accept the peer's waiting re-INVITE."""
         session = self._live(leg)
-        return session is not None and session.renegotiation.answer(sdp, now)
+        return session is not None and session.renegotiation.answer(session, sdp, now)
 
     # The registrar.
 
@@ -266,6 +267,10 @@ class Endpoint:
         """
         return self._registrar.bindings(aor, now)
 
+    def restore_binding(self, aor: str, binding: Binding) -> None:
+        """Take over a binding that an earlier life of this endpoint wrote down."""
+        self._registrar.restore(aor, binding)
+
     # What is known of a leg.
 
     def call_id(self, leg: int) -> str | None:
@@ -273,10 +278,13 @@ class Endpoint:
         session = self._core.legs.get(leg)
         return None if session is None else session.call_id
 
-    def dialog_flow(self, leg: int) -> Flow | None:
-        """The flow of a live leg."""
-        session = self._core.legs.get(leg)
-        return None if session is None or session.dialog is None else session.dialog.flow
+    def advertised(self, flow: Flow) -> Address:
+        """The address that the peers of `flow` are told as ours, in Via and Contact."""
+        return self._core.advertised(flow)
+
+    def forget_log(self, leg: int, call_id: str) -> None:
+        """Make no more message logs for a leg that is over: nobody will ask what came late."""
+        self._core.outbox.forget(leg, call_id)
 
     def _live(self, leg: int) -> Session | None:
         session = self._core.legs.get(leg)
@@ -304,11 +312,20 @@ class Endpoint:
         session = self._live(number)
         if session is None:
             return False
-        if not session.renegotiation.reject(status, now, reason, fields):
+        if not session.renegotiation.reject(session, status, now, reason, fields):
             if not isinstance(session, IncomingSession):
                 raise LocalProtocolError(f"leg {number} has nothing to refuse")
             session.reject(status, now, reason, fields)
         return True
+
+
+def _checked(target: Target) -> Target:
+    """A target whose rows can be sent. Raises LocalProtocolError."""
+    try:
+        parse_uri(target.request_uri)
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"cannot call: {error}") from None
+    return replace(target, to=checked_text(target.to), headers=checked_fields(target.headers))
 
 
 def _text(reason: str | None) -> str | None:

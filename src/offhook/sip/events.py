@@ -32,6 +32,24 @@ class IncomingInvite:
 
 
 @dataclass(frozen=True, slots=True)
+class Trying:
+    """A 100 came for our INVITE: somebody is there, and works on it."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rerouted:
+    """Our INVITE could not be taken by its first targets, and was sent to the next; the fields are `Failed`'s."""
+
+    leg: int
+    status: int
+    reason: str
+    source: Source
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provisional:
     """A 1xx other than 100 came for our INVITE; `sdp` is early media's answer, if it brings one."""
 
@@ -57,7 +75,8 @@ class Failed:
 
     `status` is the peer's final status, 408 when none came in time, 503 when the transport failed, 487 when
     this side cancelled. `response` is the peer's final response, if there was one (Contact of a 3xx, Warning,
-    Reason…).
+    Reason…). `detail` says in words what was wrong when there was none: who did not answer, or could not be
+    reached.
     """
 
     leg: int
@@ -65,6 +84,7 @@ class Failed:
     reason: str
     source: Source
     response: Response | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +184,16 @@ class RegisterRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """The endpoint itself refused a request, before the application heard of it; `reason` says why."""
+
+    method: str
+    status: int
+    reason: str
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
 class SipMessageLog:
     """One message as sent or received, retransmissions included. `leg` is None outside any."""
 
@@ -178,6 +208,8 @@ class SipMessageLog:
 
 Event = (
     IncomingInvite
+    | Trying
+    | Rerouted
     | Provisional
     | Answered
     | Failed
@@ -191,5 +223,6 @@ Event = (
     | Ended
     | Info
     | RegisterRequest
+    | Refused
     | SipMessageLog
 )

@@ -18,13 +18,22 @@ _CONTENT_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:(?:[ \t]|\r\n[ \t
 
 
 class StreamFramer:
-    """The receiving end of one connection."""
+    """The receiving end of one connection.
 
-    __slots__ = ("_buffer", "_scanned")
+    `fault` is why the stream cannot be followed any more, and the head of the message at fault, as far as it came.
+    """
+
+    __slots__ = ("_buffer", "_scanned", "fault")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._scanned = 0
+        self.fault: tuple[RemoteProtocolError, bytes] | None = None
+
+    @property
+    def size(self) -> int:
+        """Octets that wait for the rest of their message."""
+        return len(self._buffer)
 
     @property
     def partial(self) -> bool:
@@ -34,15 +43,18 @@ class StreamFramer:
     def feed(self, data: bytes) -> list[bytes]:
         """Take what was read; returns the messages completed by it, each whole, and `PING` for a keep-alive.
 
-        Raises:
-            RemoteProtocolError: the stream cannot be followed any more; close the connection. Messages
-            completed by
-                the same data before the fault are lost with it.
+        Look at `fault` afterwards; nothing is read any more once there is one.
         """
-        self._buffer += data
         found: list[bytes] = []
-        while (message := self._next()) is not None:
-            found.append(message)
+        if self.fault is not None:
+            return found
+        self._buffer += data
+        try:
+            while (message := self._next()) is not None:
+                found.append(message)
+        except RemoteProtocolError as error:
+            self.fault = (error.with_traceback(None), bytes(self._buffer.partition(b"\r\n\r\n")[0]))
+            self._buffer.clear()
         return found
 
     def _next(self) -> bytes | None:

@@ -57,6 +57,11 @@ class Outbox:
         """Record a message that came in."""
         self._record("received", flow, item, now)
 
+    def forget(self, leg: int, call_id: str) -> None:
+        """The messages of a Call-ID are no leg's any more, unless another leg has taken it over."""
+        if self.legs.get(call_id) == leg:
+            del self.legs[call_id]
+
     def take_actions(self) -> list[Action]:
         """The actions since the last call."""
         taken, self._actions = self._actions, []

@@ -59,7 +59,7 @@ def parse_message(data: bytes) -> Request | Response:
     head, separator, rest = data.partition(b"\r\n\r\n")
     if not separator or len(data) > MAX_MESSAGE:
         raise BadMessageError(
-            "no end of headers" if len(data) <= MAX_MESSAGE else "message too long", 400, _salvage(head)
+            "no end of headers" if len(data) <= MAX_MESSAGE else "message too long", 400, salvage(head)
         )
     message: Request | Response | None = None
     try:
@@ -70,7 +70,7 @@ def parse_message(data: bytes) -> Request | Response:
         message = _parse_start(start_line, tuple(fields), body)
         _check_syntax(message)
     except RemoteProtocolError as error:
-        raise BadMessageError(str(error), error.status, _salvage(head)) from None
+        raise BadMessageError(str(error), error.status, salvage(head)) from None
     return message
 
 
@@ -200,8 +200,8 @@ def _check_syntax(message: Request | Response) -> None:
         _ = message.request_uri
 
 
-def _salvage(head: bytes) -> Request | None:
-    """A request with the rows that an answer copies, if there is enough of them to answer."""
+def salvage(head: bytes) -> Request | None:
+    """A request with what can be read of a broken one's head, if there is enough of it to answer."""
     lines = _FOLD.sub(" ", head[:MAX_MESSAGE].decode("latin-1")).split("\r\n")
     method, _, rest = lines[0].partition(" ")
     if not rest or method[:4].upper() == "SIP/" or re.fullmatch(TOKEN, method) is None:

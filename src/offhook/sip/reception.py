@@ -5,23 +5,24 @@
 from __future__ import annotations
 
 from offhook.errors import RemoteProtocolError
-from offhook.sip.admission import KNOWN_METHODS, SDP, Refusal, admit
+from offhook.sip.admission import KNOWN_METHODS, Refusal, admit
+from offhook.sip.body import SDP
 from offhook.sip.callee import IncomingSession
 from offhook.sip.caller import OutgoingSession
 from offhook.sip.core import Core
-from offhook.sip.events import RegisterRequest
+from offhook.sip.events import Refused, RegisterRequest
 from offhook.sip.flow import Flow
 from offhook.sip.framing import PING, PONG, StreamFramer
 from offhook.sip.grammar import split_list
 from offhook.sip.headers import Via
-from offhook.sip.message import Field, Request, Response, response_to
+from offhook.sip.message import REASONS, Field, Request, Response, response_to
 from offhook.sip.outbox import Packet, packet
-from offhook.sip.parser import BadMessageError, check_essentials, parse_message
+from offhook.sip.parser import BadMessageError, check_essentials, parse_message, salvage
 from offhook.sip.timers import Timer
 from offhook.sip.transaction_table import ServerTransaction, reply_flow
 
 #: Seconds that a peer should wait when this side has no room for another call.
-OVERLOAD_RETRY_AFTER = 5
+_RETRY_LATER: Field = ("Retry-After", "5")
 #: Keep-alives of phones over UDP are shorter; the shortest message is longer.
 _SHORTEST = 32
 
@@ -35,6 +36,7 @@ class Reception:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._streams: dict[Flow, _Stream] = {}
+        self._partial = 0
         self.waiting: dict[int, Waiting] = {}
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
@@ -45,17 +47,27 @@ class Reception:
         stream = self._streams.get(flow)
         if stream is None:
             stream = self._streams[flow] = _Stream(self, flow)
-        try:
-            messages = stream.framer.feed(data)
-        except RemoteProtocolError as error:
-            self.close(flow, str(error), now)
-            return
+        before = stream.framer.size
+        messages = stream.framer.feed(data)
+        self._partial += stream.framer.size - before
         stream.watch(self._core, bool(messages), now)
         for message in messages:
             if message == PING:
                 self._core.outbox.send_raw(flow, PONG)
             else:
                 self._receive_message(message, flow, now)
+        if stream.framer.fault is not None:
+            self._give_up(stream.framer.fault, flow, now)
+        elif self._partial > self._core.config.max_partial_octets:
+            self.close(flow, "too many incomplete messages", now)
+
+    def _give_up(self, fault: tuple[RemoteProtocolError, bytes], flow: Flow, now: float) -> None:
+        """Answer what can be answered of the message that broke a stream, then close it (section 18.3)."""
+        error, head = fault
+        request = salvage(head)
+        if request is not None and error.status is not None:
+            self._refuse(request, error.status, str(error), flow, now)
+        self.close(flow, str(error), now)
 
     def close(self, flow: Flow, reason: str, now: float) -> None:
         """Give a connection up."""
@@ -66,8 +78,10 @@ class Reception:
         """A connection is gone."""
         stream = self._streams.pop(flow, None)
         if stream is not None:
+            self._partial -= stream.framer.size
             stream.stop(self._core)
         self._core.transactions.flow_closed(flow, now)
+        self._core.connection_lost(flow)
 
     def _receive_message(self, data: bytes, flow: Flow, now: float) -> None:
         if len(data) < _SHORTEST:
@@ -105,14 +119,18 @@ class Reception:
             if session is not None:
                 session.on_ack(request, now)
             return
+        if core.transactions.full:
+            self._refuse(request, 503, "Too Many Requests Pending", flow, now)
+            return
         refusal = self._admit(request)
-        transaction = core.transactions.accept(request, flow)
+        transaction = core.transactions.accept(request, flow, len(item.data))
         if refusal is None and new_invite:
             refusal = self._open_leg(transaction, item, flow, now)
         elif new_invite:
             self._log(item, flow, now)
         if refusal is not None:
             self._answer(transaction, refusal.status, now, refusal.fields)
+            self._tell_refusal(request, refusal.status, REASONS.get(refusal.status, ""), flow)
         elif not new_invite:
             self._work_on(transaction, flow, now)
 
@@ -131,13 +149,11 @@ class Reception:
         own = core.dialogs.get((request.call_id, request.from_.tag or ""))
         key = (request.from_.tag or "", request.call_id, request.cseq.number)
         if key in core.invites or (
-            isinstance(own, OutgoingSession)
-            and own.invitation.request_uri == request.uri
-            and not core.config.calls_itself
+            isinstance(own, OutgoingSession) and own.calls(request.uri) and not core.config.calls_itself
         ):
             refusal = Refusal(482)
         elif len(core.legs) >= core.config.max_legs:
-            refusal = Refusal(503, (("Retry-After", str(OVERLOAD_RETRY_AFTER)),))
+            refusal = Refusal(503, (_RETRY_LATER,))
         if refusal is not None:
             self._log(item, flow, now)
             return refusal
@@ -173,10 +189,11 @@ class Reception:
 
     def _cancel(self, transaction: ServerTransaction, now: float) -> None:
         """Section 9.2: 200 when there is something to cancel, even when it is too late to."""
-        invite = self._core.transactions.find_invite(transaction.request)
+        cancel = transaction.request
+        invite = self._core.transactions.find_invite(cancel)
         self._answer(transaction, 481 if invite is None else 200, now)
         if invite is not None and invite.user is not None:
-            invite.user.on_cancel(invite, transaction.request, now)
+            invite.user.on_cancel(invite, cancel, now)
 
     def _register(self, transaction: ServerTransaction, flow: Flow, now: float) -> None:
         if not transaction.request.to.uri.is_sip:
@@ -232,13 +249,21 @@ class Reception:
         if request.method not in KNOWN_METHODS and status == 400:
             status, why = 501, "Not Implemented"
         core = self._core
-        rows = (core.allow, core.server) if status == 501 else (core.server,)
+        rows: tuple[Field, ...] = (core.server,)
+        if status == 501:
+            rows = (core.allow, *rows)
+        elif status == 503:
+            rows = (_RETRY_LATER, *rows)
         response = response_to(request, status, why, to_tag=core.token(), fields=rows)
         try:
             to = reply_flow(_stamped(request, flow), flow)
         except RemoteProtocolError:
             to = flow
         core.outbox.send(to, packet(response), now, connect=False)
+        self._tell_refusal(request, status, why, flow)
+
+    def _tell_refusal(self, request: Request, status: int, why: str, flow: Flow) -> None:
+        self._core.outbox.emit(Refused(request.method, status, why, flow))
 
     def _log(self, item: Packet, flow: Flow, now: float) -> None:
         self._core.outbox.received(flow, item, now)

@@ -19,12 +19,14 @@ from offhook.sip.uri import Uri
 class Binding:
     """One Contact of an address of record.
 
-    `flow` is how the REGISTER came: send requests for `contact` there, it works through NAT too.
+    `flow` is how the REGISTER came: send requests for `contact` there, it works through NAT too. Times are in the
+    clock of `now`.
     """
 
     contact: Uri
     flow: Flow
     q: float
+    registered_at: float
     expires_at: float
     call_id: str
     cseq: int
@@ -40,16 +42,30 @@ class Outcome:
 
 
 class Registrar:
-    """All bindings of one endpoint, in memory: phones refresh them within minutes after a restart."""
+    """All bindings of one endpoint. A binding made over a connection ends with it: nobody else can be reached there."""
 
     def __init__(self, config: EndpointConfig) -> None:
         self._config = config
         self._bindings: dict[str, dict[str, Binding]] = {}
+        #: Which addresses of record have bindings on a connection.
+        self._on_stream: dict[Flow, set[str]] = {}
 
     def bindings(self, aor: str, now: float) -> list[Binding]:
         """The live bindings of an address of record, highest q first, then newest first."""
         live = self._live(aor, now)
-        return sorted(live.values(), key=lambda item: (-item.q, -item.expires_at))
+        return sorted(live.values(), key=lambda item: (-item.q, -item.registered_at))
+
+    def restore(self, aor: str, binding: Binding) -> None:
+        """Take over a binding of an earlier life of this endpoint, unless it was made anew since."""
+        known = self._bindings.get(aor, {})
+        if _key(binding.contact) not in known and len(known) < self._config.max_bindings:
+            self._store(aor, {**known, _key(binding.contact): binding})
+
+    def connection_lost(self, flow: Flow) -> None:
+        """The bindings made over a connection are gone."""
+        for aor in self._on_stream.pop(flow, ()):
+            known = self._bindings.get(aor, {})
+            self._store(aor, {key: item for key, item in known.items() if item.flow != flow})
 
     def register(self, aor: str, request: Request, flow: Flow, now: float) -> Outcome:
         """Apply a REGISTER to `aor`, all of it or nothing (step 7), and say how to answer.
@@ -68,7 +84,7 @@ class Registrar:
                 return Outcome(423, (("Min-Expires", str(self._config.register_min_expires)),))
             key = _key(contact.uri)
             _check_order(live.get(key), request)
-            binding = self._binding(contact, request, flow, now + expires) if expires else None
+            binding = self._binding(contact, request, flow, expires, now) if expires else None
             updates.append((key, binding))
         return self._apply(aor, live, updates, now)
 
@@ -107,14 +123,15 @@ class Registrar:
             asked = self._config.register_default_expires
         return min(asked, self._config.register_max_expires)
 
-    def _binding(self, contact: NameAddr, request: Request, flow: Flow, expires_at: float) -> Binding:
+    def _binding(self, contact: NameAddr, request: Request, flow: Flow, expires: int, now: float) -> Binding:
         if not contact.uri.is_sip:
             raise RemoteProtocolError("Contact is no SIP URI", 400)
         return Binding(
             contact=contact.uri,
             flow=flow,
             q=_preference(contact),
-            expires_at=expires_at,
+            registered_at=now,
+            expires_at=now + expires,
             call_id=request.call_id,
             cseq=request.cseq.number,
             user_agent=(request.get("User-Agent") or "")[:256],
@@ -124,6 +141,14 @@ class Registrar:
         return {key: item for key, item in self._bindings.get(aor, {}).items() if item.expires_at > now}
 
     def _store(self, aor: str, bindings: dict[str, Binding]) -> None:
+        for item in self._bindings.get(aor, {}).values():
+            if (sharing := self._on_stream.get(item.flow)) is not None:
+                sharing.discard(aor)
+                if not sharing:
+                    del self._on_stream[item.flow]
+        for item in bindings.values():
+            if item.flow.reliable:
+                self._on_stream.setdefault(item.flow, set()).add(aor)
         if bindings:
             self._bindings[aor] = bindings
         else:

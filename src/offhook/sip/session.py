@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from offhook.errors import LocalProtocolError
-from offhook.sip.admission import SDP
+from offhook.sip.body import SDP
 from offhook.sip.client_auth import ClientAuth
 from offhook.sip.core import Core
 from offhook.sip.dialog import Dialog
@@ -54,7 +54,7 @@ class Session:
         self.auth = auth
         self.dialog: Dialog | None = None
         self.silent = False
-        self.renegotiation = Renegotiation(self)
+        self.renegotiation = Renegotiation()
         self._timers: dict[str, Timer] = {}
         self._bye_reason: str | None = None
 
@@ -95,13 +95,13 @@ class Session:
         """
         if self.state is not SessionState.CONFIRMED:
             raise LocalProtocolError(f"leg {self.leg} is {self.state}: it cannot be changed")
-        self.renegotiation.offer(sdp, now)
+        self.renegotiation.offer(self, sdp, now)
 
     def send_bye(self, now: float, reason: str | None) -> None:
         """Send BYE, whatever the state."""
         self.state = SessionState.ENDING
         self._bye_reason = reason
-        self.renegotiation.abandon(now)
+        self.renegotiation.abandon(self, now)
         fields: tuple[Field, ...] = () if reason is None else (("Reason", reason),)
         self.request("BYE", now, fields)
 
@@ -110,15 +110,17 @@ class Session:
         dialog = self.confirmed_dialog
         auth = self.auth.fields(method, dialog.target)
         rows = (*fields, *auth, self.core.user_agent)
-        request = dialog.next_request(method, self.core.via(dialog.flow), rows, body)
-        self.core.transactions.request(request, dialog.flow, self, now)
+        flow = dialog.flow
+        request = dialog.next_request(method, self.core.via(flow), rows, body)
+        self.core.transactions.request(request, flow, self, now)
 
     def acknowledge(self, cseq: int, now: float) -> None:
         """Send the ACK of a 2xx (section 13.2.2.4): once for each time the 2xx comes."""
         dialog = self.confirmed_dialog
         auth = self.auth.fields("ACK", dialog.target)
-        ack = dialog.request("ACK", cseq, self.core.via(dialog.flow), auth)
-        self.core.outbox.send(dialog.flow, packet(ack), now)
+        flow = dialog.flow
+        ack = dialog.request("ACK", cseq, self.core.via(flow), auth)
+        self.core.outbox.send(flow, packet(ack), now)
 
     # What comes from the peer.
 
@@ -130,7 +132,7 @@ class Session:
         elif request.method == "BYE":
             self.on_bye(transaction, now)
         elif request.method == "INVITE":
-            self.renegotiation.on_invite(transaction, now)
+            self.renegotiation.on_invite(self, transaction, now)
         else:
             self.respond(
                 transaction, 200, now, fields=(self.core.allow,) if request.method == "OPTIONS" else ()
@@ -140,22 +142,27 @@ class Session:
 
     def on_ack(self, request: Request, now: float) -> None:
         """Take the ACK of a 2xx of ours."""
-        self.renegotiation.on_ack(request, now)
+        self.renegotiation.on_ack(self, request)
+
+    def on_unacknowledged(self, now: float) -> None:
+        """No ACK came for a 2xx of ours."""
+        self.renegotiation.on_unacknowledged(self, now)
 
     def on_cancel(self, transaction: ServerTransaction, cancel: Request, now: float) -> None:
         """The peer takes an INVITE back."""
-        self.renegotiation.on_cancel(transaction, now)
+        self.renegotiation.on_cancel(self, transaction, now)
 
     def on_bye(self, transaction: ServerTransaction, now: float) -> None:
         """Answer the peer's BYE (section 15.1.2)."""
+        reason = transaction.request.get("Reason")
         self.respond(transaction, 200, now)
-        self.renegotiation.abandon(now)
-        self.end("remote", now, transaction.request.get("Reason"))
+        self.renegotiation.abandon(self, now)
+        self.end("remote", now, reason)
 
     def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """Take the response to a request in the dialog."""
         if transaction.request.method == "INVITE":
-            self.renegotiation.on_response(transaction, response, now)
+            self.renegotiation.on_response(self, transaction, response, now)
         elif response.status >= 200 and self.state is SessionState.ENDING:
             if self.auth.take(response):
                 self.send_bye(now, self._bye_reason)
@@ -250,4 +257,4 @@ class Session:
         """A timer of this session fired."""
         self._timers.pop(name, None)
         if name == "glare":
-            self.renegotiation.retry(now)
+            self.renegotiation.retry(self, now)

@@ -33,6 +33,10 @@ from offhook.sip.transaction import (
 
 Key = tuple[str, ...]
 
+#: What a transaction weighs besides its messages.
+TRANSACTION_OCTETS = 1024
+_KEPT = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
+
 #: Timer D on unreliable transports: at least 32 s (section 17.1.1.2).
 TIMER_D = 32.0
 
@@ -57,12 +61,13 @@ class CancelUser(Protocol):
 class _Transaction(ABC):
     """One transaction: its state, its running timers, and the packet it may have to send again."""
 
-    __slots__ = ("_growth", "_owner", "_timers", "flow", "key", "packet", "state", "table")
+    __slots__ = ("_elapsed", "_growth", "_owner", "_timers", "flow", "key", "packet", "state", "table")
 
     def __init__(self, owner: TransactionTable, key: Key, table: Table, state: State, flow: Flow) -> None:
         self._owner = owner
         self._timers: dict[Input, Timer] = {}
         self._growth = 0
+        self._elapsed: Input | None = None
         self.key = key
         self.table = table
         self.state = state
@@ -82,6 +87,11 @@ class _Transaction(ABC):
             self._owner.remove(self)
         for effect in effects:
             self._do(effect, now, response)
+        if state is State.TERMINATED:
+            self.release()
+        elif self._elapsed is not None:
+            item, self._elapsed = self._elapsed, None
+            self.feed(item, now)
 
     def on_timer(self, name: str, now: float) -> None:
         """A timer of ours fired."""
@@ -90,12 +100,12 @@ class _Transaction(ABC):
         self.feed(item, now)
 
     def start(self, item: Input, now: float) -> None:
-        """Start a timer, or act at once where a reliable transport makes its length zero."""
+        """Start a timer; one that a reliable transport makes zero long fires when the transition is through."""
         interval = self._interval(item)
         if interval is None:
             return
         if interval == 0:
-            self.feed(item, now)
+            self._elapsed = item
         else:
             self._timers[item] = self._owner.timers.start(now + interval, self, item)
 
@@ -142,6 +152,11 @@ class _Transaction(ABC):
         self.state = State.TERMINATED
         self._stop_timers({})
         self._owner.remove(self)
+        self.release()
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let go of the user, who holds the transaction: neither needs a garbage collector to be freed."""
 
     @abstractmethod
     def transmit(self, now: float) -> None:
@@ -165,20 +180,24 @@ class ClientTransaction(_Transaction):
         super().__init__(owner, key, table, state, flow)
         self.packet = packet(request)
         self.request = request
-        self.user = user
+        self.user: TransactionUser | None = user
         self._ack: Packet | None = None
+
+    def release(self) -> None:
+        self.user = None
 
     def transmit(self, now: float) -> None:
         if self.packet is not None:
             self._owner.outbox.send(self.flow, self.packet, now)
 
     def _do_own(self, effect: Effect, now: float, response: Response | None) -> None:
-        if effect is Effect.REPORT_TIMEOUT:
-            self.user.on_failure(self, "timeout", now)
-        elif effect is Effect.REPORT_TRANSPORT:
-            self.user.on_failure(self, "transport", now)
-        elif response is not None and effect is Effect.DELIVER:
-            self.user.on_response(self, response, now)
+        user = self.user
+        if user is not None and effect is Effect.REPORT_TIMEOUT:
+            user.on_failure(self, "timeout", now)
+        elif user is not None and effect is Effect.REPORT_TRANSPORT:
+            user.on_failure(self, "transport", now)
+        elif user is not None and response is not None and effect is Effect.DELIVER:
+            user.on_response(self, response, now)
         elif response is not None and effect is Effect.ACKNOWLEDGE:
             if self._ack is None:
                 self._ack = packet(acknowledgement(self.request, response))
@@ -186,23 +205,43 @@ class ClientTransaction(_Transaction):
 
 
 class ServerTransaction(_Transaction):
-    """A request of the peer's. `flow` is where its responses go, `user` hears of a CANCEL."""
+    """A request of the peer's, which came by `source`. `user` hears of a CANCEL.
 
-    __slots__ = ("request", "user")
+    `flow` is where its responses go; `octets` is what it counts for among all that strangers make this side keep.
+    """
 
-    def __init__(self, owner: TransactionTable, key: Key, request: Request, flow: Flow) -> None:
+    __slots__ = ("octets", "request", "source", "user")
+
+    def __init__(
+        self, owner: TransactionTable, key: Key, request: Request, source: Flow, octets: int
+    ) -> None:
         invite = request.method == "INVITE"
         table, state = (INVITE_SERVER, State.PROCEEDING) if invite else (SERVER, State.TRYING)
-        super().__init__(owner, key, table, state, flow)
+        super().__init__(owner, key, table, state, reply_flow(request, source))
+        self.source = source
         self.request = request
+        self.octets = octets
         self.user: CancelUser | None = None
+
+    def release(self) -> None:
+        self.user = None
 
     def respond(self, response: Response, now: float) -> None:
         """Send a response; one that comes too late for the transaction is dropped."""
         item = response_input(response.status)
         if item in self.table[self.state]:
             self.packet = packet(response)
+            if item is not Input.PROVISIONAL:
+                self._shrink(self.packet)
             self.feed(item, now)
+
+    def _shrink(self, answer: Packet) -> None:
+        """Keep of an answered request what later responses and messages are matched with, and no more."""
+        octets = TRANSACTION_OCTETS + len(answer.data)
+        self._owner.octets += octets - self.octets
+        self.octets = octets
+        rows = tuple(field for field in self.request.fields if field[0] in _KEPT)
+        self.request = Request(rows, b"", self.request.method, self.request.uri)
 
     def transmit(self, now: float) -> None:
         if self.packet is not None:
@@ -213,12 +252,16 @@ class ServerTransaction(_Transaction):
 
 
 class TransactionTable:
-    """Every live transaction, by the key that its messages carry."""
+    """Every live transaction, by the key that its messages carry.
+
+    `octets` is what the requests of peers weigh together, for as long as their transactions live.
+    """
 
     def __init__(self, config: EndpointConfig, timers: Timers, outbox: Outbox) -> None:
         self.config = config
         self.timers = timers
         self.outbox = outbox
+        self.octets = 0
         self._transactions: dict[Key, _Transaction] = {}
         self._by_stream: dict[tuple[str, Address], set[ClientTransaction]] = {}
 
@@ -262,12 +305,17 @@ class TransactionTable:
         transaction.feed(Input.ACK, now)
         return True
 
-    def accept(self, request: Request, flow: Flow) -> ServerTransaction:
-        """Open the server transaction of a new request that came by `flow`."""
-        transaction = ServerTransaction(
-            self, server_key(request, request.method), request, reply_flow(request, flow)
-        )
-        self._transactions[transaction.key] = transaction
+    @property
+    def full(self) -> bool:
+        """Whether peers make this side keep as much as it may."""
+        return self.octets >= self.config.max_transaction_octets
+
+    def accept(self, request: Request, flow: Flow, size: int) -> ServerTransaction:
+        """Open the server transaction of a new request of `size` octets that came by `flow`."""
+        key = server_key(request, request.method)
+        transaction = ServerTransaction(self, key, request, flow, size + TRANSACTION_OCTETS)
+        self._transactions[key] = transaction
+        self.octets += transaction.octets
         return transaction
 
     def find_invite(self, cancel: Request) -> ServerTransaction | None:
@@ -290,7 +338,9 @@ class TransactionTable:
     def remove(self, transaction: _Transaction) -> None:
         """Forget a terminated transaction."""
         self._transactions.pop(transaction.key, None)
-        if isinstance(transaction, ClientTransaction) and transaction.flow.reliable:
+        if isinstance(transaction, ServerTransaction):
+            self.octets -= transaction.octets
+        elif isinstance(transaction, ClientTransaction) and transaction.flow.reliable:
             stream = (transaction.flow.transport, transaction.flow.remote)
             waiting = self._by_stream.get(stream)
             if waiting is not None:

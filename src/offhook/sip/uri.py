@@ -62,8 +62,14 @@ class Uri(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def user_text(self) -> str:
-        """The user part with its escapes decoded."""
-        return percent_decode(self.user)
+        """The user part with its escapes decoded, any octet among them."""
+        return percent_decode(self.user) if "%" in self.user else self.user
+
+    @property
+    def header_fields(self) -> tuple[tuple[str, str], ...]:
+        """What follows the question mark, decoded: the headers of a request to be made of the URI (19.1.1)."""
+        pairs = (pair.partition("=") for pair in (self.headers or "").split("&") if pair)
+        return tuple((percent_decode(name), percent_decode(value)) for name, _, value in pairs)
 
     @property
     def transport(self) -> str | None:
@@ -75,6 +81,10 @@ class Uri(msgspec.Struct, frozen=True, kw_only=True):
     def address(self) -> str:
         """`host` without the brackets of an IPv6 literal."""
         return self.host.strip("[]")
+
+    def without_headers(self) -> Uri:
+        """The same as it may stand in a Request-URI, From or To (section 19.1.1)."""
+        return self if self.headers is None else msgspec.structs.replace(self, headers=None)
 
     def parameter(self, name: str) -> str | None:
         """A URI parameter: None when absent, empty when it has no value."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from offhook.store.database import Database
+from collections.abc import Sequence
+
+from offhook.store.database import Connection, Database
 from offhook.store.records import RegistrationRecord
 from offhook.store.sql import column_names, columns, loads, values
 
@@ -11,40 +13,39 @@ _SET = ", ".join(
     f"{name} = excluded.{name}" for name in column_names(RegistrationRecord) if name not in {"aor", "contact"}
 )
 
+_MARKS = ", ".join(f"${at}" for at in range(1, len(column_names(RegistrationRecord)) + 1))
+_UPSERT = (
+    f"INSERT INTO registrations ({_ALL}) VALUES ({_MARKS}) ON CONFLICT (aor, contact) DO UPDATE SET {_SET}"
+)
+
 
 class Registrations:
-    """The repository of bindings. An address of record is `sip:user@domain`, in lower case."""
+    """The repository of bindings: what a node's registrar takes over when it starts again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def bind(self, registration: RegistrationRecord) -> bool:
-        """Add or refresh a binding.
+    async def replace(self, aor: str, node: str, registrations: Sequence[RegistrationRecord]) -> None:
+        """Make these the bindings of an address of record at a node."""
 
-        Returns False, and changes nothing, when the same Call-ID has bound it with a higher CSeq already
-        (RFC 3261 §10.3 step 7).
-        """
-        marks = ", ".join(f"${at}" for at in range(1, len(values(registration)) + 1))
-        count = await self._database.execute(
-            f"INSERT INTO registrations AS r ({_ALL}) VALUES ({marks}) "
-            f"ON CONFLICT (aor, contact) DO UPDATE SET {_SET} "
-            "WHERE r.call_id <> excluded.call_id OR r.cseq <= excluded.cseq",
-            *values(registration),
-        )
-        return bool(count)
+        async def write(connection: Connection) -> None:
+            contacts = [registration.contact for registration in registrations]
+            await connection.execute(
+                "DELETE FROM registrations WHERE aor = $1 AND node = $2 AND contact <> ALL($3::text[])",
+                aor,
+                node,
+                contacts,
+            )
+            if registrations:
+                await connection.executemany(_UPSERT, [values(item) for item in registrations])
 
-    async def unbind(self, aor: str, contact: str | None = None) -> int:
-        """Remove a binding, or all of an address (`Contact: *`), and return how many there were."""
-        return await self._database.execute(
-            "DELETE FROM registrations WHERE aor = $1 AND ($2::text IS NULL OR contact = $2)", aor, contact
-        )
+        await self._database.transact(write)
 
-    async def find(self, aor: str) -> list[RegistrationRecord]:
-        """The bindings of an address that have not expired, the most preferred first."""
+    async def of_node(self, node: str) -> list[RegistrationRecord]:
+        """The bindings of a node that have not expired, the oldest first."""
         rows = await self._database.fetch(
-            f"SELECT {_ALL} FROM registrations WHERE aor = $1 AND expires_at > now() "
-            "ORDER BY q DESC, expires_at DESC",
-            aor,
+            f"SELECT {_ALL} FROM registrations WHERE node = $1 AND expires_at > now() ORDER BY expires_at",
+            node,
         )
         return loads(RegistrationRecord, rows)
 

@@ -60,11 +60,11 @@ def bind_public(options: Options) -> PublicSockets:
     """Bind everything an instance listens on.
 
     Raises:
-        ConfigurationError: a port is in use, an address is not this machine's, or the trunk's host is not known
+        ConfigurationError: a port is in use, an address is not this machine's, or a trunk's host is not known
             (its address decides which INVITEs are the trunk's); one line naming the flag.
     """
-    if options.trunk is not None:
-        _look_up(socket.SOCK_DGRAM, Address(options.trunk.host, options.trunk.port), "--trunk")
+    for trunk in options.trunks:
+        _look_up(socket.SOCK_DGRAM, Address(trunk.host, trunk.port), "--trunk")
     public = PublicSockets()
     bound = public.sockets
     try:

@@ -39,7 +39,7 @@ async def place_child(parent: CallSession, effect: effects.PlaceChild) -> None:
         destination = await exchange.routing.destination(
             _dialled(effect.target), effect.caller_id, parent.account.sid, sip=effect.target
         )
-        leg = await exchange.open_leg(destination.flow.local.host)
+        leg = await exchange.open_leg(destination.flow)
     except UnroutableError as error:
         fail(error.code, str(error))
         return

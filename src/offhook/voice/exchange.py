@@ -20,6 +20,7 @@ from offhook.media.client import MediaClient, MediaError
 from offhook.signalling.transports import SipTransports
 from offhook.sip import dtmf_relay
 from offhook.sip import events as sip
+from offhook.sip.flow import Flow
 from offhook.store.erasure import ORIGIN
 from offhook.store.leases import Lease
 from offhook.store.records import AccountRecord, CallRecord, MessageRecord, TimelineKind
@@ -29,8 +30,10 @@ from offhook.streams.protocol import RecordingFinished
 from offhook.twiml import effects as twiml
 from offhook.twiml.events import DigitPressed, MessageQueued
 from offhook.voice import notes
+from offhook.voice.early_messages import EarlyMessages
 from offhook.voice.leg import Destination, Leg
 from offhook.voice.recorder import Recorder
+from offhook.voice.refusals import Refusals
 from offhook.voice.routing import Routing
 from offhook.voice.session import CallSession
 
@@ -42,8 +45,6 @@ logger = logging.getLogger(__name__)
 
 #: How long a new call waits for a media worker that is being started again.
 _MEDIA_PATIENCE = 5.0
-#: INVITEs that are not calls yet, whose SIP messages are kept until they are; a flood must not fill memory.
-_EARLY_LEGS = 1000
 
 
 class Exchange:
@@ -72,7 +73,8 @@ class Exchange:
         self._by_sip: dict[int, CallSession] = {}
         self._by_rtp: dict[int, CallSession] = {}
         self._recordings: dict[str, Recorder] = {}
-        self._early_logs: dict[int, list[sip.SipMessageLog]] = {}
+        self.early_messages = EarlyMessages()
+        self.refusals = Refusals()
         self._kept: set[asyncio.Task[None]] = set()
         self._last_session = 0
         self._left = asyncio.Event()
@@ -97,14 +99,14 @@ class Exchange:
                 session.feed(events.MediaLost("the media worker has gone"))
             self._by_rtp.clear()
 
-    async def open_leg(self, host: str) -> Leg:
-        """A leg with its RTP ports bound; waits a while for a media worker. Raises MediaError."""
+    async def open_leg(self, flow: Flow) -> Leg:
+        """A leg with its RTP ports bound, for a peer of `flow`; waits a while for a media worker. Raises MediaError."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_MEDIA_PATIENCE):
                 await self._media_back.wait()
         self._last_session += 1
         leg = Leg(self.transports, self.media, self._last_session)
-        await leg.open(host)
+        await leg.open(flow)
         return leg
 
     async def put_on_record(self, record: CallRecord, leg: Leg) -> None:
@@ -155,7 +157,7 @@ class Exchange:
     def attach(self, leg: int, session: CallSession) -> None:
         """From now on what happens on a SIP leg concerns this call; so does what happened before."""
         self._by_sip[leg] = session
-        for log in self._early_logs.pop(leg, ()):
+        for log in self.early_messages.take(leg):
             self._log_message(session, log)
 
     def detach(self, session: CallSession) -> None:
@@ -224,6 +226,8 @@ class Exchange:
             self.keep(asyncio.create_task(self.inbound.admit(event)))
         elif isinstance(event, sip.RegisterRequest):
             self.keep(asyncio.create_task(self.phones.register(event)))
+        elif isinstance(event, sip.Refused):
+            self.refusals.note(event.flow, event.method, event.status, event.reason, monotonic())
         elif (session := self._by_sip.get(event.leg)) is not None:
             _on_leg(session, event)
         elif isinstance(event, sip.Cancelled | sip.Ended):
@@ -235,9 +239,7 @@ class Exchange:
         if (session := self._by_sip.get(log.leg)) is not None:
             self._log_message(session, log)
         else:
-            self._early_logs.setdefault(log.leg, []).append(log)
-            if len(self._early_logs) > _EARLY_LEGS:
-                del self._early_logs[next(iter(self._early_logs))]
+            self.early_messages.add(log.leg, log)
 
     @staticmethod
     def _log_message(session: CallSession, log: sip.SipMessageLog) -> None:
@@ -286,7 +288,11 @@ def _on_leg(session: CallSession, event: sip.Event) -> None:
                 session.feed(events.LegAnswered())
             else:
                 _without_audio(session)
+        case sip.Rerouted():
+            session.note(TimelineKind.SIP, "next trunk", notes.unreached(event))
         case sip.Failed():
+            if event.detail:
+                session.note(TimelineKind.SIP, "unreached", notes.unreached(event))
             source = events.FailureSource(event.source)
             session.feed(events.LegFailed(event.status, event.reason, source))
         case sip.Cancelled() | sip.Ended():

@@ -7,6 +7,7 @@ prove who it is. What is admitted becomes a row before its TwiML is asked for.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
 
 from offhook.calls import events
@@ -19,7 +20,9 @@ from offhook.numbers import as_e164
 from offhook.sdp.negotiate import NotAcceptable
 from offhook.sip.digest import Password
 from offhook.sip.events import IncomingInvite
+from offhook.sip.flow import Flow
 from offhook.sip.message import Request
+from offhook.sip.uri import Uri
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.disk import RETRY_AFTER_SECONDS, Disk, DiskFullError
 from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
@@ -35,6 +38,9 @@ _HEADER_PREFIX = "x-"
 _MAX_HEADERS = 20
 
 
+_MAX_PROVEN = 10_000
+
+
 class Inbound:
     """Turns INVITEs into calls."""
 
@@ -43,6 +49,8 @@ class Inbound:
         self._disk = disk
         self._endpoint = exchange.transports.endpoint
         self._admitting: set[int] = set()
+        #: Hosts from which somebody has proved to be one of our phones.
+        self._proven: set[str] = set()
 
     def given_up(self, leg: int) -> None:
         """The caller has gone before its INVITE was admitted."""
@@ -54,44 +62,56 @@ class Inbound:
         try:
             await self._admit(invite)
         except (RemoteProtocolError, ValueError) as error:
-            logger.info("INVITE from %s refused: %s", invite.flow.remote.host, error)
-            self._refuse(invite.leg, 400, "Bad Request")
+            self._refuse(invite, 400, str(error))
         except DatabaseUnavailableError as error:
-            logger.warning("INVITE refused: %s", error)
-            self._refuse(invite.leg, 503, "Service Unavailable", RETRY_AFTER_SECONDS)
+            self._refuse(invite, 503, str(error), retry_after=RETRY_AFTER_SECONDS)
         except Exception:
             logger.exception("INVITE could not be admitted")
-            self._refuse(invite.leg, 500, "Server Internal Error")
+            self._refuse(invite, 500, "see the error above")
         finally:
             self._admitting.discard(invite.leg)
 
     async def _admit(self, invite: IncomingInvite) -> None:
         request = invite.request
         phone: SipCredentialRecord | None = None
-        if not self._exchange.routing.is_trunk(invite.flow) and not self._exchange.routing.is_our_own(
-            request
-        ):
-            phone = await self.authenticate(request)
+        routing = self._exchange.routing
+        if routing.trunks.recognise(invite.flow) is None and not routing.is_our_own(request):
+            phone = await self.authenticate(request, invite.flow)
             if phone is None:
-                self._endpoint.challenge(invite.leg, monotonic())
-                self._exchange.transports.flush()
+                self._challenge(invite)
                 return
-        called = as_e164(request.request_uri.user_text)
+        called = called_number(request.request_uri)
         number = await self._exchange.store.numbers.cached.get(called)
         if number is None or (phone is not None and number.account_sid != phone.account_sid):
-            self._refuse(invite.leg, 404, "Not Found")
+            self._refuse(invite, 404, "the number called is not one of the platform's")
             return
         await self._connect(invite, number, phone)
 
-    async def authenticate(self, request: Request) -> SipCredentialRecord | None:
+    async def authenticate(self, request: Request, flow: Flow) -> SipCredentialRecord | None:
         """The phone that a request proves to come from, None when it does not."""
         username = self._endpoint.authorization_username(request)
         if username is None:
             return None
         record = await self._exchange.store.sip_credentials.find(username)
         password = Password(record.password) if record is not None else None
-        proven = self._endpoint.verify(request, lambda _: password, monotonic())
-        return record if proven is not None else None
+        if self._endpoint.verify(request, lambda _: password, monotonic()) is None:
+            return None
+        if len(self._proven) >= _MAX_PROVEN:
+            self._proven.clear()
+        self._proven.add(flow.remote.host)
+        return record
+
+    def _challenge(self, invite: IncomingInvite) -> None:
+        """Ask who calls. To a phone that has proved itself before that is no refusal, only the usual first step."""
+        credentials = invite.request.get("Authorization") is not None
+        self._endpoint.challenge(invite.leg, monotonic())
+        self._exchange.transports.flush()
+        if credentials:
+            self._refused(invite, 401, "user or password is wrong, or the nonce is old")
+        elif invite.flow.remote.host not in self._proven:
+            self._refused(invite, 401, self._exchange.routing.trunks.explain(invite.flow))
+        else:
+            self._forget(invite)
 
     async def _connect(
         self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None
@@ -102,19 +122,17 @@ class Inbound:
             raise DiskFullError("the disk of the data directory is nearly full")
         account = await exchange.store.accounts.cached.get(number.account_sid)
         if account is None or not account.is_active:
-            self._refuse(invite.leg, 403, "Forbidden")
+            self._refuse(invite, 403, "the account is not active")
             return
         try:
-            leg = await exchange.open_leg(invite.flow.local.host)
+            leg = await exchange.open_leg(invite.flow)
         except MediaError as error:
-            logger.warning("INVITE refused: %s", error)
-            self._refuse(invite.leg, 503, "Service Unavailable")
+            self._refuse(invite, 503, str(error))
             return
         try:
             leg.take(invite.leg, invite.sdp)
         except NotAcceptable as error:
-            logger.info("INVITE refused: %s", error)
-            self._refuse(invite.leg, 488, "Not Acceptable Here")
+            self._refuse(invite, 488, str(error))
             await leg.close()
             return
         record = self._record(invite, number, phone)
@@ -138,7 +156,7 @@ class Inbound:
     ) -> CallRecord:
         request = invite.request
         caller = request.from_.uri
-        shown = as_e164(caller.user_text) if phone is None else f"sip:{phone.username}@{caller.host}"
+        shown = called_number(caller) if phone is None else f"sip:{phone.username}@{caller.host}"
         now = utcnow()
         return CallRecord(
             sid=new_sid("CA"),
@@ -159,15 +177,41 @@ class Inbound:
             },
         )
 
-    def _refuse(self, leg: int, status: int, reason: str, retry_after: int | None = None) -> None:
+    def _refuse(
+        self, invite: IncomingInvite, status: int, why: str, *, retry_after: int | None = None
+    ) -> None:
+        """End an INVITE that is no call; `why` is for the operator."""
         headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
-        self._endpoint.reject(leg, status, monotonic(), reason=reason, headers=headers)
+        self._endpoint.reject(invite.leg, status, monotonic(), headers=headers)
         self._exchange.transports.flush()
+        self._refused(invite, status, why)
+
+    def _refused(self, invite: IncomingInvite, status: int, why: str) -> None:
+        self._exchange.refusals.note(invite.flow, "INVITE", status, why, monotonic())
+        self._forget(invite)
+
+    def _forget(self, invite: IncomingInvite) -> None:
+        """There will be no timeline for what was kept of the INVITE, nor for what comes late."""
+        self._endpoint.forget_log(invite.leg, invite.request.call_id)
+        self._exchange.early_messages.take(invite.leg)
 
 
 def _call(record: CallRecord, number: NumberRecord) -> Call:
     facts = CallFacts(record.from_, record.to, "inbound")
     return Call(record.sid, Direction.INBOUND, facts, _entry(number))
+
+
+def called_number(uri: Uri) -> str:
+    """The number, or name, that an address stands for; what cannot be shown or stored is left out of it.
+
+    A local ``tel:`` number is completed by its phone-context, where that is the beginning of a number (RFC 3966
+    section 5.1.4).
+    """
+    user = uri.user_text
+    if uri.opaque is not None and not user.startswith("+"):
+        context = re.search(r";phone-context=(\+[0-9().-]+)", uri.opaque, re.IGNORECASE)
+        user = f"{context[1]}{user}" if context is not None else user
+    return as_e164("".join(filter(str.isprintable, user)))
 
 
 def _entry(number: NumberRecord) -> Entry | None:

@@ -17,6 +17,7 @@ from offhook.media.protocol import Codec, Counters
 from offhook.sdp import negotiate
 from offhook.sdp.negotiate import NotAcceptable
 from offhook.signalling.transports import SipTransports
+from offhook.sip.attempt import Target
 from offhook.sip.digest import Credentials
 from offhook.sip.flow import Flow
 from offhook.sip.headers import NameAddr
@@ -29,7 +30,10 @@ _CALL_SID = "X-Twilio-CallSid"
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an INVITE goes and what it says about the parties."""
+    """Where an INVITE goes and what it says about the parties.
+
+    `beside` are targets that ring at the same time, `otherwise` those to call when the call cannot be taken.
+    """
 
     flow: Flow
     request_uri: str
@@ -37,6 +41,8 @@ class Destination:
     to: NameAddr
     headers: tuple[Field, ...] = ()
     credentials: Credentials | None = None
+    beside: tuple[Target, ...] = ()
+    otherwise: tuple[Target, ...] = ()
 
 
 class Leg:
@@ -70,10 +76,15 @@ class Leg:
     def _headers(self) -> tuple[Field, ...]:
         return ((_CALL_SID, self.call_sid),) if self.call_sid is not None else ()
 
-    async def open(self, host: str) -> None:
-        """Bind the RTP session's ports on the local address `host`. Raises MediaError."""
-        opened = await self.media.open_leg(host)
-        self.rtp, self._host, self._port = opened.leg, opened.host, opened.port
+    async def open(self, flow: Flow) -> None:
+        """Bind the RTP session's ports where `flow` leaves this machine, to be told its peer as SIP's address is.
+
+        Raises:
+            MediaError: there are no ports, or no media worker.
+        """
+        opened = await self.media.open_leg(flow.local.host)
+        self.rtp, self._port = opened.leg, opened.port
+        self._host = self._endpoint.advertised(flow).host
 
     # Calling
 
@@ -89,6 +100,8 @@ class Leg:
             body=self._offer,
             headers=(*destination.headers, *self._headers),
             credentials=destination.credentials,
+            beside=destination.beside,
+            otherwise=destination.otherwise,
         )
         self.call_id = self._endpoint.call_id(self.sip)
         return self.sip

@@ -27,6 +27,7 @@ from offhook.media.client import MediaClient
 from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
+from offhook.sip.flow import TCP, UDP, Address
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.disk import Disk
 from offhook.store.leases import RENEW_SECONDS
@@ -94,13 +95,10 @@ class Node:
     async def _build(
         settings: Settings, store: Store, http: WebhookClient, stack: AsyncExitStack
     ) -> Exchange:
-        endpoint = Endpoint(
-            EndpointConfig(nonce_secret=secrets.token_bytes(32), calls_itself=True),
-            lambda: secrets.token_hex(8),
-        )
+        endpoint = Endpoint(_endpoint_config(settings), lambda: secrets.token_hex(8))
         transports = SipTransports(endpoint, settings, lambda happened: exchange.on_sip(happened))
         routing = Routing(settings, transports, http.guard, store.numbers.cached.get)
-        await routing.start()
+        await routing.trunks.refresh()
         exchange = Exchange(settings, store, http, transports, routing)
         exchange.inbound = Inbound(exchange, Disk(settings.data_dir))
         exchange.phones = Phones(exchange)
@@ -116,6 +114,7 @@ class Node:
         ready = asyncio.Event()
         self._background(stack, self._keep_media(ready), "media")
         self._background(stack, self._renew_lease(), "lease")
+        self._background(stack, exchange.routing.trunks.keep_fresh(), "trunks")
         async with asyncio.timeout(30):
             await ready.wait()
         control = Control(exchange)
@@ -130,6 +129,7 @@ class Node:
             stack, sweep(exchange.store.outbox, Topic.CALLS, _CLAIM_BATCH, self._outbound.claim), "sweeper"
         )
         await self._bus.serve_health(self._settings.node, "voice")
+        await exchange.phones.restore()
         await exchange.transports.start()
         stack.push_async_callback(exchange.transports.close)
 
@@ -196,6 +196,12 @@ class Node:
                 await self._exchange.empty()
         with suppress(Exception):
             await self._exchange.store.leases.release(self._exchange.lease)
+
+
+def _endpoint_config(settings: Settings) -> EndpointConfig:
+    address = settings.public_address
+    public = {name: Address(address, settings.sip_port) for name in (UDP, TCP)} if address else {}
+    return EndpointConfig(nonce_secret=secrets.token_bytes(32), calls_itself=True, public=public)
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from offhook.media.protocol import Counters
-from offhook.sip.events import SipMessageLog
+from offhook.sip.events import Failed, Rerouted, SipMessageLog
 from offhook.voice.routing import LOOP_HEADER
 
 #: A timeline shows the beginning of what is long; the rest helps nobody.
@@ -34,6 +34,11 @@ def sip_message(log: SipMessageLog) -> dict[str, Any]:
     if body:
         detail["body"] = body[:_SHOWN_BYTES].decode(errors="replace")
     return detail
+
+
+def unreached(event: Failed | Rerouted) -> dict[str, Any]:
+    """Why nobody took an INVITE."""
+    return {"status": event.status, "reason": event.detail or event.reason}
 
 
 def rtp_counters(counters: Counters) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Outbound:
             destination = await exchange.routing.destination(
                 record.to, caller, record.account_sid, sip=_sip_target(record)
             )
-            leg = await exchange.open_leg(destination.flow.local.host)
+            leg = await exchange.open_leg(destination.flow)
         except UnroutableError as error:
             await self._fail(record, error.code, str(error))
             return

@@ -1,45 +1,49 @@
 """Where an outbound call goes, and whose an inbound one is.
 
 * A number of the platform is called on the platform itself, over its own SIP port.
-* Any other number goes to the trunk.
-* A ``sip:`` address of this platform goes to where its phone registered; any other to its host, if the address
-  guard allows it.
+* Any other number goes to a trunk, the first by priority that can take it.
+* A ``sip:`` address of this platform goes to where its phone registered, to all places at once; any other to its host,
+  if the address guard allows it.
 
-An INVITE is trusted for where it comes from: exactly the trunk's address, or ourselves (shown by a token that no
+An INVITE is trusted for where it comes from: a trunk (`offhook.voice.trunks`), or ourselves (shown by a token that no
 one else knows). Everyone else has to authenticate. Nobody can call through the platform to a number it does not own.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
+import re
 import secrets
-import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Literal
 
 from offhook.clock import monotonic
 from offhook.config import Settings
 from offhook.delivery.guard import Guard
 from offhook.errors import RemoteProtocolError
 from offhook.signalling.transports import SipTransports
+from offhook.sip.attempt import Target
+from offhook.sip.dialog import is_address
 from offhook.sip.digest import Credentials
-from offhook.sip.flow import DEFAULT_PORT, Address, Flow
+from offhook.sip.flow import DEFAULT_PORT, TCP, UDP, Address, Flow
 from offhook.sip.headers import NameAddr
-from offhook.sip.message import Request
-from offhook.sip.uri import Uri, parse_uri
+from offhook.sip.message import Field, Request
+from offhook.sip.uri import Uri, parse_uri, sip_uri
 from offhook.store.records import NumberRecord
 from offhook.twiml.effects import DialSip, DialTarget
 from offhook.voice.leg import Destination
+from offhook.voice.trunks import Route, Trunks, addresses_of
 
 #: Says that an INVITE is the platform's own, on its way to one of its numbers.
 LOOP_HEADER = "X-Offhook-Loop"
 
 _NOT_REGISTERED = 32009
+_NO_TRUNK = 32011
 _BAD_SIP_URI = 13243
 _ADDRESS_REFUSED = 13254
 _BAD_NUMBER = 13223
+
+#: Headers that a called address may bring along (``sip:…?X-Account=7``), as Twilio has it; all others are dropped.
+_PASSED_HEADER = re.compile(r"X-[\w.!%*+`'~-]{1,100}|User-to-User", re.IGNORECASE | re.ASCII)
 
 
 class UnroutableError(Exception):
@@ -66,16 +70,7 @@ class Routing:
         self._guard = guard
         self._find_number = find_number
         self._token = secrets.token_hex(16)
-        self._trunk: Address | None = None
-
-    async def start(self) -> None:
-        """Resolve the trunk's address once: INVITEs are compared with it. Raises OSError."""
-        trunk = self._settings.trunk
-        self._trunk = Address(await _resolve(trunk.host, trunk.port), trunk.port)
-
-    def is_trunk(self, flow: Flow) -> bool:
-        """Whether a message came from exactly the trunk's address and port."""
-        return flow.remote == self._trunk
+        self.trunks = Trunks(settings.trunks)
 
     def is_our_own(self, request: Request) -> bool:
         """Whether an INVITE is one of ours that comes back."""
@@ -91,80 +86,140 @@ class Routing:
         if not called.removeprefix("+").isdigit():
             raise UnroutableError(_BAD_NUMBER, "The number to call is not valid.")
         if await self._find_number(called) is not None:
-            own = Address(_reachable(self._settings.sip_host), self._settings.sip_port)
-            loop = self._to_number(own, "UDP", called, caller)
-            return replace(loop, headers=((LOOP_HEADER, self._token),))
-        assert self._trunk is not None
-        trunk = self._settings.trunk
-        credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
-        to_trunk = self._to_number(self._trunk, trunk.transport.upper(), called, caller)
-        return replace(to_trunk, credentials=credentials)
+            return self._to_ourselves(called, caller)
+        return self._to_trunks(called, caller)
 
-    def _to_number(self, peer: Address, transport: str, called: str, caller: str) -> Destination:
-        flow = self._transports.flow(transport, peer)
-        parameters = () if transport == "UDP" else (("transport", transport.lower()),)
-        uri = Uri(user=called, host=_host(peer), port=peer.port, parameters=parameters)
-        return Destination(flow, str(uri), self._caller(caller), NameAddr(uri=uri))
+    def _to_ourselves(self, called: str, caller: str) -> Destination:
+        own = Address(_reachable(self._settings.sip_host), self._settings.sip_port)
+        flow = self._transports.flow(UDP, own)
+        to = sip_uri(called, own.host, own.port)
+        headers = ((LOOP_HEADER, self._token),)
+        return Destination(flow, str(to), self._caller(caller, flow), NameAddr(uri=to), headers)
+
+    def _to_trunks(self, called: str, caller: str) -> Destination:
+        routes = self.trunks.routes()
+        if not routes:
+            raise UnroutableError(_NO_TRUNK, "The name of no trunk resolves to an address.")
+        first, *others = (self._to_trunk(route, called) for route in routes)
+        return Destination(
+            first.destination,
+            first.request_uri,
+            self._caller(caller, first.destination),
+            NameAddr(uri=parse_uri(first.request_uri)),
+            credentials=first.credentials,
+            otherwise=tuple(others),
+        )
+
+    def _to_trunk(self, route: Route, called: str) -> Target:
+        trunk = route.trunk
+        flow = self._transports.flow(trunk.transport.upper(), route.address)
+        uri = sip_uri(called, route.address.host, route.address.port, transport=trunk.transport)
+        credentials = Credentials(trunk.username, trunk.password) if trunk.username else None
+        return Target(str(uri), str(NameAddr(uri=uri)), flow, credentials=credentials)
 
     async def _to_address(self, called: str, caller: str, noun: DialSip | None) -> Destination:
         try:
             uri = parse_uri(called)
         except RemoteProtocolError:
             raise UnroutableError(_BAD_SIP_URI, "The SIP address is not valid.") from None
-        if not uri.is_sip or not uri.host:
-            raise UnroutableError(_BAD_SIP_URI, "The SIP address is not valid.")
-        headers = noun.headers if noun is not None else ()
+        if (reason := _refusal(uri)) is not None:
+            raise UnroutableError(_BAD_SIP_URI, reason)
+        headers = _passed_headers(uri, noun)
+        uri = uri.without_headers()
+        to = NameAddr(uri=uri)
         credentials = None
         if noun is not None and noun.username is not None:
             credentials = Credentials(noun.username, noun.password or "")
-        if self._is_ours(uri):
-            flow, request_uri = self._registered(uri.user_text)
-        else:
-            flow, request_uri = await self._outside(uri), called
-        to = NameAddr(uri=uri)
-        return Destination(flow, request_uri, self._caller(caller), to, tuple(headers), credentials)
+        address = await self._resolve(uri)
+        if self._is_ours(address):
+            return self._to_phone(uri.user_text, caller, to, headers, credentials)
+        if not self._guard.allows(address.host):
+            raise UnroutableError(_ADDRESS_REFUSED, "Calls to this SIP address are not allowed.")
+        flow = self._transports.flow(TCP if uri.transport == TCP else UDP, address)
+        return Destination(flow, str(uri), self._caller(caller, flow), to, headers, credentials)
 
-    def _is_ours(self, uri: Uri) -> bool:
-        """Whether a SIP address is one of this platform's phones."""
-        own = {self._settings.sip_host, _reachable(self._settings.sip_host), "localhost"}
-        return uri.host.strip("[]") in own and (uri.port or DEFAULT_PORT) == self._settings.sip_port
-
-    def _registered(self, user: str) -> tuple[Flow, str]:
+    def _to_phone(
+        self,
+        user: str,
+        caller: str,
+        to: NameAddr,
+        headers: tuple[Field, ...],
+        credentials: Credentials | None,
+    ) -> Destination:
+        """All places where a phone of ours is registered ring; the newest one counts as the call's."""
         bindings = self._transports.endpoint.bindings(user, monotonic())
         if not bindings:
             raise UnroutableError(_NOT_REGISTERED, "The phone called is not registered.")
-        return bindings[0].flow, str(bindings[0].contact)
+        first, *others = (
+            Target(str(binding.contact), str(to), binding.flow, headers, credentials) for binding in bindings
+        )
+        flow = first.destination
+        return Destination(
+            flow,
+            first.request_uri,
+            self._caller(caller, flow),
+            to,
+            headers,
+            credentials,
+            beside=tuple(others),
+        )
 
-    async def _outside(self, uri: Uri) -> Flow:
-        """The flow to a SIP address elsewhere."""
+    async def _resolve(self, uri: Uri) -> Address:
+        """The address of a SIP URI's host."""
         port = uri.port or DEFAULT_PORT
+        if uri.host == "localhost":
+            return Address(_reachable(self._settings.sip_host), port)
+        if is_address(uri.address):
+            return Address(uri.address, port)
         try:
-            host = await _resolve(uri.host.strip("[]"), port)
+            found = await addresses_of(uri.address)
         except OSError:
             raise UnroutableError(_ADDRESS_REFUSED, "The SIP address does not resolve.") from None
-        if not self._guard.allows(host):
-            raise UnroutableError(_ADDRESS_REFUSED, "Calls to this SIP address are not allowed.")
-        transport: Literal["TCP", "UDP"] = "TCP" if uri.parameter("transport") == "tcp" else "UDP"
-        return self._transports.flow(transport, Address(host, port))
+        return Address(found[0], port)
 
-    def _caller(self, caller: str) -> NameAddr:
-        """The From of an outbound INVITE."""
+    def _is_ours(self, address: Address) -> bool:
+        """Whether an address is this platform's own, by any of the names it has."""
+        if address.port != self._settings.sip_port:
+            return False
+        settings = self._settings
+        known = (settings.sip_host, _reachable(settings.sip_host), settings.public_address)
+        return address.host in known or (
+            settings.sip_host in _WILDCARDS and self._transports.is_local(address.host)
+        )
+
+    def _caller(self, caller: str, flow: Flow) -> NameAddr:
+        """The From of an outbound INVITE: what the peer of `flow` can call back."""
         if caller.lower().startswith(("sip:", "sips:")):
-            return NameAddr(uri=parse_uri(caller))
-        host = _host(Address(_reachable(self._settings.sip_host), 0))
-        return NameAddr(uri=Uri(user=caller, host=host, port=self._settings.sip_port))
+            try:
+                return NameAddr(uri=parse_uri(caller).without_headers())
+            except RemoteProtocolError:
+                caller = caller.partition(":")[2].partition("@")[0]
+        own = self._transports.endpoint.advertised(flow)
+        return NameAddr(uri=sip_uri(caller, own.host, own.port))
 
 
-async def _resolve(host: str, port: int) -> str:
-    """The first IP address of `host`. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    return str(found[0][4][0])
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def _reachable(host: str) -> str:
     """An address by which this machine reaches a listener on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return _WILDCARDS.get(host, host)
 
 
-def _host(address: Address) -> str:
-    return f"[{address.host}]" if ":" in address.host else address.host
+def _refusal(uri: Uri) -> str | None:
+    """Why an address cannot be called. What asks for TLS is never called in clear."""
+    if uri.scheme == "sips" or uri.transport == "TLS":
+        return "The SIP address asks for TLS, which is not built yet."
+    if not uri.is_sip or not uri.host:
+        return "The SIP address is not valid."
+    if uri.transport not in (None, UDP, TCP):
+        return "The SIP address asks for a transport other than udp and tcp."
+    return None
+
+
+def _passed_headers(uri: Uri, noun: DialSip | None) -> tuple[Field, ...]:
+    """The headers that come with an address: TwiML's were looked at before, the REST API's are in the address."""
+    passed = tuple(field for field in uri.header_fields if _PASSED_HEADER.fullmatch(field[0]))
+    if any(not value.isprintable() for _, value in passed):
+        raise UnroutableError(_BAD_SIP_URI, "A header in the SIP address has characters that cannot be sent.")
+    return (*(noun.headers if noun is not None else ()), *passed)

@@ -48,7 +48,7 @@ def test_a_strict_router_gets_the_request_uri() -> None:
         remote_seq=None,
         route_set=("<sip:strict.example>", "<sip:p2.example;lr>"),
         target="sip:c@192.0.2.7",
-        flow=PUBLIC,
+        origin=PUBLIC,
     )
     request = dialog.next_request("BYE", "SIP/2.0/UDP h;branch=z9hG4bK1")
     assert request.uri == "sip:strict.example"

@@ -11,7 +11,7 @@ from tests.unit.sip.network import tokens
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.events import IncomingInvite, RegisterRequest
-from offhook.sip.flow import TCP, UDP, Address, Flow, Send
+from offhook.sip.flow import TCP, UDP, Address, Close, Flow, Send
 from offhook.sip.message import Request, Response
 from offhook.sip.parser import BadMessageError, parse_message
 
@@ -215,4 +215,7 @@ def test_a_stream_waits_for_a_body_that_is_too_short_and_then_closes() -> None:
 def test_a_stream_that_cannot_be_followed_is_closed(name: str) -> None:
     endpoint = Endpoint(EndpointConfig(nonce_secret=b"s"), tokens("t"))
     endpoint.receive(read(name), FLOW._replace(transport=TCP), 1.0)
-    assert len(endpoint.actions()) == 1
+    answer, close = endpoint.actions()
+    assert isinstance(answer, Send)
+    assert answer.data.startswith(b"SIP/2.0 400 ")
+    assert isinstance(close, Close)

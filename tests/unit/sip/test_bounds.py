@@ -1,0 +1,150 @@
+"""What strangers can make an endpoint keep, and what a call leaves behind."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from tests.unit.sip.network import ANSWER, Host, Network, tokens
+
+from offhook.sip.attempt import Target
+from offhook.sip.config import EndpointConfig
+from offhook.sip.endpoint import Endpoint
+from offhook.sip.events import Ended, Failed, IncomingInvite, Refused, Reinvite
+from offhook.sip.flow import TCP, UDP, Address, Close, Flow, Send
+
+FLOW = Flow(UDP, Address("192.0.2.1", 5060), Address("203.0.113.9", 5060))
+
+
+def invite(number: int, size: int) -> bytes:
+    """An INVITE with a body of `size` octets."""
+    body = b"v=0\r\n" + b"a" * size
+    return (
+        "INVITE sip:x@192.0.2.1 SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bK{number}\r\nMax-Forwards: 70\r\n"
+        f"From: <sip:a@b>;tag={number}\r\nTo: <sip:x@192.0.2.1>\r\nCall-ID: {number}\r\nCSeq: 1 INVITE\r\n"
+        f"Contact: <sip:a@203.0.113.9>\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def flooded(count: int, *, challenge: bool, **settings: object) -> tuple[Endpoint, list[bytes]]:
+    """An endpoint after `count` INVITEs of 56 kB, and the last answers."""
+    endpoint = Endpoint(EndpointConfig(nonce_secret=b"s", **settings), tokens("t"))  # type: ignore[arg-type]
+    answers: list[bytes] = []
+    for number in range(count):
+        endpoint.receive(invite(number, 56_000), FLOW, 1.0)
+        for event in endpoint.events():
+            if challenge and isinstance(event, IncomingInvite):
+                endpoint.challenge(event.leg, 1.0)
+        answers = [action.data for action in endpoint.actions() if isinstance(action, Send)]
+    return endpoint, answers
+
+
+def test_refused_requests_are_kept_without_their_bodies() -> None:
+    endpoint, answers = flooded(500, challenge=True)
+    table = endpoint._core.transactions
+    assert answers[-1].startswith(b"SIP/2.0 401")
+    assert table.octets < 500 * 3_000
+    assert max(len(item.request.body) for item in table._transactions.values()) == 0  # type: ignore[attr-defined]
+    endpoint.tick(100.0)
+    assert (table.octets, len(table)) == (0, 0)
+
+
+def test_requests_beyond_the_limit_are_answered_503_and_forgotten() -> None:
+    endpoint, answers = flooded(100, challenge=False, max_transaction_octets=1_000_000)
+    assert answers[-1].startswith(b"SIP/2.0 503")
+    assert b"Retry-After: " in answers[-1]
+    assert endpoint._core.transactions.octets < 1_060_000
+    assert len(endpoint._core.legs) < 20
+    endpoint.receive(invite(1000, 10), FLOW, 1.0)
+    assert [event.status for event in endpoint.events() if isinstance(event, Refused)] == [503]
+
+
+def test_streams_hold_only_so_much_of_what_is_incomplete() -> None:
+    endpoint = Endpoint(EndpointConfig(nonce_secret=b"s", max_partial_octets=100_000), tokens("t"))
+    closed = []
+    for port in range(1, 9):
+        flow = Flow(TCP, FLOW.local, Address("203.0.113.9", port))
+        endpoint.receive(invite(port, 60_000)[:20_000], flow, 1.0)
+        closed += [action.flow.remote.port for action in endpoint.actions() if isinstance(action, Close)]
+        if closed:
+            endpoint.flow_closed(Flow(TCP, FLOW.local, Address("203.0.113.9", 1)), 1.0)
+            break
+    assert closed == [6]
+    assert endpoint._reception._partial == 80_000
+
+
+class Calls:
+    """Whole calls, which leave nothing that only the garbage collector can free."""
+
+    def __init__(self) -> None:
+        self.network = Network()
+        self.alice, self.bob, self.carol = (Host(self.network, f"192.0.2.{last}") for last in (1, 2, 3))
+
+    def forget(self) -> None:
+        self.network.run(200)
+        for host in (self.alice, self.bob, self.carol):
+            host.events.clear()
+            host.log.clear()
+        self.network.sent.clear()
+
+    def answered(self, transport: str) -> None:
+        leg = self.alice.call(self.bob, transport=transport)
+        self.network.run(0.1)
+        other = self.bob.told(IncomingInvite)[0].leg
+        self.bob.endpoint.provisional(other, 180, self.network.now)
+        self.bob.endpoint.answer(other, ANSWER, self.network.now)
+        self.network.run(0.1)
+        self.alice.endpoint.reinvite(leg, ANSWER, self.network.now)
+        self.network.run(0.1)
+        assert self.bob.told(Reinvite)
+        self.bob.endpoint.answer_reinvite(other, ANSWER, self.network.now)
+        self.network.run(0.1)
+        self.alice.endpoint.bye(leg, self.network.now)
+        self.network.run(0.1)
+        assert self.bob.told(Ended)
+
+    def refused(self, transport: str) -> None:
+        self.alice.call(self.bob, transport=transport)
+        self.network.run(0.1)
+        self.bob.endpoint.challenge(self.bob.told(IncomingInvite)[0].leg, self.network.now)
+        self.network.run(0.1)
+        assert self.alice.told(Failed)
+
+    def cancelled(self, transport: str) -> None:
+        target = Target("sip:carol@x", "<sip:carol@x>", self.alice.flow_to(self.carol, transport))
+        leg = self.alice.call(self.bob, transport=transport, beside=[target])
+        self.network.run(0.1)
+        self.alice.endpoint.cancel(leg, self.network.now)
+        self.network.run(0.1)
+        assert self.alice.told(Failed)
+
+    def lost(self, transport: str) -> None:
+        self.network.drops = lambda number, data: True
+        self.alice.call(self.bob, transport=transport)
+        self.network.run(40)
+        assert self.alice.told(Failed)
+
+
+@pytest.mark.parametrize("transport", [UDP, TCP])
+@pytest.mark.parametrize("kind", ["answered", "refused", "cancelled", "lost"])
+def test_a_finished_call_leaves_no_cycle(kind: str, transport: str) -> None:
+    calls = Calls()
+    getattr(calls, kind)(transport)
+    calls.forget()
+    drops = calls.network.drops
+    calls.network.drops = lambda number, data: False
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        getattr(calls, kind)(transport)
+        calls.forget()
+        gc.collect()
+        left = [type(item).__name__ for item in gc.garbage if type(item).__module__.startswith("offhook.sip")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+        calls.network.drops = drops
+    assert left == []

@@ -182,6 +182,14 @@ def test_what_cannot_be_taken_is_refused(extra: str, body: bytes, status: int) -
     assert not lone.bob.told(IncomingInvite)
 
 
+def test_of_two_contacts_the_sip_one_is_taken() -> None:
+    lone = Lone()
+    lone.give(invite(extra="Contact: <tel:+15550100>\r\n"))
+    (event,) = lone.bob.told(IncomingInvite)
+    lone.bob.endpoint.answer(event.leg, ANSWER, 1.0)
+    assert lone.bob.endpoint._core.legs[event.leg].confirmed_dialog.target == "sip:alice@192.0.2.1"
+
+
 def test_an_optional_body_of_another_kind_is_ignored() -> None:
     lone = Lone()
     extra = "Content-Type: text/plain\r\nContent-Disposition: session;handling=optional\r\n"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from offhook.errors import RemoteProtocolError
 from offhook.sip import digest as module
 from offhook.sip.digest import (
     Credentials,
@@ -115,3 +118,21 @@ def test_a_challenge_that_cannot_be_answered_is_skipped() -> None:
     assert challenge is not None
     assert challenge["nonce"] == "3"
     assert choose_challenge(values[:4]) is None
+
+
+@pytest.mark.parametrize("password", [Password("zanzibar"), Password(), None])
+def test_every_directive_may_be_missing(password: Password | None) -> None:
+    names = ("username", "realm", "nonce", "uri", "cnonce", "response", "qop", "nc", "algorithm")
+    for kept in itertools.product((True, False), repeat=len(names)):
+        verifier = Verifier(b"k", ("MD5",), 300)
+        whole = answer(verifier)
+        given = {name: whole[name] for name, keep in zip(names, kept, strict=True) if keep}
+        verifier.is_stale(given, 11)
+        proven = password is not None and verifier.verify(given, "INVITE", "r", password, 11)
+        # Nothing but the algorithm, which has a default, can be left out of a proof.
+        assert proven is (all(kept[:-1]) and password == Password("zanzibar"))
+
+
+def test_control_characters_are_in_no_digest() -> None:
+    with pytest.raises(RemoteProtocolError):
+        parse_digest('Digest username="a\\\x00b", realm="r"')

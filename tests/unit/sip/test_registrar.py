@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from tests.unit.sip.network import tokens
@@ -10,9 +11,10 @@ from offhook.sip.config import EndpointConfig
 from offhook.sip.digest import Credentials, Password, authorization, choose_challenge
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.events import RegisterRequest
-from offhook.sip.flow import UDP, Address, Flow, Send
+from offhook.sip.flow import TCP, UDP, Address, Flow, Send
 from offhook.sip.message import Response
 from offhook.sip.parser import parse_message
+from offhook.sip.uri import parse_uri
 
 FLOW = Flow(UDP, Address("192.0.2.1", 5060), Address("203.0.113.9", 40000))
 
@@ -183,3 +185,43 @@ def test_without_a_registrar_it_is_not_allowed() -> None:
     assert answer is not None
     assert answer.status == 405
     assert "REGISTER" not in (answer.get("Allow") or "")
+
+
+def test_the_newest_binding_comes_first() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5:5060>;expires=7200", call_id="desk", now=1.0)
+    phone.register("<sip:alice@10.0.0.6:5060>;expires=300", call_id="mobile", now=2.0)
+    phone.register("<sip:alice@10.0.0.7:5060>;q=0.5", call_id="spare", now=3.0)
+    hosts = [binding.contact.host for binding in phone.endpoint.bindings("alice", 4.0)]
+    assert hosts == ["10.0.0.6", "10.0.0.5", "10.0.0.7"]
+    phone.register("<sip:alice@10.0.0.5:5060>;expires=7200", call_id="desk", now=5.0)
+    assert phone.endpoint.bindings("alice", 6.0)[0].contact.host == "10.0.0.5"
+
+
+def test_the_bindings_of_a_closed_connection_go() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5:5060>", call_id="desk")
+    registrar = phone.endpoint._registrar
+    (kept,) = phone.endpoint.bindings("alice", 1.0)
+    stream = Flow(TCP, FLOW.local, Address("203.0.113.9", 40001))
+    for host in ("10.0.0.8", "10.0.0.9"):
+        contact = parse_uri(f"sip:alice@{host}")
+        registrar.restore("alice", dataclasses.replace(kept, contact=contact, flow=stream))
+    assert len(phone.endpoint.bindings("alice", 1.0)) == 3
+    phone.endpoint.flow_closed(stream, 2.0)
+    assert phone.endpoint.bindings("alice", 2.0) == [kept]
+    assert not registrar._on_stream
+
+
+def test_a_restored_binding_is_replaced_by_the_phones_own() -> None:
+    phone = Phone()
+    phone.register("<sip:alice@10.0.0.5:5060>;expires=600")
+    (binding,) = phone.endpoint.bindings("alice", 1.0)
+    again = Phone()
+    again.endpoint.restore_binding("alice", dataclasses.replace(binding, expires_at=100.0))
+    assert [item.flow for item in again.endpoint.bindings("alice", 1.0)] == [FLOW]
+    assert again.endpoint.bindings("alice", 101.0) == []
+    answer = again.register("<sip:alice@10.0.0.5:5060>;expires=600", call_id="after", now=2.0)
+    assert answer.get_all("Contact") == ["<sip:alice@10.0.0.5:5060>;expires=600"]
+    again.endpoint.restore_binding("alice", dataclasses.replace(binding, expires_at=100.0))
+    assert again.endpoint.bindings("alice", 101.0)

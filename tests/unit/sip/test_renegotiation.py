@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tests.unit.sip.network import ANSWER, OFFER, Network
+import re
+
+import pytest
+from tests.unit.sip.network import ANSWER, OFFER, Host, Network
 from tests.unit.sip.test_caller import Pair
 
 from offhook.sip.events import Ended, Reinvite, ReinviteAnswered, ReinviteFailed
+from offhook.sip.flow import TCP, Address, Flow, Send
 
 HOLD = OFFER + b"a=sendonly\r\n"
 
@@ -82,3 +86,48 @@ def test_hanging_up_answers_the_waiting_change() -> None:
     assert "487 Request Terminated" in pair.bob.sent()
     assert pair.alice.told(Ended) == [Ended(leg, "remote")]
     assert pair.nothing_left()
+
+
+def moved(message: bytes, to: str) -> bytes:
+    """A request or response with another Contact."""
+    return re.sub(rb"Contact: <[^>]*>", f"Contact: <sip:bob@{to}>".encode(), message)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_requests_go_to_the_contact_of_the_last_reinvite(asks: bool) -> None:
+    """Both ways to learn of a new one: the peer's re-INVITE, and its answer to ours."""
+    pair = Pair()
+    leg, other = pair.connect()
+    new = Host(pair.network, "192.0.2.9")
+    if asks:
+        pair.bob.endpoint.reinvite(other, OFFER, pair.network.now)
+        (send,) = pair.bob.endpoint.actions()
+        flow = pair.alice.flow_to(pair.bob)
+        pair.alice.endpoint.receive(moved(send.data, "192.0.2.9:5060"), flow, pair.network.now)
+        pair.network.run(0.1)
+        pair.alice.endpoint.answer_reinvite(leg, ANSWER, pair.network.now)
+    else:
+        pair.alice.endpoint.reinvite(leg, OFFER, pair.network.now)
+        pair.network.run(0.1)
+        pair.bob.endpoint.answer_reinvite(other, ANSWER, pair.network.now)
+        (send,) = pair.bob.endpoint.actions()
+        flow = pair.alice.flow_to(pair.bob)
+        pair.alice.endpoint.receive(moved(send.data, "192.0.2.9:5060"), flow, pair.network.now)
+    pair.network.run(0.1)
+    pair.alice.endpoint.actions()
+    pair.alice.endpoint.bye(leg, pair.network.now)
+    (bye,) = pair.alice.endpoint.actions()
+    assert isinstance(bye, Send)
+    assert bye.data.startswith(b"BYE sip:bob@192.0.2.9:5060 ")
+    assert bye.flow.remote == new.address
+
+
+def test_after_its_connection_is_closed_a_peer_is_reached_by_its_contact() -> None:
+    pair = Pair()
+    _, other = pair.connect(transport=TCP)
+    origin = Flow(TCP, pair.bob.address, Address("192.0.2.1", 40001))
+    dialog = pair.bob.endpoint._core.legs[other].confirmed_dialog
+    dialog.origin = origin
+    assert dialog.flow == origin
+    pair.bob.endpoint.flow_closed(origin, pair.network.now)
+    assert dialog.flow == Flow(TCP, pair.bob.address, Address("192.0.2.1", 5060))

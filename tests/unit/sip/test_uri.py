@@ -83,3 +83,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except RemoteProtocolError:
         return
     assert parse_uri(str(uri)) == uri
+
+
+def test_the_headers_of_a_uri_are_fields_and_leave_it() -> None:
+    uri = parse_uri(
+        "sip:bob@biloxi.example;transport=tcp?X-Account=7%20a&User-to-User=%3Bencoding&Subject=&X-A=b=c"
+    )
+    assert uri.header_fields == (
+        ("X-Account", "7 a"),
+        ("User-to-User", ";encoding"),
+        ("Subject", ""),
+        ("X-A", "b=c"),
+    )
+    assert str(uri.without_headers()) == "sip:bob@biloxi.example;transport=tcp"

@@ -102,6 +102,7 @@ def test_requests_go_to_the_contact_of_the_last_reinvite(asks: bool) -> None:
     if asks:
         pair.bob.endpoint.reinvite(other, OFFER, pair.network.now)
         (send,) = pair.bob.endpoint.actions()
+        assert isinstance(send, Send)
         flow = pair.alice.flow_to(pair.bob)
         pair.alice.endpoint.receive(moved(send.data, "192.0.2.9:5060"), flow, pair.network.now)
         pair.network.run(0.1)
@@ -111,6 +112,7 @@ def test_requests_go_to_the_contact_of_the_last_reinvite(asks: bool) -> None:
         pair.network.run(0.1)
         pair.bob.endpoint.answer_reinvite(other, ANSWER, pair.network.now)
         (send,) = pair.bob.endpoint.actions()
+        assert isinstance(send, Send)
         flow = pair.alice.flow_to(pair.bob)
         pair.alice.endpoint.receive(moved(send.data, "192.0.2.9:5060"), flow, pair.network.now)
     pair.network.run(0.1)

@@ -12,7 +12,7 @@ import pytest
 from tests.harness.sockets import bind_both
 
 from offhook.clock import monotonic
-from offhook.signalling import transports as module
+from offhook.signalling import connections as module
 from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint

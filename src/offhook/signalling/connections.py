@@ -1,4 +1,4 @@
-"""SIP over TCP: connections are kept for as long as their peers keep them, within limits; the endpoint cuts messages."""
+"""SIP over TCP: connections are kept as long as their peers keep them, within limits; the endpoint cuts messages."""
 
 from __future__ import annotations
 

@@ -95,6 +95,8 @@ class Trunks:
     def _is_from(self, trunk: TrunkSettings, remote: Address) -> bool:
         if any(self._covers(source, remote) for source in trunk.sources):
             return True
+        if any(source.host == trunk.host for source in trunk.sources):
+            return False
         own = TrunkSource(trunk.host, trunk.port if is_loopback(remote.host) else 0)
         return self._covers(own, remote)
 

@@ -78,6 +78,12 @@ def test_over_loopback_a_trunk_is_known_by_its_port() -> None:
     assert trunks("sip:localhost:5070").recognise(came_from("127.0.0.1", 5071, TCP)) is None
 
 
+def test_the_ports_of_a_trunks_own_host_can_be_narrowed() -> None:
+    made = trunks("sip:192.0.2.9;from=192.0.2.9:5060")
+    assert made.recognise(came_from("192.0.2.9", 5060)) is not None
+    assert made.recognise(came_from("192.0.2.9", 5061)) is None
+
+
 def test_the_operator_is_told_which_port_is_not_the_trunks() -> None:
     made = trunks("sip:192.0.2.9;from=198.51.100.1:5060;name=carrier")
     assert "carrier" in made.explain(came_from("198.51.100.1", 5061))

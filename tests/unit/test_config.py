@@ -10,7 +10,15 @@ import msgspec
 import pytest
 
 from offhook import config
-from offhook.config import Address, ConfigurationError, Keep, Retention, TrunkSettings, TrunkSource, read_options
+from offhook.config import (
+    Address,
+    ConfigurationError,
+    Keep,
+    Retention,
+    TrunkSettings,
+    TrunkSource,
+    read_options,
+)
 from offhook.smsc import SmscSettings
 
 

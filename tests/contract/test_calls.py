@@ -231,6 +231,7 @@ def test_what_asks_for_what_happens_anyway_is_taken(tenant: Tenant) -> None:
         return await store.calls.fetch(tenant.account_sid, answer.json()["sid"])
 
     asked = tenant.api.with_store(row).request
+    assert "caller_id" not in asked
     assert asked["recording_status_callback_event"] == ["in-progress", "completed"]
     assert asked["status_callback_event"] == ["initiated", "ringing", "answered"]
 

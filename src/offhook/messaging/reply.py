@@ -4,7 +4,7 @@ The interpreter decides; here its effects become requests, rows and timeline ent
 """
 
 import hashlib
-from typing import Any, Final, Literal, cast
+from typing import Any, Final
 
 from offhook.clock import new_sid, utcnow
 from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
@@ -27,7 +27,7 @@ from offhook.store.records import (
 )
 from offhook.store.store import Store
 from offhook.twiml import effects, events
-from offhook.twiml.entry import EntryPoint, MessageFacts
+from offhook.twiml.entry import EntryPoint, MessageFacts, method_of
 from offhook.twiml.messaging import interpreter
 from offhook.webhook.params import Params, error_params, message_params
 from offhook.webhook.policy import cookie_key
@@ -35,8 +35,6 @@ from offhook.webhook.policy import cookie_key
 NOT_OURS: Final = 14108
 TOO_MANY_REPLIES: Final = 14109
 MOST_REPLIES: Final = 50
-
-Method = Literal["GET", "POST"]
 
 
 class Reply:
@@ -170,11 +168,7 @@ def entry_of(number: NumberRecord, url: str) -> EntryPoint:
     """Where a number's texts are answered."""
     return EntryPoint(
         url,
-        _method(number.sms_method),
+        method_of(number.sms_method),
         number.sms_fallback_url or None,
-        _method(number.sms_fallback_method),
+        method_of(number.sms_fallback_method),
     )
-
-
-def _method(method: str) -> Method:
-    return cast(Method, method if method in ("GET", "POST") else "POST")

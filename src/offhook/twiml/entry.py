@@ -12,6 +12,11 @@ Method = Literal["GET", "POST"]
 Direction = Literal["inbound", "outbound-api", "outbound-dial"]
 
 
+def method_of(text: str | None) -> Method:
+    """The HTTP method that a row or a request names; POST, Twilio's default, unless it is GET."""
+    return "GET" if text == "GET" else "POST"
+
+
 @dataclass(frozen=True, slots=True)
 class EntryPoint:
     """A URL to ask for TwiML, and the one to ask when that or any later document fails."""

@@ -12,7 +12,7 @@ import msgspec
 
 from offhook.calls import events
 from offhook.errors import RestError, rest
-from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml
+from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, method_of
 from offhook.voice.exchange import Exchange
 from offhook.voice.session import CallSession
 
@@ -79,7 +79,7 @@ def _entry(request: ControlRequest) -> Entry:
         return InlineTwiml(request.twiml)
     return EntryPoint(
         request.url or "",
-        "GET" if request.method == "GET" else "POST",
+        method_of(request.method),
         request.fallback_url,
-        "GET" if request.fallback_method == "GET" else "POST",
+        method_of(request.fallback_method),
     )

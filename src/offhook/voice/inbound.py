@@ -26,7 +26,7 @@ from offhook.sip.uri import Uri
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.disk import RETRY_AFTER_SECONDS, Disk, DiskFullError
 from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
-from offhook.twiml.entry import CallFacts, Entry, EntryPoint
+from offhook.twiml.entry import CallFacts, Entry, EntryPoint, method_of
 from offhook.voice import journal
 from offhook.voice.exchange import Exchange
 from offhook.voice.leg import Leg
@@ -218,12 +218,12 @@ def _entry(number: NumberRecord) -> Entry | None:
     """The TwiML that answers a number."""
     if not number.voice_url:
         return None
-    entry = EntryPoint(number.voice_url, "GET" if number.voice_method == "GET" else "POST")
+    entry = EntryPoint(number.voice_url, method_of(number.voice_method))
     if number.voice_fallback_url:
         entry = replace(
             entry,
             fallback_url=number.voice_fallback_url,
-            fallback_method="GET" if number.voice_fallback_method == "GET" else "POST",
+            fallback_method=method_of(number.voice_fallback_method),
         )
     return entry
 

@@ -14,7 +14,7 @@ from offhook.calls.status import CallbackEvent, CallStatus, Direction
 from offhook.media.client import MediaError
 from offhook.store.records import CallRecord
 from offhook.twiml.effects import DialSip
-from offhook.twiml.entry import CallFacts, Entry, EntryPoint, InlineTwiml
+from offhook.twiml.entry import CallFacts, Entry, EntryPoint, InlineTwiml, method_of
 from offhook.voice.documents import record_params
 from offhook.voice.exchange import Exchange
 from offhook.voice.journal import Journal
@@ -105,8 +105,8 @@ def _entry(asked: Mapping[str, Any]) -> Entry:
     if url := asked.get("url"):
         return EntryPoint(
             url,
-            "GET" if asked.get("method") == "GET" else "POST",
+            method_of(asked.get("method")),
             asked.get("fallback_url"),
-            "GET" if asked.get("fallback_method") == "GET" else "POST",
+            method_of(asked.get("fallback_method")),
         )
     return InlineTwiml(asked.get("twiml") or "<Response/>")

@@ -300,7 +300,9 @@ def _check_twiml(twiml: str) -> None:
 def _request(form: CreateCall) -> Mapping[str, Any]:
     """What was asked for, for the voice node; what was not given is left out."""
     asked = msgspec.structs.asdict(form)
-    return {name: value for name, value in asked.items() if value and name not in ("to", "from_")}
+    return {
+        name: value for name, value in asked.items() if value and name not in ("to", "from_", "caller_id")
+    }
 
 
 async def end_call(context: Context, call: CallRecord, status: UpdateStatus) -> CallRecord | None:

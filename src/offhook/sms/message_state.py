@@ -53,11 +53,6 @@ CALLED_BACK: Final = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED})
 """Statuses that are told to a message's status callback."""
 
 
-def may_become(before: MessageStatus, after: MessageStatus) -> bool:
-    """Whether a message of status `before` may get status `after`."""
-    return after in TRANSITIONS[before]
-
-
 def sources_of(after: MessageStatus) -> frozenset[MessageStatus]:
     """The statuses from which a message may get status `after`."""
     return frozenset(before for before, targets in TRANSITIONS.items() if after in targets)

@@ -282,18 +282,6 @@ class Calls:
             )
         )
 
-    async def annotate(
-        self, sid: str, *, answered_by: str | None = None, caller_name: str | None = None
-    ) -> None:
-        """Note what was learned about a call; None changes nothing."""
-        await self._database.execute(
-            "UPDATE calls SET answered_by = coalesce($2, answered_by), "
-            "caller_name = coalesce($3, caller_name), date_updated = now() WHERE sid = $1",
-            sid,
-            answered_by,
-            caller_name,
-        )
-
     async def delete(self, account_sid: str, sid: str) -> DeleteOutcome:
         """Delete a call that is over, with its timeline."""
 
@@ -310,13 +298,6 @@ class Calls:
             return DeleteOutcome.DELETED
 
         return await self._database.transact(delete)
-
-    async def live_of_lease(self, lease: int) -> list[CallRecord]:
-        """The live calls that a lease answers for."""
-        rows = await self._database.fetch(
-            f"SELECT {_ALL} FROM calls WHERE lease = $1 AND {schema.LIVE_CALL}", lease
-        )
-        return loads(CallRecord, rows)
 
     async def orphans(self, limit: int = 200) -> list[CallRecord]:
         """Live calls whose lease has ended by the store's own clock (see `leases`)."""

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from offhook.audio.voices import Voice, find_voice
 from offhook.speech.cache import AudioCache
 from offhook.speech.engine import SpeakPiece
 from offhook.speech.text import ends_sentence, split_text
-from offhook.speech.voices import Voice, find_voice
 from offhook.speech.workers import SpeechError, WorkerPool
 
 _log = logging.getLogger(__name__)

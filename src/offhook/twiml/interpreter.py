@@ -136,7 +136,7 @@ def _time_passed(state: State, event: Event) -> State:
     match event:
         case events.Played() | events.TimerFired() | events.RecordingDone():
             return replace(state, documents=0)
-        case events.DialDone(bridged=True):
+        case events.DialDone(bridged=True) | events.DialDone(status="no-answer"):
             return replace(state, documents=0)
     return state
 

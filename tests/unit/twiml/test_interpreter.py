@@ -8,6 +8,7 @@ from tests.unit.twiml.transcript import ANSWERED, CALLER, RINGING, URL, Transcri
 from offhook.errors.notifications import NOTIFICATIONS
 from offhook.twiml.effects import (
     Answer,
+    Dial,
     Fetch,
     HangUp,
     Join,
@@ -19,7 +20,17 @@ from offhook.twiml.effects import (
     Trace,
 )
 from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml
-from offhook.twiml.events import DigitPressed, Fetched, FetchFailed, HungUp, Played, Redirected, TimerFired
+from offhook.twiml.events import (
+    DialDone,
+    DialStatus,
+    DigitPressed,
+    Fetched,
+    FetchFailed,
+    HungUp,
+    Played,
+    Redirected,
+    TimerFired,
+)
 from offhook.twiml.interpreter import MOST_TYPED_AHEAD, step
 from offhook.twiml.unbuilt import NOUNS, VERBS
 
@@ -153,6 +164,19 @@ def test_a_fallback_that_leads_back_to_what_fails_does_not_go_on_for_ever() -> N
         call.respond(f"<Response><Redirect>{URL}</Redirect></Response>", status=200 if healthy else 500)
     assert codes(call.asked) == [14106] or codes(call.asked) == [11200, 14106]
     assert call.active(Speak).text == SORRY
+
+
+@pytest.mark.parametrize(("status", "ends"), [("no-answer", False), ("failed", True)])
+def test_a_dial_that_rings_is_heard(status: DialStatus, ends: bool) -> None:
+    call = Transcript(EntryPoint(URL))
+    for _ in range(60):
+        call.respond("<Response><Dial action='again'>+15554445555</Dial></Response>")
+        if codes(call.asked):
+            break
+        call.on(DialDone(call.active(Dial).dial, status))
+        if codes(call.asked):
+            break
+    assert (codes(call.asked) == [14106]) == ends
 
 
 def test_hanging_up_during_the_apology() -> None:

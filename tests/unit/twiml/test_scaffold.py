@@ -16,11 +16,10 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of what the scaffold reads and writes."""
-    for folder in ("src/offhook/twiml", "scripts"):
+    for folder in ("src/offhook", "scripts"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tests/unit/twiml").mkdir(parents=True)
-    for file in ("tests/unit/twiml/transcript.py", "src/offhook/__init__.py", "src/offhook/numbers.py"):
-        shutil.copy(ROOT / file, tmp_path / file)
+    shutil.copy(ROOT / "tests/unit/twiml/transcript.py", tmp_path / "tests/unit/twiml/transcript.py")
     return tmp_path
 
 

@@ -101,3 +101,23 @@ def test_markup_without_effect_is_told(markup: str, ignored: str | None) -> None
     asked = run(f"<Say>{markup}</Say>").asked
     told = [effect.message for effect in asked if isinstance(effect, Notify)]
     assert told == ([f"{ignored}: not built, without effect (<Say>, line 1)"] if ignored else [])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text", "code"),
+    [
+        ('language="ja-JP"', "日本語", 13520),
+        ('voice="Polly.Joanna" language="ru-RU"', "привет", 13520),
+        ('language="tl-PH"', "Kumusta", 13512),
+    ],
+)
+def test_what_a_voice_cannot_speak_is_told_and_spoken_as_it_can(
+    attributes: str, text: str, code: int
+) -> None:
+    call = run(f"<Say {attributes}>{text}</Say>")
+    assert codes(call.asked) == [code]
+    assert call.active(Speak).text == text
+
+
+def test_what_it_can_speak_is_not_told_of() -> None:
+    assert codes(run('<Say voice="Polly.Tatyana">привет</Say>').asked) == []

@@ -1,9 +1,13 @@
-"""What Twilio's names of voices mean here: a language and whether the voice is a woman's.
+"""What Twilio's names of voices mean here: a language and whether the voice is a woman's; and what it can speak.
 
 ``man``, ``woman`` and ``alice`` speak the language that is asked for; a Polly or Google voice speaks its own,
-whatever is asked for, since its name says so. Unknown names are women's voices, like Twilio's default. Pure.
+whatever is asked for, since its name says so. Unknown names are women's voices, like Twilio's default.
+
+What a voice can speak is what eSpeak NG can: it has some hundred languages, and speaks words of most scripts in
+a language of that script. Of the others it says what letter each is, unless the language is written so.
 """
 
+import unicodedata
 from dataclasses import dataclass
 
 #: Amazon Polly's voices: language, women, men. Suffixes such as -Neural and -Generative are the same person.
@@ -49,6 +53,24 @@ _POLLY = (
     ("sv-SE", "Astrid Elin", ""),
     ("tr-TR", "Filiz Burcu", ""),
 )  # fmt: skip
+_WITH_A_VOICE = (
+    "af am an ar arb as az ba be bg bn bpy bs ca chr cmn cs cv cy da de el en eo es et eu fa fi fo fr ga gd gn grc"
+    " gu hak haw he hi hr ht hu hy hyw ia id in io is it iw ja ka kk kl kn ko kok ku ky la lb lfn lt ltg lv mi mk ml"
+    " mr ms mt mto my nb nci ne nl nn no nog om or pa pap pl pt py qu quc ro ru sd shn si sk sl smj sq sr sv sw ta te"
+    " th ti tk tn tr tt ug uk ur uz vi yue zh"
+)
+_LANGUAGES = frozenset(_WITH_A_VOICE.split())
+#: Scripts whose letters are named one by one but in the languages written in them, by the first word of the names
+#: of their characters: what they are called, and those languages.
+_SCRIPTS = {
+    "CJK": ("Chinese characters", "cmn yue zh"),
+    "HIRAGANA": ("Japanese kana", "ja"),
+    "KATAKANA": ("Japanese kana", "ja"),
+    "CYRILLIC": ("Cyrillic", "ba be bg bs cv hr kk ky mk nog ru sr tt uk uz"),
+    "ARABIC": ("Arabic script", "ar arb fa sd ug ur"),
+    "HEBREW": ("Hebrew script", "he iw"),
+    "THAI": ("Thai script", "th"),
+}
 _DEFAULT_LANGUAGE = "en-US"
 _MAX_TAG = 35
 # Google names most of its men with these letters: Google.en-US-Standard-B.
@@ -86,6 +108,23 @@ def find_voice(name: str | None, language: str | None) -> Voice:
     if provider == "google":
         return _google(rest, wanted)
     return _BY_NAME.get(rest.partition("-")[0].translate(_ACCENTS), Voice(wanted, True))
+
+
+def speaks(voice: Voice) -> bool:
+    """Whether there is a voice of its language; English is spoken where there is none."""
+    return voice.primary in _LANGUAGES
+
+
+def unspoken(text: str, voice: Voice) -> tuple[str, ...]:
+    """The scripts in `text` that a voice cannot speak as words, as people call them."""
+    found: dict[str, None] = {}
+    for character in text:
+        if character.isascii() or not character.isalpha():
+            continue
+        name, languages = _SCRIPTS.get(unicodedata.name(character, "").partition(" ")[0], ("", voice.primary))
+        if voice.primary not in languages.split():
+            found[name] = None
+    return tuple(found)
 
 
 def _google(rest: str, wanted: str) -> Voice:

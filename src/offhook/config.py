@@ -101,7 +101,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator asked for, parsed and checked but not yet bound to sockets.
 
     `sandbox` is None when no address was asked for: 127.0.0.1:8081 then, or any free port if that is taken.
-    `expose_sandbox` says that an address which other machines can reach is meant.
+    `expose_sandbox` says that an address which other machines can reach is meant. `resettable` lets tests empty the
+    account (`api.offhook_v1.reset`).
     """
 
     data_dir: Path
@@ -123,6 +124,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: str = "text"
     node: str = "node-1"
+    resettable: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +162,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: str = "text"
     node: str = "node-1"
+    resettable: bool = False
     account_sid: str
     sip_username: str
     sip_password: str
@@ -233,6 +236,8 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
             values[name] = parse_address(text, f"--{name}")
     if text := given("expose_sandbox"):
         values["expose_sandbox"] = _yes_or_no(text, "OFFHOOK_EXPOSE_SANDBOX")
+    if text := given("resettable"):
+        values["resettable"] = _yes_or_no(text, "OFFHOOK_RESETTABLE")
     trunks = flags.get("trunk")
     if isinstance(trunks, list | tuple) and trunks:
         values["trunks"] = parse_trunks(str(item) for item in trunks)

@@ -112,8 +112,9 @@ class Smsc:
             return
 
     def reset(self) -> None:
-        """Forget all texts."""
+        """Forget all texts, and what was to be sent."""
         self._texts.clear()
+        self._outgoing.clear()
 
     async def send(self, number: str, to: str, body: str) -> Text:
         """Have a phone text the platform; it goes out as soon as a session can take it."""

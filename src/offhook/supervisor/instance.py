@@ -235,6 +235,7 @@ class Instance:
             log_level=options.log_level,
             log_format=options.log_format,
             node=options.node,
+            resettable=options.resettable,
             account_sid=made.account_sid,
             sip_username=made.sip_username,
             sip_password=made.sip_password,

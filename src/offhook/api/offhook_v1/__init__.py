@@ -8,6 +8,7 @@ import falcon.asgi
 
 from offhook.api.offhook_v1.health import Diagnosis, Health
 from offhook.api.offhook_v1.live import LiveTimelines
+from offhook.api.offhook_v1.reset import Reset
 from offhook.api.offhook_v1.timelines import Timelines
 from offhook.api.services import Services
 
@@ -16,5 +17,6 @@ def add_platform_routes(app: falcon.asgi.App[Any, Any], services: Services) -> N
     """Add their routes."""
     app.add_route("/offhook/v1/health", Health(services))
     app.add_route("/offhook/v1/diagnosis", Diagnosis(services))
+    app.add_route("/offhook/v1/reset", Reset(services))
     app.add_route("/offhook/v1/timelines", LiveTimelines(services))
     app.add_route("/offhook/v1/timelines/{sid}", Timelines(services))

@@ -10,8 +10,8 @@ Credentials not given come from ``TWILIO_ACCOUNT_SID`` and ``TWILIO_AUTH_TOKEN``
 case, with an underscore where Python has a keyword: ``from_``, ``status_callback``. So are the fields of
 what comes back; fields that are dates are `datetime`.
 
-It blocks, uses the standard library only, and is safe to share between threads. Programs that want more use
-Twilio's own SDK against the same address.
+A parameter that the API does not have is a TypeError, as with Twilio's own SDK. It blocks, and is safe to
+share between threads. Programs that want more use Twilio's own SDK against the same address.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, ClassVar, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 API_VERSION: Final = "2010-04-01"
 DEFAULT_BASE: Final = "http://127.0.0.1:8080"
 DEFAULT_TIMEOUT: Final = 15.0
+_PAGING: Final = frozenset({"page", "page_size", "page_token"})
 
 
 class TwilioException(Exception):  # noqa: N818 - the name that programs catch
@@ -127,6 +129,16 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
+@cache
+def accepted(method: str, name: str, *, one: bool) -> frozenset[str]:
+    """The parameters that the contract has for requests to the resources `name`, or to one of them, in snake case."""
+    from offhook.api.schema import operations, snake
+
+    place = f"/{name}/{{Sid}}" if one else f"/{name}"
+    asked = (each for each in operations().values() if each.method == method and each.path.endswith(place))
+    return frozenset(snake(parameter) for operation in asked for parameter in operation.parameters)
+
+
 class InstanceResource:
     """One resource: its fields are attributes, after the answer's JSON.
 
@@ -190,6 +202,8 @@ class ListResource(Generic[I]):
     INSTANCE: ClassVar[type[InstanceResource]] = InstanceResource
     FILTERS: ClassVar[Mapping[str, str]] = {}
     """Filters that are not called as on the wire."""
+    OLDER: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that the contract has no more, and programs still give."""
 
     def __init__(self, transport: Transport, parent_uri: str) -> None:
         self.transport = transport
@@ -216,7 +230,8 @@ class ListResource(Generic[I]):
             page = self.transport.request("GET", following)
 
     def create(self, **parameters: Any) -> I:
-        """Make one."""
+        """Make one. Raises TypeError for a parameter that there is none of."""
+        self._check("create", parameters, accepted("POST", self.NAME, one=False))
         return self._instance(self.transport.request("POST", f"{self.uri}.json", parameters))
 
     def update(self, sid: str, **parameters: Any) -> I:
@@ -229,15 +244,25 @@ class ListResource(Generic[I]):
         return True
 
     def post(self, sid: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Change one and return its JSON."""
+        """Change one and return its JSON. Raises TypeError for a parameter that there is none of."""
+        self._check("update", parameters, accepted("POST", self.NAME, one=True))
         path = f"{self.uri}/{quote(sid, safe='')}.json"
         answer: Mapping[str, Any] = self.transport.request("POST", path, parameters)
         return answer
 
     def _page(self, filters: Mapping[str, Any]) -> Mapping[str, Any]:
         renamed = {self.FILTERS.get(name, name): value for name, value in filters.items()}
+        self._check("list", renamed, accepted("GET", self.NAME, one=False) | _PAGING)
         answer: Mapping[str, Any] = self.transport.request("GET", f"{self.uri}.json", renamed)
         return answer
+
+    def _check(self, method: str, parameters: Mapping[str, Any], known: frozenset[str]) -> None:
+        """Refuse what the platform would pass over, as a call of a Python function does."""
+        for name in parameters:
+            if name.removesuffix("_") not in known | self.OLDER:
+                raise TypeError(
+                    f"{type(self).__name__}.{method}() got an unexpected keyword argument {name!r}"
+                )
 
     def _instance(self, content: Mapping[str, Any]) -> I:
         return self.INSTANCE(self, content)  # type: ignore[return-value]
@@ -297,6 +322,7 @@ class Calls(ListResource[Call]):
     """The calls of an account: `create(to=, from_=, url=)`."""
 
     NAME, KEY, INSTANCE = "Calls", "calls", Call
+    OLDER: ClassVar = frozenset({"if_machine"})
     FILTERS: ClassVar = {
         "started": "start_time",
         "started_before": "start_time<",

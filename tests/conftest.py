@@ -12,6 +12,8 @@ from tests.harness.services import (
 )
 from tests.harness.twilio_5 import sdk_5
 
+pytest_plugins = ["pytester"]
+
 __all__ = [
     "bus",
     "database_url",

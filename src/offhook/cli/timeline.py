@@ -69,11 +69,21 @@ def latest(client: RestClient) -> str:
 
 def show(entries: Iterable[Entry], console: Console) -> None:
     """Print entries as they come, each with the seconds since the first."""
+    for line in _lines(entries):
+        console.print(line)
+
+
+def lines_of(entries: Iterable[Entry]) -> list[str]:
+    """Return the same lines without colours."""
+    return [line.plain for line in _lines(entries)]
+
+
+def _lines(entries: Iterable[Entry]) -> Iterator[Text]:
     began: datetime | None = None
     for entry in entries:
         at = datetime.fromisoformat(entry["at"])
         began = began or at
-        console.print(line_of(entry, f"{(at - began).total_seconds():8.3f} s"))
+        yield line_of(entry, f"{(at - began).total_seconds():8.3f} s")
 
 
 def follow_timeline(client: RestClient, sid: str, timeout: float = 4 * 3600) -> Iterator[Entry]:

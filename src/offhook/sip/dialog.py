@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 
 from offhook.errors import RemoteProtocolError
 from offhook.sip.flow import DEFAULT_PORT, Address, Flow
+from offhook.sip.grammar import memoised
 from offhook.sip.headers import parse_name_addr, parse_name_addrs
 from offhook.sip.message import Field, Request, Response
 from offhook.sip.uri import Uri, parse_uri
@@ -224,7 +224,7 @@ def _leads_elsewhere(hop: Uri, asked: Uri, flow: Flow) -> bool:
     return same and (asked.address, asked.port or DEFAULT_PORT) != tuple(flow.remote)
 
 
-@lru_cache(maxsize=1024)
+@memoised
 def is_address(host: str) -> bool:
     """Whether `host`, without brackets, is an IP address literal."""
     try:
@@ -234,7 +234,7 @@ def is_address(host: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)
+@memoised
 def is_private(host: str) -> bool:
     """Whether an address literal cannot be reached from elsewhere."""
     return is_address(host) and not ipaddress.ip_address(host).is_global

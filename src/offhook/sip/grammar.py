@@ -8,6 +8,9 @@ business.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 from offhook.errors import RemoteProtocolError
 
@@ -16,7 +19,23 @@ MAX_PARAMETERS = 64
 #: Values of one comma-separated header row. A Via or Route stack is bounded by Max-Forwards (70 by default).
 MAX_LIST_VALUES = 128
 
+#: Longer texts are read anew each time: what is remembered must not be as long as strangers like.
+MEMO_LENGTH = 512
+
 Parameters = tuple[tuple[str, str | None], ...]
+Read = TypeVar("Read")
+
+
+def memoised(read: Callable[[str], Read]) -> Callable[[str], Read]:
+    """`read` with a small memory, for values that come back in each message of a call."""
+    remembered = lru_cache(maxsize=1024)(read)
+
+    @wraps(read)
+    def recall(text: str) -> Read:
+        return remembered(text) if len(text) <= MEMO_LENGTH else read(text)
+
+    return recall
+
 
 # token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~" )
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"

@@ -1,14 +1,12 @@
 """Values of the headers that carry a call: Via, From, To, Contact, Route, CSeq (RFC 3261 section 20).
 
 Every value type parses from and prints to the text of one header value. Parsing is memoised, because the
-values of a call come back in each of its messages; the memo is small, so that hostile values cannot make it
-big.
+values of a call come back in each of its messages.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 import msgspec
 
@@ -20,6 +18,7 @@ from offhook.sip.grammar import (
     TOKEN,
     Parameters,
     format_parameters,
+    memoised,
     parameter,
     parse_parameters,
     quote,
@@ -116,7 +115,7 @@ class CSeq(msgspec.Struct, frozen=True):
         return f"{self.number} {self.method}"
 
 
-@lru_cache(maxsize=1024)
+@memoised
 def parse_via(text: str) -> Via:
     """Read one Via value.
 
@@ -133,7 +132,7 @@ def parse_via(text: str) -> Via:
     return Via(match[1].upper(), match[2], None if port is None else int(port), parameters)
 
 
-@lru_cache(maxsize=1024)
+@memoised
 def parse_name_addr(text: str) -> NameAddr:
     """Read one name-addr or addr-spec with its header parameters.
 
@@ -158,7 +157,7 @@ def parse_name_addrs(rows: list[str]) -> list[NameAddr]:
     return [parse_name_addr(value) for row in rows for value in split_list(row)]
 
 
-@lru_cache(maxsize=1024)
+@memoised
 def parse_cseq(text: str) -> CSeq:
     """Read a CSeq.
 

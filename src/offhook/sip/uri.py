@@ -7,7 +7,6 @@ twice. URIs of other schemes are carried as opaque text, to be refused with 416 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote as percent_decode
 
@@ -15,7 +14,7 @@ import msgspec
 
 from offhook.errors import RemoteProtocolError
 from offhook.sip.flow import bracketed
-from offhook.sip.grammar import HOST, MAX_PARAMETERS, Parameters, format_parameters, parameter
+from offhook.sip.grammar import HOST, MAX_PARAMETERS, Parameters, format_parameters, memoised, parameter
 
 #: Longer than any URI a phone, trunk or browser makes; RFC 4475's longest is under 1 kB.
 MAX_URI_LENGTH = 2048
@@ -116,7 +115,7 @@ def sip_uri(user: str, host: str, port: int | None = None, *, transport: str | N
     )
 
 
-@lru_cache(maxsize=1024)
+@memoised
 def parse_uri(text: str) -> Uri:
     """Read a URI.
 

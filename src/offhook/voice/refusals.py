@@ -1,4 +1,5 @@
-"""Requests that were refused before there was a call: counted, and told to the operator without filling the log.
+"""Requests that were refused before there was a call: counted (`sip_refused` in the role's report), and told to the
+operator without filling the log.
 
 One line for a source, a method and a status a minute, and few lines in all: whoever sends a flood of requests must not
 decide how big the log gets. A line says how many others there were since the last one.
@@ -7,8 +8,8 @@ decide how big the log gets. A line says how many others there were since the la
 from __future__ import annotations
 
 import logging
-from collections import Counter
 
+from offhook import metrics
 from offhook.sip.admission import KNOWN_METHODS
 from offhook.sip.flow import Flow, host_port
 
@@ -23,7 +24,7 @@ class Refusals:
     """All refusals of this node since it started, by method and status."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counter = metrics.registry.counter("sip_refused", labels=2)
         self._told: dict[tuple[str, str, int], float] = {}
         self._minute = 0.0
         self._lines = 0
@@ -32,7 +33,7 @@ class Refusals:
     def note(self, flow: Flow, method: str, status: int, reason: str, now: float) -> None:
         """Count a refusal, and say so if that is news. `now` is seconds of a monotonic clock."""
         shown = method if method in KNOWN_METHODS else "unknown method"
-        self.counts[f"{shown} {status}"] += 1
+        self.counter.add(1, shown, str(status))
         if not self._is_news((flow.remote.host, shown, status), now):
             self._unsaid += 1
             return

@@ -17,6 +17,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from offhook import metrics
 from offhook.config import TrunkSettings, TrunkSource, is_loopback
 from offhook.sip.flow import Address, Flow
 
@@ -48,6 +49,7 @@ class Trunks:
         self._trunks = tuple(trunks)
         self._resolve = resolve or addresses_of
         self._addresses: dict[str, tuple[str, ...]] = {}
+        metrics.registry.fact("trunks", self._report)
 
     async def refresh(self) -> bool:
         """Resolve every name; False when one of them has no address."""
@@ -91,6 +93,10 @@ class Trunks:
                 hint = f"; from={host} would take any port" if is_loopback(host) else ""
                 return f"{host} is the trunk {trunk.label}'s, port {flow.remote.port} is not{hint}"
         return "not from a trunk, and no password was given"
+
+    def _report(self) -> dict[str, metrics.Value]:
+        """The addresses of each trunk, for whoever asks how this node is."""
+        return {trunk.label: self._addresses.get(trunk.host, ()) for trunk in self._trunks}
 
     def _is_from(self, trunk: TrunkSettings, remote: Address) -> bool:
         if any(self._covers(source, remote) for source in trunk.sources):

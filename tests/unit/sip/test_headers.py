@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offhook.errors import RemoteProtocolError
-from offhook.sip.grammar import parse_parameters, quote, split_list, unquote
+from offhook.sip.grammar import MEMO_LENGTH, memoised, parse_parameters, quote, split_list, unquote
 from offhook.sip.headers import (
     MAX_DELTA_SECONDS,
     NameAddr,
@@ -114,3 +114,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             parse(text)
         except RemoteProtocolError:
             continue
+
+
+def test_long_values_are_read_and_not_remembered() -> None:
+    calls: list[str] = []
+
+    @memoised
+    def read(text: str) -> int:
+        calls.append(text)
+        return len(text)
+
+    short, long = "x" * MEMO_LENGTH, "x" * (MEMO_LENGTH + 1)
+    assert [read(short), read(short), read(long), read(long)] == [512, 512, 513, 513]
+    assert calls == [short, long, long]

@@ -23,7 +23,7 @@ def test_the_same_again_is_counted_and_told_once_a_minute(caplog: pytest.LogCapt
     refusals = Refusals()
     for second in range(130):
         refusals.note(came_from("203.0.113.9"), "INVITE", 404, "nobody", float(second))
-    assert refusals.counts == {"INVITE 404": 130}
+    assert refusals.counter.shown() == {"INVITE 404": 130}
     assert len(caplog.records) == 3
     assert caplog.messages[1].endswith("(59 more since the last such line)")
 
@@ -35,4 +35,4 @@ def test_a_flood_from_everywhere_is_few_lines(caplog: pytest.LogCaptureFixture) 
             host = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
             refusals.note(came_from(host), f"M{number}", 501, "Not Implemented", number / 1000)
     assert len(caplog.records) <= 20
-    assert refusals.counts == {"unknown method 501": 10_000}
+    assert refusals.counter.shown() == {"unknown method 501": 10_000}

@@ -21,6 +21,7 @@ from tests.harness.raw_sip import SDP, RawPeer, answer_to, status_of
 from tests.harness.stage import Stage
 from tests.harness.webhook_app import WebhookApp
 
+from offhook.supervisor.process import descendants
 from offhook.testing import Platform
 
 TORTURE = Path(__file__).parent.parent / "unit" / "sip" / "torture"
@@ -143,6 +144,12 @@ def descends(folder: Path, pid: int) -> bool:
 def test_a_stranger_calls_nobody(scene: Scene, stranger: RawPeer, user: str) -> None:
     assert stranger.status(stranger.request("INVITE", scene.uri(user), body=SDP)) == 401
     assert NOT_OURS not in scene.trunk_heard()
+
+
+def test_the_operator_is_told_of_a_stranger(scene: Scene, stranger: RawPeer) -> None:
+    wait_until(lambda: b"INVITE from 127.0.0.1:" in scene.log.read_bytes())
+    (line, *_) = [line for line in scene.log.read_text().splitlines() if "INVITE from 127.0.0.1:" in line]
+    assert "over UDP refused with 401: 127.0.0.1 is the trunk 127.0.0.1:" in line
 
 
 def test_a_stranger_does_not_even_call_our_numbers(scene: Scene, stranger: RawPeer) -> None:
@@ -281,6 +288,33 @@ def test_a_flood_of_strangers_leaves_nothing(scene: Scene) -> None:
                 peer.final()
     assert answers_options(scene)
     calls_work(scene)
+
+
+def test_big_invites_of_a_stranger_are_not_kept(scene: Scene, stranger: RawPeer) -> None:
+    """The same one 3,000 times, and 500 others: 196 MB in all."""
+    uri = scene.uri(scene.platform.phone_numbers[0])
+    before = memory_of_voice(scene.platform)
+    filler = "".join(f"a=x{number}:{'y' * 200}\r\n" for number in range(260))
+    same = stranger.request("INVITE", uri, body=SDP + filler)
+    assert len(same) > 50_000
+    for number in range(3500):
+        if number % 7 == 0:
+            other = RawPeer(stranger._socket, scene.address)
+            other.send(other.request("INVITE", uri, body=SDP + filler))
+            other.final()
+        stranger.send(same)
+    assert answers_options(scene)
+    assert memory_of_voice(scene.platform) - before < 40_000_000
+
+
+def memory_of_voice(platform: Platform) -> int:
+    """The resident octets of the voice role."""
+    for pid in descendants(platform.facts["pid"]):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        if command[-2:] == [b"role", b"voice"]:
+            status = Path(f"/proc/{pid}/status").read_text()
+            return int(re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[0]) * 1024
+    raise AssertionError("voice does not run")
 
 
 # What took half a minute

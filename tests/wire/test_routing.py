@@ -12,14 +12,17 @@ from tests.unit.test_config import make_settings
 from offhook.clock import utcnow
 from offhook.config import Settings, parse_trunks
 from offhook.delivery.guard import Guard
+from offhook.media import protocol
+from offhook.media.client import MediaClient
 from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
-from offhook.sip.flow import TCP, UDP, Address
+from offhook.sip.flow import TCP, UDP, Address, Send
 from offhook.sip.registrar import Binding
 from offhook.sip.uri import parse_uri
 from offhook.store.records import NumberRecord
 from offhook.twiml.effects import DialSip
+from offhook.voice.leg import Leg
 from offhook.voice.routing import LOOP_HEADER, Routing, UnroutableError
 
 PUBLIC = "203.0.113.7"
@@ -54,7 +57,7 @@ class Platform:
             EndpointConfig(nonce_secret=b"s", public=public), lambda: secrets.token_hex(8)
         )
         self.transports = SipTransports.over(self.endpoint, udp, tcp, lambda events: None)
-        guard = Guard(allow_nets=["192.0.2.0/24", "203.0.113.0/24"])
+        guard = Guard(allow_nets=["192.0.2.0/24", "203.0.113.0/24", "127.0.0.0/8"])
         self.routing = Routing(self.settings, self.transports, guard, find_number)
 
     async def start(self) -> Platform:
@@ -194,3 +197,29 @@ async def test_a_number_of_ours_is_called_here() -> None:
         await made.transports.close()
     assert found.flow.remote == Address("127.0.0.1", made.settings.sip_port)
     assert [name for name, _ in found.headers] == [LOOP_HEADER]
+
+
+class NoMedia(MediaClient):
+    """Opens legs of which no audio comes."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def open_leg(self, host: str = "", *, rtp_timeout: float = 30.0) -> protocol.LegOpened:
+        return protocol.LegOpened(1, host, 4000)
+
+
+@pytest.mark.parametrize(("number", "told"), [("+15551230000", PUBLIC), ("sip:bob@127.0.0.1:9", "127.0.0.1")])
+async def test_audio_is_asked_for_at_the_address_that_sip_names(
+    platform: Platform, number: str, told: str
+) -> None:
+    found = await platform.routing.destination(number, "+15105550100", "AC1")
+    leg = Leg(platform.transports, NoMedia(), 1)
+    await leg.open(found.flow)
+    leg.place(found)
+    (send,) = platform.endpoint.actions()
+    assert isinstance(send, Send)
+    head, _, sdp = send.data.decode().partition("\r\n\r\n")
+    assert f"c=IN IP4 {told}\r\n" in sdp
+    assert f"Contact: <sip:offhook@{told}:{platform.settings.sip_port}" in head
+    assert f" {told}:{platform.settings.sip_port};branch=" in head

@@ -38,6 +38,7 @@ class Invitation:
 
     from_: str
     body: bytes
+    headers: tuple[Field, ...]
     rounds: tuple[Round, ...]
     max_forwards: int
     timeout: float | None

@@ -227,6 +227,7 @@ class OutgoingSession(Session):
             core.contact(target.destination),
             core.allow,
             core.user_agent,
+            *self.invitation.headers,
             *target.headers,
             *attempt.auth.fields("INVITE", target.request_uri),
             ("Content-Type", SDP),

@@ -98,7 +98,7 @@ class Endpoint:
         Args:
             destination: where the INVITE goes; requests in the dialog follow the route set and Contact.
             body: the SDP offer.
-            headers: more rows, such as P-Asserted-Identity, Diversion or X-….
+            headers: more rows for every target, such as P-Asserted-Identity, Diversion or X-….
             credentials: answer to a 401 or 407, once (and once more when the nonce was stale).
             beside: targets that ring at the same time; the first to answer has the call.
             otherwise: targets to call one after the other when the call could not be taken by those before: they
@@ -108,13 +108,14 @@ class Endpoint:
             max_forwards: of the call this one continues, less one.
             call_id: made from a token when not given.
         """
-        first = Target(request_uri, str(to), destination, tuple(headers), credentials)
+        first = Target(request_uri, str(to), destination, credentials=credentials)
         rounds = ((first, *beside), *((target,) for target in otherwise))
         core = self._core
         tag = core.token()
         invitation = Invitation(
             from_=checked_text(str(from_.with_tag(tag))),
             body=body,
+            headers=checked_fields(headers),
             rounds=tuple(tuple(_checked(target) for target in round) for round in rounds),
             max_forwards=max_forwards,
             timeout=timeout,

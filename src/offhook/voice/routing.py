@@ -151,7 +151,8 @@ class Routing:
         if not bindings:
             raise UnroutableError(_NOT_REGISTERED, "The phone called is not registered.")
         first, *others = (
-            Target(str(binding.contact), str(to), binding.flow, headers, credentials) for binding in bindings
+            Target(str(binding.contact), str(to), binding.flow, credentials=credentials)
+            for binding in bindings
         )
         flow = first.destination
         return Destination(

@@ -166,6 +166,20 @@ def test_nobody_is_called_after_a_cancel() -> None:
     assert stage.nothing_left()
 
 
+def test_rows_of_the_call_go_to_all_and_rows_of_a_target_to_it_alone() -> None:
+    stage = Stage()
+    stage.call(
+        headers=[("X-Call", "7")],
+        beside=[stage.target(1, headers=(("X-Target", "1"),))],
+        otherwise=[stage.target(2)],
+    )
+    for number in (0, 1):
+        stage.refuse(number, 503)
+    asked = [host.told(IncomingInvite)[0].request for host in stage.others]
+    assert [request.get("X-Call") for request in asked] == ["7", "7", "7"]
+    assert [request.get("X-Target") for request in asked] == [None, "1", None]
+
+
 def test_each_trunk_is_told_its_own_password() -> None:
     stage = Stage()
     credentials = Credentials("second", "secret")

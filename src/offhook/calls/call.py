@@ -1,9 +1,9 @@
-"""One call: its leg, its status, the TwiML it runs and the calls it dials, as one pure step function.
+"""One call: its leg, its status, the TwiML it runs and whom it is with, as one pure step function.
 
-`step(call, event, now)` takes what happened and returns the call as it then is and what is to be done, in
-order. The TwiML interpreter (`offhook.twiml.interpreter`) runs inside; ``<Dial>`` is in `offhook.calls.dial`.
-A call that has ended stays to see its last requests through: the action of a recording or a dial that the
-hang-up cut short.
+`step(call, event, now)` takes what happened and returns the call as it then is and what is to be done, in order.
+The TwiML interpreter (`offhook.twiml.interpreter`) runs inside; how ``<Dial>`` rings is in `offhook.calls.dial`,
+what happens in a room in `offhook.calls.room`. A call that has ended stays to see its last requests through: the
+action of a recording or a dial that the hang-up cut short.
 
 `now` is seconds of a monotonic clock. Rows, SIP messages and audio are the business of `offhook.voice`.
 """
@@ -11,28 +11,40 @@ hang-up cut short.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import get_args
+from dataclasses import replace
+from typing import assert_never
 
-from offhook.calls import dial as dialling_
-from offhook.calls import effects, events
+from offhook.calls import dial, effects, events
+from offhook.calls.effects import Wanted
+from offhook.calls.events import EndedBy
 from offhook.calls.outcome import REJECT_RESPONSE, REJECT_STATUS, status_of_failure
-from offhook.calls.status import (
-    CALLBACK_EVENT,
-    TERMINAL,
-    CallStatus,
-    Direction,
-    billable_seconds,
-    can_move,
+from offhook.calls.place import ALONE, Dialled, In, Ringing
+from offhook.calls.state import (
+    LIMIT_TIMER,
+    Call,
+    Parent,
+    Step,
+    change,
+    final_response,
+    leg_end,
+    mark_answered,
+    refusal,
 )
+from offhook.calls.status import CallStatus, Direction, billable_seconds
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.twiml import interpreter
-from offhook.twiml.entry import CallFacts, Entry
+from offhook.twiml.entry import Purpose
+
+__all__ = ["Call", "Parent", "Step", "refusal", "step"]
 
 RING_TIMER = "ring"
-LIMIT_TIMER = "limit"
+DIAL_LIMIT_TIMER = "dial-limit"
 TWIML_TIMER = "twiml-"
+NO_AUDIO = 32014
+BAD_SDP = 32102
+UNREACHABLE = 32011
+NOT_ACCEPTABLE = effects.RefuseLeg(488, "Not Acceptable Here")
 
 _STILL_DONE_AFTER_THE_END = (
     twiml.Fetch,
@@ -40,69 +52,85 @@ _STILL_DONE_AFTER_THE_END = (
     twiml.Notify,
     twiml.Trace,
     twiml.SendMessage,
+    twiml.EndDial,
 )
 
 
-_HEARD = get_args(heard.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call as it stands. `entry` is the TwiML it runs when answered; a dialled call may have none."""
-
-    sid: str
-    direction: Direction
-    facts: CallFacts
-    entry: Entry | None
-    ring_timeout: float = 60.0
-    time_limit: float = 14400.0
-    status: CallStatus = CallStatus.QUEUED
-    answered_at: float | None = None
-    duration: int = 0
-    execution: interpreter.State | None = None
-    dialling: dialling_.Dialling | None = None
-    next_child: int = 1
-    response: int | None = None
-    """The SIP final response that the call came to."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the call has its terminal status."""
-        return self.status in TERMINAL
-
-    @property
-    def is_answered(self) -> bool:
-        return self.answered_at is not None
-
-
-Step = tuple[Call, tuple[object, ...]]
-
-
-def step(call: Call, event: object, now: float) -> Step:
+def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
     """What `event` makes of `call`. Events that come too late for the call are ignored."""
     match event:
         case events.Began():
             return _begin(call, now)
-        case events.ChildPlaced() | events.ChildRinging() | events.ChildAnswered() | events.ChildEnded():
+        case (
+            events.ChildPlaced()
+            | events.ChildRinging()
+            | events.ChildAnswered()
+            | events.ChildJoined()
+            | events.ChildEnded()
+        ):
             return _child(call, event, now)
-        case events.BridgeRecorded():
-            return _child(call, event, now)
-        case heard.DigitPressed("*") if call.dialling and call.dialling.ends_on_star:
-            return _after_dial(call, dialling_.finish(call.dialling, CallStatus.COMPLETED, now), now)
-        case _ if isinstance(event, _HEARD):
+        case events.RoomEnded():
+            return _room_ended(call, event, now)
+        case heard.DigitPressed("*") if _ends_on_star(call):
+            return _leave(call)
+        case (
+            events.LegPlaced()
+            | events.LegTrying()
+            | events.LegRinging()
+            | events.LegAnswered()
+            | events.LegFailed()
+            | events.LegEnded()
+            | events.MediaLost()
+            | events.NotNegotiated()
+            | events.Admitted()
+            | events.HangUpRequested()
+            | events.RedirectRequested()
+            | events.TimerExpired()
+        ):
+            return (call, ()) if call.is_over else _live(call, event, now)
+        case _:
             return _interpret(call, event, now)
-        case _ if call.is_over:
-            return call, ()
+
+
+_LiveEvent = (
+    events.LegPlaced
+    | events.LegTrying
+    | events.LegRinging
+    | events.LegAnswered
+    | events.LegFailed
+    | events.LegEnded
+    | events.MediaLost
+    | events.NotNegotiated
+    | events.Admitted
+    | events.HangUpRequested
+    | events.RedirectRequested
+    | events.TimerExpired
+)
+
+
+def _live(call: Call, event: _LiveEvent, now: float) -> Step:
+    """What can only happen to a call that is not over."""
+    match event:
+        case events.LegPlaced():
+            return replace(call, sip_call_id=event.sip_call_id), ()
+        case events.LegTrying():
+            return replace(call, reached=True), ()
         case events.LegRinging():
-            return _ringing(call, event)
+            return _ringing(replace(call, reached=True), event)
         case events.LegAnswered():
-            return _answered(call, now)
+            return _answered(call, event, now)
         case events.LegFailed():
             return _failed(call, event, now)
         case events.LegEnded():
-            return _end(call, CallStatus.COMPLETED if call.is_answered else CallStatus.CANCELED, now)
+            status = CallStatus.COMPLETED if call.is_answered else CallStatus.CANCELED
+            return _end(call, status, EndedBy.FAR_END, now)
         case events.MediaLost():
             return _media_lost(call, event, now)
+        case events.NotNegotiated():
+            return _not_negotiated(call, event, now)
+        case events.Admitted():
+            entered = effects.Enter(event.room, end_on_exit=not event.early)
+            return replace(call, place=In(event.room)), (entered,)
         case events.HangUpRequested():
             return _hang_up_requested(call, event, now)
         case events.RedirectRequested():
@@ -110,72 +138,100 @@ def step(call: Call, event: object, now: float) -> Step:
         case events.TimerExpired():
             return _timer(call, event.key, now)
         case _:
-            raise TypeError(f"not an event of a call: {event!r}")
+            assert_never(event)
 
 
 def _begin(call: Call, now: float) -> Step:
     """Place an outbound call; let an inbound one ring while its TwiML is fetched."""
     if call.direction is Direction.INBOUND:
-        call, changed = _change(call, CallStatus.RINGING)
+        call, changed = change(call, CallStatus.RINGING)
         call, run = _run(call, now)
         return call, (effects.Ring(), *changed, *run)
-    call, changed = _change(call, CallStatus.INITIATED)
+    call, changed = change(call, CallStatus.INITIATED)
     return call, (effects.SetTimer(RING_TIMER, call.ring_timeout), *changed, effects.PlaceLeg())
 
 
 def _ringing(call: Call, event: events.LegRinging) -> Step:
-    call, changed = _change(call, CallStatus.RINGING)
-    if call.direction is Direction.OUTBOUND_DIAL:
-        changed += (effects.TellParent(events.ChildRinging(0, event.early_media)),)
+    call, changed = change(call, CallStatus.RINGING)
+    if (parent := call.parent) is not None:
+        changed += (effects.Tell(parent.call_sid, events.ChildRinging(parent.child, event.early_media)),)
     return call, changed
 
 
-def _answered(call: Call, now: float) -> Step:
+def _answered(call: Call, event: events.LegAnswered, now: float) -> Step:
     """The far end picked up an outbound call."""
     if call.is_answered:
         return call, ()
-    call, answered = _mark_answered(call, now)
-    answered = (effects.ClearTimer(RING_TIMER), *answered)
-    if call.entry is None:
-        return call, (*answered, effects.TellParent(events.ChildAnswered(0, call.sid)))
+    call, changed = mark_answered(call, now)
+    done: tuple[Wanted, ...] = (effects.ClearTimer(RING_TIMER), *changed)
+    if (parent := call.parent) is not None:
+        told = events.ChildAnswered(parent.child, call.sip_call_id, event.sip_headers)
+        done += (effects.Tell(parent.call_sid, told),)
     call, run = _run(call, now)
-    return call, answered + run
-
-
-def _mark_answered(call: Call, now: float) -> Step:
-    call = replace(call, answered_at=now, response=200)
-    call, changed = _change(call, CallStatus.IN_PROGRESS)
-    return call, (*changed, effects.SetTimer(LIMIT_TIMER, call.time_limit))
+    return call, done + run
 
 
 def _failed(call: Call, event: events.LegFailed, now: float) -> Step:
     unreached = event.source is not events.FailureSource.REMOTE
     call = replace(call, response=event.response)
-    return _end(call, status_of_failure(event.response, timed_out=unreached), now)
+    status = status_of_failure(event.response, timed_out=unreached)
+    call, done = _end(call, status, EndedBy.SILENCE if unreached else EndedBy.FAR_END, now)
+    if event.source is events.FailureSource.LOCAL or not unreached:
+        return call, done
+    reason = event.reason or "The far end cannot be reached."
+    return call, (twiml.Notify(UNREACHABLE, f"{reason} ({event.source})", ""), *done)
+
+
+def _ring_timeout(call: Call, now: float) -> Step:
+    """Nobody answered in time: a phone that rings is left, a far end that has said nothing at all is a failure."""
+    if call.reached:
+        return _end(call, CallStatus.NO_ANSWER, EndedBy.RING_TIMEOUT, now, leg_end(call))
+    call, done = _end(call, CallStatus.FAILED, EndedBy.SILENCE, now, leg_end(call))
+    return call, (twiml.Notify(UNREACHABLE, "Nobody has answered the INVITE, not even with 100.", ""), *done)
 
 
 def _media_lost(call: Call, event: events.MediaLost, now: float) -> Step:
-    """No audio: an answered call is ended, with the reason on record."""
-    call, done = _end(
-        call, CallStatus.COMPLETED if call.is_answered else CallStatus.FAILED, now, _leg_end(call)
-    )
-    return call, (twiml.Notify(32014, event.reason, ""), *done)
+    """No audio: an answered call is ended, with the reason on record. While it rings, silence is no fault."""
+    if event.silent and not call.is_answered:
+        return call, ()
+    status = CallStatus.COMPLETED if call.is_answered else CallStatus.FAILED
+    call, done = _end(call, status, EndedBy.NO_AUDIO, now, leg_end(call))
+    return call, (twiml.Notify(NO_AUDIO, event.reason, ""), *done)
+
+
+def _not_negotiated(call: Call, event: events.NotNegotiated, now: float) -> Step:
+    """The two ends cannot exchange audio: the call has failed, even one that was answered."""
+    leg = leg_end(call)
+    if isinstance(leg, effects.RefuseLeg):
+        leg = NOT_ACCEPTABLE
+    elif not call.is_answered:
+        call = replace(call, response=NOT_ACCEPTABLE.response)
+    call, done = _end(call, CallStatus.FAILED, EndedBy.NOT_NEGOTIATED, now, leg)
+    return call, (twiml.Notify(BAD_SDP, event.reason, ""), *done)
 
 
 def _hang_up_requested(call: Call, event: events.HangUpRequested, now: float) -> Step:
-    if call.is_answered:
-        return (call, ()) if event.cancel_only else _end(call, CallStatus.COMPLETED, now, effects.EndLeg())
-    return _end(call, event.unanswered, now, _leg_end(call))
+    if refusal(call, event) is not None:
+        return call, ()
+    status = CallStatus.COMPLETED if call.is_answered else event.unanswered
+    return _end(call, status, event.by, now, leg_end(call))
 
 
 def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step:
-    """New TwiML for a live call. A dialled call leaves the call that dialled it."""
-    if call.execution is not None:
-        return _interpret(call, heard.Redirected(event.entry), now)
-    facts = replace(call.facts, whisper=False)
-    call, run = _run(replace(call, entry=event.entry, facts=facts), now)
-    ended = events.ChildEnded(0, call.sid, CallStatus.COMPLETED, billable_seconds(call.answered_at, now))
-    return call, (effects.Disconnect(), effects.TellParent(ended), *run)
+    """New TwiML for a live call. A dialled call leaves the room, and the call that dialled it."""
+    if refusal(call, event) is not None:
+        return call, ()
+    done: tuple[Wanted, ...] = (effects.Note("redirected", (("by", EndedBy.REST.value),)),)
+    if (parent := call.parent) is not None:
+        match call.place:
+            case In(room):
+                done += (effects.Leave(room, redirected=True),)
+            case _:
+                gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response)
+                done += (effects.Tell(parent.call_sid, gone),)
+        call = replace(call, parent=None, place=ALONE)
+    call, run = _interpret(call, heard.Redirected(event.entry), now)
+    return call, done + run
 
 
 def _timer(call: Call, key: str, now: float) -> Step:
@@ -183,13 +239,13 @@ def _timer(call: Call, key: str, now: float) -> Step:
         return _interpret(call, heard.TimerFired(int(key.removeprefix(TWIML_TIMER))), now)
     match key:
         case "ring" if not call.is_answered:
-            return _end(call, CallStatus.NO_ANSWER, now, _leg_end(call))
+            return _ring_timeout(call, now)
         case "limit":
-            return _end(call, CallStatus.COMPLETED, now, _leg_end(call))
-        case dialling_.RING_TIMER if call.dialling:
-            return _after_dial(call, dialling_.ring_timeout(call.dialling, now), now)
-        case dialling_.LIMIT_TIMER if call.dialling:
-            return _after_dial(call, dialling_.finish(call.dialling, CallStatus.COMPLETED, now), now)
+            return _end(call, CallStatus.COMPLETED, EndedBy.TIME_LIMIT, now, leg_end(call))
+        case dial.RING_TIMER if isinstance(call.place, Ringing):
+            return _rung(call, *dial.ring_timeout(call.place.dialling), now)
+        case "dial-limit":
+            return _leave(call)
     return call, ()
 
 
@@ -197,12 +253,23 @@ def _timer(call: Call, key: str, now: float) -> Step:
 
 
 def _run(call: Call, now: float) -> Step:
-    """Begin the call's TwiML, if it has any."""
-    if call.entry is None:
-        return call, ()
+    """Begin the call's TwiML. A dialled call without a whisper joins at once; one with it, when it has heard it."""
     facts = replace(call.facts, answered=call.is_answered)
-    execution, wanted = interpreter.start(call.entry, facts)
-    return _absorb(replace(call, execution=execution), wanted, now)
+    if call.parent is None:
+        if call.entry is None:
+            return call, ()
+        execution, wanted = interpreter.start(call.entry, facts)
+        return _absorb(replace(call, execution=execution), wanted, now)
+    call = replace(call, execution=interpreter.idle(facts))
+    if call.entry is None:
+        return call, _joins(call)
+    return _interpret(call, heard.Pushed(Purpose.WHISPER, call.entry), now)
+
+
+def _joins(call: Call) -> tuple[Wanted, ...]:
+    if call.parent is None:
+        return ()
+    return (effects.Tell(call.parent.call_sid, events.ChildJoined(call.parent.child, call.sid)),)
 
 
 def _interpret(call: Call, event: heard.Event, now: float) -> Step:
@@ -215,7 +282,7 @@ def _interpret(call: Call, event: heard.Event, now: float) -> Step:
 
 def _absorb(call: Call, wanted: Iterable[twiml.Effect], now: float) -> Step:
     """Carry out the interpreter's effects that concern the call, and pass the others on."""
-    done: list[object] = []
+    done: list[Wanted] = []
     for effect in wanted:
         if call.is_over and not isinstance(effect, _STILL_DONE_AFTER_THE_END):
             continue
@@ -230,23 +297,20 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
             return _accept(call, now)
         case twiml.Decline():
             response, reason = REJECT_RESPONSE[effect.reason]
-            return _end(call, REJECT_STATUS[effect.reason], now, effects.RefuseLeg(response, reason))
+            refused = effects.RefuseLeg(response, reason)
+            return _end(call, REJECT_STATUS[effect.reason], EndedBy.TWIML, now, refused)
         case twiml.HangUp():
-            return _end(call, CallStatus.COMPLETED, now, _leg_end(call))
+            return _end(call, CallStatus.COMPLETED, EndedBy.TWIML, now, leg_end(call))
         case twiml.Join():
-            return call, (effects.TellParent(events.ChildAnswered(0, call.sid)),)
+            return call, _joins(call)
         case twiml.StartTimer():
             return call, (effects.SetTimer(f"{TWIML_TIMER}{effect.timer}", effect.seconds),)
         case twiml.StopTimer():
             return call, (effects.ClearTimer(f"{TWIML_TIMER}{effect.timer}"),)
         case twiml.Dial():
-            dialling, done = dialling_.begin(effect, call.next_child)
-            call = replace(call, next_child=call.next_child + len(effect.targets))
-            return replace(call, dialling=dialling), done
-        case twiml.EndDial() if call.dialling:
-            return _after_dial(call, dialling_.finish(call.dialling, CallStatus.COMPLETED, now), now)
+            return _dial(call, effect)
         case twiml.EndDial():
-            return call, ()
+            return _end_dial(call, effect, now)
         case _:
             return call, (effect,)
 
@@ -255,109 +319,132 @@ def _accept(call: Call, now: float) -> Step:
     """Answer an inbound call, once."""
     if call.is_answered or call.direction is not Direction.INBOUND:
         return call, ()
-    call, answered = _mark_answered(call, now)
+    call, answered = mark_answered(call, now)
     return call, (effects.AcceptLeg(), *answered)
 
 
-# Dialled calls
+# <Dial>
 
 
-def _child(
-    call: Call,
-    event: events.ChildPlaced
-    | events.ChildRinging
-    | events.ChildAnswered
-    | events.ChildEnded
-    | events.BridgeRecorded,
-    now: float,
-) -> Step:
-    """What a dialled call did."""
-    dialling = call.dialling
-    if dialling is None:
-        late = isinstance(event, events.ChildAnswered)
-        return call, (effects.EndChild(event.child),) if late else ()
-    accepted: tuple[object, ...] = ()
-    result: dialling_.Step
-    match event:
-        case events.ChildPlaced():
-            result = dialling_.child_placed(dialling, event), ()
-        case events.ChildRinging():
-            result = dialling_.child_ringing(dialling, event)
-        case events.ChildAnswered():
+def _dial(call: Call, request: twiml.Dial) -> Step:
+    """Open the room, enter it, and ring."""
+    room = f"{call.sid}-{request.dial}"
+    dialling, placed = dial.begin(request, room, call.next_child)
+    call = replace(call, place=Ringing(dialling), next_child=call.next_child + len(request.targets))
+    opened = (effects.OpenRoom(room, dial.recording(request)), _enter(dialling))
+    return call, (*opened, *placed)
+
+
+def _enter(dialling: dial.Dialling) -> effects.Enter:
+    return effects.Enter(dialling.room, hears_star=dialling.request.hangup_on_star)
+
+
+def _child(call: Call, event: dial.ChildEvent, now: float) -> Step:
+    """What a dialled call did. One that is ready when nobody waits for it any more is hung up."""
+    noted: tuple[Wanted, ...] = (dial.note(event),)
+    if isinstance(call.place, Ringing) and any(
+        child.number == event.child for child in call.place.dialling.children
+    ):
+        call, done = _rung(call, *dial.step(call.place.dialling, event), now)
+        return call, noted + done
+    if isinstance(event, events.ChildEnded) and _is_with(call, event.child):
+        call, left = _leave(call)
+        return call, noted + left
+    if isinstance(event, events.ChildPlaced | events.ChildJoined):
+        late = events.HangUpRequested(EndedBy.DIAL)
+        return call, (*noted, effects.Tell(event.call_sid, late))
+    return call, noted
+
+
+def _rung(call: Call, result: dial.Result, done: tuple[Wanted, ...], now: float) -> Step:
+    """Ring on, or be in the room with whoever joined, or leave it because nobody did."""
+    place = call.place
+    assert isinstance(place, Ringing)
+    dialling = place.dialling
+    match result:
+        case dial.Dialling():
+            return replace(call, place=Ringing(result)), done
+        case dial.Joined(child):
             call, accepted = _accept(call, now)
-            result = dialling_.child_answered(dialling, event, now)
-        case events.ChildEnded():
-            result = dialling_.child_ended(dialling, event, now)
-        case events.BridgeRecorded():
-            result = dialling_.recorded(dialling, event), ()
-    call, done = _after_dial(call, result, now)
-    return call, accepted + done
+            dialled = Dialled(dialling.request, child, joined=True)
+            limit = effects.SetTimer(DIAL_LIMIT_TIMER, dialling.request.time_limit)
+            return replace(call, place=In(dialling.room, dialled)), (*accepted, *done, limit)
+        case dial.Unanswered(status, child):
+            dialled = Dialled(dialling.request, child, status)
+            call = replace(call, place=In(dialling.room, dialled))
+            return call, (*done, effects.Leave(dialling.room))
 
 
-def _after_dial(call: Call, result: dialling_.Step, now: float) -> Step:
-    """Keep the dial as it is now, or tell the interpreter that it is done."""
-    dialling, done = result
-    if not dialling_.is_done(dialling):
-        return replace(call, dialling=dialling), done
-    call = replace(call, dialling=None)
-    call, more = _interpret(call, dialling_.result(dialling), now)
-    return call, (*done, *more)
+def _end_dial(call: Call, effect: twiml.EndDial, now: float) -> Step:
+    """The verb wants its dial ended."""
+    match call.place:
+        case Ringing(dialling) if dialling.request.dial == effect.dial:
+            return _rung(call, *dial.abandon(dialling, CallStatus.CANCELED), now)
+        case In(_, Dialled(request)) if request.dial == effect.dial:
+            return _leave(call)
+    return call, ()
+
+
+def _ends_on_star(call: Call) -> bool:
+    """Whether ``*`` of the caller ends its dial."""
+    match call.place:
+        case In(_, Dialled(request, joined=True)):
+            return request.hangup_on_star
+    return False
+
+
+def _is_with(call: Call, child: int) -> bool:
+    """Whether this dialled call was let into the room, which it may not have reached."""
+    match call.place:
+        case In(_, Dialled(joined=True) as dialled):
+            return dialled.child.number == child
+    return False
+
+
+def _leave(call: Call) -> Step:
+    """Leave the room, and wait for what it has come to."""
+    if not isinstance(call.place, In):
+        return call, ()
+    return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(call.place.room))
+
+
+def _room_ended(call: Call, event: events.RoomEnded, now: float) -> Step:
+    """The room is no more: a ``<Dial>`` is done; a dialled call, which has nothing else to do, ends."""
+    match call.place:
+        case In(event.room, None) if not call.is_over:
+            status = CallStatus.COMPLETED if call.is_answered else CallStatus.CANCELED
+            return _end(replace(call, place=ALONE), status, EndedBy.DIAL, now, leg_end(call))
+        case In(event.room, Dialled() as dialled):
+            done = dialled.done(event.seconds, redirected=event.redirected, recorded=event.recorded)
+            call, more = _interpret(replace(call, place=ALONE), done, now)
+            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), *more)
+    return call, ()
 
 
 # The end
 
 
-def _leg_end(call: Call) -> object:
-    """How the leg of a live call is ended from our side."""
-    if call.is_answered:
-        return effects.EndLeg()
-    if call.direction is Direction.INBOUND:
-        return effects.RefuseLeg(480, "Temporarily Unavailable")
-    return effects.CancelLeg()
-
-
-def _end(call: Call, status: CallStatus, now: float, leg: object | None = None) -> Step:
-    """The one way a call ends: its leg, its dialled calls, its status, and the interpreter's last wishes."""
+def _end(call: Call, status: CallStatus, by: EndedBy, now: float, leg: effects.LegEnd | None = None) -> Step:
+    """The one way a call ends: its leg, its rooms, its status, and the interpreter's last wishes."""
     if call.is_over:
         return call, ()
     duration = billable_seconds(call.answered_at, now)
-    response = _final_response(call, status, leg)
-    call, changed = _change(replace(call, duration=duration, response=response), status)
-    done: list[object] = [effects.ClearTimer(RING_TIMER), effects.ClearTimer(LIMIT_TIMER)]
+    response = final_response(call, status, leg)
+    call, changed = change(replace(call, duration=duration, response=response), status)
+    done: list[Wanted] = [effects.Note("ended", (("by", by.value),))]
+    done += [effects.ClearTimer(RING_TIMER), effects.ClearTimer(LIMIT_TIMER)]
     call, last = _interpret(call, heard.HungUp(), now)
     done.extend(last)
-    if call.dialling:
-        call, hung_up = _after_dial(call, _abandon(call.dialling, now), now)
-        done.extend(hung_up)
+    match call.place:
+        case Ringing(dialling):
+            call, dropped = _rung(call, *dial.abandon(dialling, CallStatus.CANCELED), now)
+            done.extend(dropped)
+        case In(room, None):
+            done.append(effects.Leave(room))
     if leg is not None:
         done.append(leg)
     done.extend(changed)
-    if call.direction is Direction.OUTBOUND_DIAL:
-        ended = events.ChildEnded(0, call.sid, status, duration, sip_response=call.response)
-        done.append(effects.TellParent(ended))
+    if (parent := call.parent) is not None:
+        ended = events.ChildEnded(parent.child, status, call.sip_call_id, call.response)
+        done.append(effects.Tell(parent.call_sid, ended))
     return call, tuple(done)
-
-
-def _final_response(call: Call, status: CallStatus, leg: object | None) -> int | None:
-    """The response that settled the call: ours to a caller, the far end's, or 487 when an INVITE was cancelled."""
-    if isinstance(leg, effects.RefuseLeg):
-        return leg.response
-    cancelled = call.response is None and status in (CallStatus.CANCELED, CallStatus.NO_ANSWER)
-    return 487 if cancelled else call.response
-
-
-def _abandon(dialling: dialling_.Dialling, now: float) -> dialling_.Step:
-    """The caller is gone: a bridged dial is completed, a ringing one cancelled."""
-    status = CallStatus.COMPLETED if dialling.bridged is not None else CallStatus.CANCELED
-    return dialling_.finish(dialling, status, now)
-
-
-def _change(call: Call, status: CallStatus) -> Step:
-    """Move to `status` if the graph allows it, with the status callback that goes with it."""
-    if not can_move(call.status, status):
-        return call, ()
-    over = status in TERMINAL
-    changed = effects.Changed(
-        status, CALLBACK_EVENT[status], call.duration if over else None, call.response if over else None
-    )
-    return replace(call, status=status), (changed,)

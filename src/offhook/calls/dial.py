@@ -1,201 +1,221 @@
-"""``<Dial>`` in progress: the calls it places, who answers first, and how it ends.
+"""``<Dial>`` while it rings: the calls it places, and which of them joins first.
 
-A part of `offhook.calls.call`. All targets ring at once, or in turn with ``sequential``; the first
-to answer is bridged and the others are cancelled. The status that the dial ends with is Twilio's
-``DialCallStatus``.
+A part of `offhook.calls.call`. All targets ring at once, or in turn with ``sequential``; a target that answers
+hears its whisper, if it has one, and the first that is through with it joins the room. What happens there is the
+business of `offhook.calls.room`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from offhook.calls import effects
-from offhook.calls.events import BridgeRecorded, ChildAnswered, ChildEnded, ChildPlaced, ChildRinging
-from offhook.calls.status import CallStatus, billable_seconds
-from offhook.twiml.effects import Dial
-from offhook.twiml.events import DialDone, DialStatus
+from offhook.calls import effects, events
+from offhook.calls.status import CallStatus
+from offhook.twiml.effects import Dial, Pairs
 
 RING_TIMER = "dial-ring"
-LIMIT_TIMER = "dial-limit"
 
-_DIAL_STATUS: dict[CallStatus, DialStatus] = {
-    CallStatus.COMPLETED: "completed",
-    CallStatus.BUSY: "busy",
-    CallStatus.NO_ANSWER: "no-answer",
-    CallStatus.FAILED: "failed",
-    CallStatus.CANCELED: "canceled",
-}
-
-_RECORDS = frozenset({"record-from-answer", "record-from-ringing"})
-_RECORDS_DUAL = frozenset({"record-from-answer-dual", "record-from-ringing-dual"})
+_RECORDS = frozenset({"record-from-answer", "record-from-answer-dual"})
+_RECORDS_RINGING = frozenset({"record-from-ringing", "record-from-ringing-dual"})
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One call that a dial has placed. `number` names it towards voice."""
+    """One call that a dial has placed. `number` names it until it has a SID."""
 
     number: int
     live: bool = True
     status: CallStatus = CallStatus.QUEUED
     call_sid: str | None = None
+    sip_call_id: str | None = None
+    sip_response: int | None = None
+    sip_headers: Pairs = ()
+
+    @property
+    def rings(self) -> bool:
+        """Whether it may still be given up as unanswered."""
+        return self.live and self.status is not CallStatus.IN_PROGRESS
 
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """A dial between its first INVITE and its end."""
+    """A dial between its first INVITE and the moment somebody joins. `room` is where they will meet."""
 
     request: Dial
+    room: str
     children: tuple[Child, ...] = ()
     waiting: int = 0
     """Index of the next target to call, when sequential."""
-    bridged: int | None = None
-    bridged_at: float | None = None
     early: int | None = None
     """The child whose early media the caller hears."""
-    outcome: ChildEnded | None = None
-    recording: int | None = None
-    recorded: BridgeRecorded | None = None
-    over: CallStatus | None = None
-    """Set when everything has ended but the recording."""
-    ended_at: float = 0.0
 
-    @property
-    def ends_on_star(self) -> bool:
-        """Whether ``*`` of the caller ends the dial now."""
-        return self.request.hangup_on_star and self.bridged is not None and self.over is None
+    def child(self, number: int) -> Child:
+        """The child of this number."""
+        return next(child for child in self.children if child.number == number)
 
 
-Step = tuple[Dialling, tuple[object, ...]]
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A child is through with its whisper, or had none; the others have been given up."""
+
+    child: Child
 
 
-def begin(request: Dial, next_child: int) -> Step:
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Nobody is left to join; `child` is the one that the action names."""
+
+    status: CallStatus
+    child: Child
+
+
+Result = Dialling | Joined | Unanswered
+Step = tuple[Result, tuple[effects.CallEffect, ...]]
+ChildEvent = (
+    events.ChildPlaced | events.ChildRinging | events.ChildAnswered | events.ChildJoined | events.ChildEnded
+)
+
+
+def begin(request: Dial, room: str, next_child: int) -> tuple[Dialling, tuple[effects.CallEffect, ...]]:
     """Place the first calls. `next_child` is the first free child number of this call."""
     count = 1 if request.sequential else len(request.targets)
     children = tuple(Child(next_child + index) for index in range(count))
     placed = tuple(_place(request, index, child.number) for index, child in enumerate(children))
-    dialling = Dialling(request, children, waiting=count)
-    started: tuple[object, ...] = (effects.SetTimer(RING_TIMER, request.timeout),)
-    if request.record in {"record-from-ringing", "record-from-ringing-dual"}:
-        dialling, recording = _record(dialling)
-        started += recording
-    return dialling, (effects.PlayRingback(request.ring_tone), *placed, *started)
+    timer = effects.SetTimer(RING_TIMER, request.timeout)
+    return Dialling(request, room, children, waiting=count), (
+        effects.PlayRingback(request.ring_tone),
+        *placed,
+        timer,
+    )
 
 
-def child_placed(dialling: Dialling, event: ChildPlaced) -> Dialling:
-    """A target is being called: the action of a dial that nobody answers names it all the same."""
-    return _update(dialling, event.child, status=CallStatus.QUEUED, call_sid=event.call_sid)
+def step(dialling: Dialling, event: ChildEvent) -> Step:
+    """What a child did."""
+    if all(child.number != event.child for child in dialling.children):
+        return dialling, ()
+    match event:
+        case events.ChildPlaced():
+            return _update(dialling, event.child, call_sid=event.call_sid), ()
+        case events.ChildRinging():
+            return _ringing(dialling, event)
+        case events.ChildAnswered():
+            return _answered(dialling, event)
+        case events.ChildJoined():
+            return _joined(dialling, event.child)
+        case events.ChildEnded():
+            dialling = _update(
+                dialling,
+                event.child,
+                live=False,
+                status=event.status,
+                sip_call_id=event.sip_call_id,
+                sip_response=event.sip_response,
+            )
+            return _ended(dialling, event.child)
 
 
-def child_ringing(dialling: Dialling, event: ChildRinging) -> Step:
+def recording(request: Dial) -> effects.RoomRecording | None:
+    if request.record not in _RECORDS | _RECORDS_RINGING:
+        return None
+    return effects.RoomRecording(
+        2 if request.record.endswith("-dual") else 1,
+        request.trim == "trim-silence",
+        request.record in _RECORDS_RINGING,
+        request.recording_callback,
+    )
+
+
+def note(event: ChildEvent) -> effects.Note:
+    """A dialled call's doings, for the timeline of the one that dialled it."""
+    match event:
+        case events.ChildPlaced():
+            return effects.Note("dialled", (("child", str(event.child)), ("sid", event.call_sid)))
+        case events.ChildEnded():
+            response = (("response", str(event.sip_response)),) if event.sip_response else ()
+            return effects.Note(
+                "child ended", (("child", str(event.child)), ("status", event.status.value), *response)
+            )
+        case events.ChildRinging():
+            return effects.Note("child rings", (("child", str(event.child)),))
+        case events.ChildAnswered():
+            return effects.Note("child answered", (("child", str(event.child)),))
+        case events.ChildJoined():
+            return effects.Note("child joined", (("child", str(event.child)),))
+
+
+def ring_timeout(dialling: Dialling) -> Step:
+    """It has rung for long enough: give up whoever has not answered. Who hears its whisper may go on."""
+    unanswered = _give_up(dialling, CallStatus.NO_ANSWER)
+    dialling = replace(
+        dialling,
+        children=tuple(
+            replace(child, live=False, status=CallStatus.NO_ANSWER) if child.rings else child
+            for child in dialling.children
+        ),
+    )
+    result, more = _go_on(dialling)
+    return result, (*unanswered, *more)
+
+
+def abandon(dialling: Dialling, status: CallStatus) -> tuple[Unanswered, tuple[effects.CallEffect, ...]]:
+    """The caller has gone, or does something else: end all that is left of the dial."""
+    given_up = _give_up(dialling, CallStatus.CANCELED, answered_too=True)
+    return Unanswered(status, dialling.children[-1]), (*_silence(), *given_up)
+
+
+def _ringing(dialling: Dialling, event: events.ChildRinging) -> Step:
     """A target rings; its early media replaces our own ringing tone, unless several ring at once."""
     dialling = _update(dialling, event.child, status=CallStatus.RINGING)
-    if not event.early_media or len(dialling.children) > 1 or dialling.early or dialling.bridged is not None:
+    child = dialling.child(event.child)
+    if not event.early_media or len(dialling.children) > 1 or dialling.early or child.call_sid is None:
         return dialling, ()
-    return replace(dialling, early=event.child), (effects.StopRingback(), effects.Connect(event.child))
+    heard = effects.Tell(child.call_sid, events.Admitted(dialling.room, early=True))
+    return replace(dialling, early=event.child), (effects.StopRingback(), heard)
 
 
-def child_answered(dialling: Dialling, event: ChildAnswered, now: float) -> Step:
-    """A target answered: bridge it, or hang it up when another was faster."""
-    if dialling.bridged is not None or dialling.over is not None:
-        return dialling, (effects.EndChild(event.child),)
-    request = dialling.request
-    dialling = _update(dialling, event.child, status=CallStatus.IN_PROGRESS, call_sid=event.call_sid)
-    dialling = replace(dialling, bridged=event.child, bridged_at=now)
-    losers = tuple(
-        effects.EndChild(child.number)
-        for child in dialling.children
-        if child.live and child.number != event.child
+def _answered(dialling: Dialling, event: events.ChildAnswered) -> Step:
+    """A target answered, and may have a whisper to hear: it does not ring any more."""
+    dialling = _update(
+        dialling,
+        event.child,
+        status=CallStatus.IN_PROGRESS,
+        sip_call_id=event.sip_call_id,
+        sip_response=200,
+        sip_headers=event.sip_headers,
     )
-    done: tuple[object, ...] = (
-        effects.ClearTimer(RING_TIMER),
-        effects.StopRingback(),
-        *losers,
-        effects.Connect(event.child, detect_star=request.hangup_on_star),
-        effects.SetTimer(LIMIT_TIMER, request.time_limit),
-    )
-    if dialling.recording is None and request.record in _RECORDS | _RECORDS_DUAL:
-        dialling, recording = _record(dialling)
-        done += recording
-    return dialling, done
-
-
-def child_ended(dialling: Dialling, event: ChildEnded, now: float) -> Step:
-    """A target's call is over: the dial ends with it, or waits for or calls another."""
-    dialling = _update(dialling, event.child, live=False, status=event.status, call_sid=event.call_sid)
-    dialling = replace(dialling, outcome=event)
-    if dialling.over is not None:
+    if any(child.rings for child in dialling.children):
         return dialling, ()
-    if dialling.bridged is not None:
-        return (
-            finish(dialling, CallStatus.COMPLETED, now) if event.child == dialling.bridged else (dialling, ())
-        )
+    return dialling, (effects.ClearTimer(RING_TIMER),)
+
+
+def _joined(dialling: Dialling, number: int) -> Step:
+    """The first that is ready joins, and the others are given up."""
+    child = dialling.child(number)
+    assert child.call_sid is not None
+    others = replace(dialling, children=tuple(one for one in dialling.children if one is not child))
+    admitted = effects.Tell(child.call_sid, events.Admitted(dialling.room))
+    return Joined(child), (*_silence(), *_give_up(others, CallStatus.CANCELED, answered_too=True), admitted)
+
+
+def _ended(dialling: Dialling, number: int) -> Step:
+    """A target is out of the game."""
+    if dialling.early == number:
+        dialling = replace(dialling, early=None)
+    return _go_on(dialling, dialling.child(number))
+
+
+def _go_on(dialling: Dialling, last: Child | None = None) -> Step:
+    """Wait for those who are left, call the next one, or tell that nobody is."""
     if any(child.live for child in dialling.children):
         return dialling, ()
     if dialling.waiting < len(dialling.request.targets):
         return _next(dialling)
-    return finish(dialling, event.status, now)
+    child = last or dialling.children[-1]
+    return Unanswered(child.status, child), _silence()
 
 
-def ring_timeout(dialling: Dialling, now: float) -> Step:
-    """Nobody answered in time."""
-    if dialling.bridged is not None or dialling.over is not None:
-        return dialling, ()
-    if dialling.waiting < len(dialling.request.targets):
-        live = _end_live(dialling, CallStatus.NO_ANSWER)
-        dialling = replace(
-            dialling, children=tuple(replace(child, live=False) for child in dialling.children)
-        )
-        dialling, placed = _next(dialling)
-        return dialling, live + placed
-    return finish(dialling, CallStatus.NO_ANSWER, now)
-
-
-def finish(dialling: Dialling, status: CallStatus, now: float) -> Step:
-    """End what is left of the dial; `done` is true once its recording, if any, is complete."""
-    if dialling.over is not None:
-        return dialling, ()
-    unanswered = CallStatus.NO_ANSWER if status is CallStatus.NO_ANSWER else CallStatus.CANCELED
-    ends = _end_live(dialling, unanswered)
-    done: tuple[object, ...] = (
-        effects.ClearTimer(RING_TIMER),
-        effects.ClearTimer(LIMIT_TIMER),
-        effects.StopRingback(),
-        effects.Disconnect(),
-        *ends,
-    )
-    if dialling.recording is not None and dialling.recorded is None:
-        done += (effects.StopBridgeRecording(dialling.recording),)
-    return replace(dialling, over=status, ended_at=now), done
-
-
-def recorded(dialling: Dialling, event: BridgeRecorded) -> Dialling:
-    """The dial's recording is complete."""
-    return replace(dialling, recorded=event if event.sid else None, recording=None)
-
-
-def is_done(dialling: Dialling) -> bool:
-    """Whether the interpreter may be told."""
-    return dialling.over is not None and dialling.recording is None
-
-
-def result(dialling: Dialling) -> DialDone:
-    """What the interpreter is told when the dial is done."""
-    chosen = dialling.bridged
-    child = next((c for c in dialling.children if c.number == chosen), None) or dialling.children[-1]
-    outcome = dialling.outcome
-    kept = dialling.recorded
-    return DialDone(
-        dial=dialling.request.dial,
-        status=_DIAL_STATUS[dialling.over or CallStatus.FAILED],
-        call_sid=child.call_sid,
-        duration=billable_seconds(dialling.bridged_at, dialling.ended_at),
-        bridged=chosen is not None,
-        recording_sid=kept.sid if kept else None,
-        recording_url=kept.url if kept else None,
-        recording_duration=kept.duration if kept else None,
-        sip_call_id=outcome.sip_call_id if outcome else None,
-        sip_response_code=outcome.sip_response if outcome else None,
-    )
+def _silence() -> tuple[effects.CallEffect, ...]:
+    return effects.ClearTimer(RING_TIMER), effects.StopRingback()
 
 
 def _place(request: Dial, index: int, number: int) -> effects.PlaceChild:
@@ -211,20 +231,30 @@ def _next(dialling: Dialling) -> Step:
     dialling = replace(
         dialling, children=(*dialling.children, Child(number)), waiting=dialling.waiting + 1, early=None
     )
-    return dialling, (placed, effects.SetTimer(RING_TIMER, dialling.request.timeout))
-
-
-def _end_live(dialling: Dialling, unanswered: CallStatus) -> tuple[effects.EndChild, ...]:
-    return tuple(effects.EndChild(child.number, unanswered) for child in dialling.children if child.live)
-
-
-def _record(dialling: Dialling) -> Step:
     request = dialling.request
-    channels = 2 if request.record in _RECORDS_DUAL else 1
-    started = effects.RecordBridge(
-        request.dial, channels, request.trim == "trim-silence", request.recording_callback
+    return dialling, (
+        effects.PlayRingback(request.ring_tone),
+        placed,
+        effects.SetTimer(RING_TIMER, request.timeout),
     )
-    return replace(dialling, recording=request.dial), (started,)
+
+
+def _give_up(
+    dialling: Dialling, unanswered: CallStatus, *, answered_too: bool = False
+) -> tuple[effects.CallEffect, ...]:
+    """End the children that ring, or all that live."""
+    ends: list[effects.CallEffect] = []
+    for child in dialling.children:
+        if child.live and (answered_too or child.rings):
+            ends.append(end(child, unanswered))
+    return tuple(ends)
+
+
+def end(child: Child, unanswered: CallStatus = CallStatus.CANCELED) -> effects.CallEffect:
+    """End a child, or keep one from being placed; its status is `unanswered` if nobody has answered it."""
+    if child.call_sid is None:
+        return effects.DropChild(child.number)
+    return effects.Tell(child.call_sid, events.HangUpRequested(events.EndedBy.DIAL, unanswered=unanswered))
 
 
 def _update(
@@ -232,11 +262,23 @@ def _update(
     number: int,
     *,
     live: bool = True,
-    status: CallStatus,
+    status: CallStatus | None = None,
     call_sid: str | None = None,
+    sip_call_id: str | None = None,
+    sip_response: int | None = None,
+    sip_headers: Pairs = (),
 ) -> Dialling:
+    """The dial with what is new of a child."""
     children = tuple(
-        replace(child, live=live and child.live, status=status, call_sid=call_sid or child.call_sid)
+        replace(
+            child,
+            live=live and child.live,
+            status=status or child.status,
+            call_sid=call_sid or child.call_sid,
+            sip_call_id=sip_call_id or child.sip_call_id,
+            sip_response=sip_response or child.sip_response,
+            sip_headers=sip_headers or child.sip_headers,
+        )
         if child.number == number
         else child
         for child in dialling.children

@@ -1,15 +1,17 @@
 """What a call wants done; `offhook.voice` does it.
 
 Effects of the TwiML interpreter that need nothing of the call's own state (`Fetch`, `Speak`,
-`StartRecording`…) pass through unchanged. These are the call's own.
+`StartRecording`…) are passed on unchanged. These are the call's own; `Wanted` is both.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offhook.calls.events import CallEvent
 from offhook.calls.status import CallbackEvent, CallStatus
-from offhook.twiml.effects import DialTarget, StatusCallback
+from offhook.twiml import effects as twiml
+from offhook.twiml.effects import DialTarget, Pairs, StatusCallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +86,45 @@ class PlaceChild:
 
 
 @dataclass(frozen=True, slots=True)
-class EndChild:
-    """End a dialled call, or give it up while it rings: its status is then `unanswered`."""
+class DropChild:
+    """Keep a dialled call that has no SID yet from being placed."""
 
     child: int
-    unanswered: CallStatus = CallStatus.CANCELED
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
-    """Let this call and a dialled one hear each other. `detect_star`: hear ``*`` in-band too."""
+class RoomRecording:
+    """How a room is to be recorded (``<Dial record>``); `from_ringing`: from its first member on."""
 
-    child: int
-    detect_star: bool = False
+    channels: int
+    trim: bool
+    from_ringing: bool
+    callback: StatusCallback | None
 
 
 @dataclass(frozen=True, slots=True)
-class Disconnect:
-    """End the bridge of this call."""
+class OpenRoom:
+    """Make the room in which this call and one that it dials will meet."""
+
+    room: str
+    recording: RoomRecording | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Let this call into a room, or change the terms on which it is there (`offhook.calls.room.Member`)."""
+
+    room: str
+    end_on_exit: bool = True
+    hears_star: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Take this call out of a room; `redirected`: it goes on with TwiML of its own."""
+
+    room: str
+    redirected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +140,19 @@ class StopRingback:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordBridge:
-    """Record this call for ``<Dial record>`` until `StopBridgeRecording`."""
+class Tell:
+    """Give an event to another call. One that has ended is not told."""
 
-    recording: int
-    channels: int
-    trim: bool
-    callback: StatusCallback | None
+    call_sid: str
+    event: CallEvent
 
 
 @dataclass(frozen=True, slots=True)
-class StopBridgeRecording:
-    """End the recording; `offhook.twiml.events.RecordingDone` follows."""
+class Note:
+    """Write what has been decided, and why, into the call's timeline."""
 
-    recording: int
-
-
-@dataclass(frozen=True, slots=True)
-class TellParent:
-    """Give an event to the call that dialled this one."""
-
-    event: object
+    name: str
+    detail: Pairs = ()
 
 
 CallEffect = (
@@ -151,12 +166,29 @@ CallEffect = (
     | SetTimer
     | ClearTimer
     | PlaceChild
-    | EndChild
-    | Connect
-    | Disconnect
+    | DropChild
+    | OpenRoom
+    | Enter
+    | Leave
     | PlayRingback
     | StopRingback
-    | RecordBridge
-    | StopBridgeRecording
-    | TellParent
+    | Tell
+    | Note
 )
+
+LegEnd = RefuseLeg | CancelLeg | EndLeg
+
+PassedOn = (
+    twiml.Fetch
+    | twiml.Play
+    | twiml.StopPlay
+    | twiml.StartRecording
+    | twiml.StopRecording
+    | twiml.SendMessage
+    | twiml.Notify
+    | twiml.Trace
+)
+"""Effects of the TwiML interpreter that need nothing of the call's own state."""
+
+Wanted = CallEffect | PassedOn
+"""All that a step of a call can ask for."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from offhook.calls.status import CallStatus
+from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry
 
 
@@ -28,6 +29,18 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
+class LegPlaced:
+    """The INVITE of an outbound call is out, under this Call-ID."""
+
+    sip_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegTrying:
+    """Somebody works on our INVITE, and nothing more is known yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegRinging:
     """The far end rings. `early_media`: it already sends audio (a provisional response with SDP)."""
 
@@ -36,7 +49,9 @@ class LegRinging:
 
 @dataclass(frozen=True, slots=True)
 class LegAnswered:
-    """The far end answered an outbound call, or has acknowledged our answer of an inbound one."""
+    """The far end answered an outbound call. `sip_headers`: the ``X-`` headers of its answer."""
+
+    sip_headers: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,15 @@ class LegEnded:
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
-    """No audio has come from the far end for too long, or the media worker is gone."""
+    """No audio has come from the far end for too long (`silent`), or the media worker is gone."""
+
+    reason: str
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotNegotiated:
+    """The two ends cannot agree on how to exchange audio, or never did. The far end has been, or is to be, told."""
 
     reason: str
 
@@ -78,7 +101,16 @@ class ChildRinging:
 
 @dataclass(frozen=True, slots=True)
 class ChildAnswered:
-    """A call dialled by this one was answered and is ready to be bridged."""
+    """A call dialled by this one was answered. It may have a whisper to hear before it joins."""
+
+    child: int
+    sip_call_id: str | None = None
+    sip_headers: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChildJoined:
+    """A call dialled by this one is ready to enter the room."""
 
     child: int
     call_sid: str
@@ -86,31 +118,66 @@ class ChildAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ChildEnded:
-    """A call dialled by this one reached its terminal status."""
+    """A call dialled by this one is over, or does something else now, or could not even be placed."""
 
     child: int
-    call_sid: str
-    """Empty where the call could not even be placed."""
     status: CallStatus
-    duration: int = 0
     sip_call_id: str | None = None
     sip_response: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class BridgeRecorded:
-    """The recording of a ``<Dial record>`` is complete. `sid` is empty when nothing was kept."""
+class Admitted:
+    """The call that dialled this one lets it into the room; `early`: only its early media is heard there."""
+
+    room: str
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording that was kept. `duration` in seconds."""
 
     sid: str
     url: str
     duration: int
-    child: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEnded:
+    """The room that this call was in is no more.
+
+    `seconds` is how long two talked in it. `redirected`: it ended because a call was given TwiML of its own.
+    """
+
+    room: str
+    seconds: int
+    redirected: bool = False
+    recorded: Recorded | None = None
+
+
+class EndedBy(StrEnum):
+    """Who or what ends a call, as its timeline says."""
+
+    FAR_END = "the other party"
+    TWIML = "its TwiML"
+    DIAL = "the call that dialled it"
+    REST = "the REST API"
+    RING_TIMEOUT = "Timeout: nobody answered"
+    SILENCE = "a trunk or phone that does not answer at all"
+    TIME_LIMIT = "TimeLimit"
+    NO_AUDIO = "no audio"
+    NOT_NEGOTIATED = "no agreement on how to exchange audio"
+    NO_INSTRUCTIONS = "nothing to run"
+    PLATFORM = "the platform, which stops"
+    FAULT = "a fault of the platform"
 
 
 @dataclass(frozen=True, slots=True)
 class HangUpRequested:
-    """The API, or the call that dialled this one, wants it ended."""
+    """The API, the call that dialled this one, or the platform wants it ended."""
 
+    by: EndedBy
     cancel_only: bool = False
     """``Status=canceled``: only while it is not answered."""
     unanswered: CallStatus = CallStatus.CANCELED
@@ -133,16 +200,21 @@ class TimerExpired:
 
 CallEvent = (
     Began
+    | LegPlaced
+    | LegTrying
     | LegRinging
     | LegAnswered
     | LegFailed
     | LegEnded
     | MediaLost
+    | NotNegotiated
     | ChildPlaced
     | ChildRinging
     | ChildAnswered
+    | ChildJoined
     | ChildEnded
-    | BridgeRecorded
+    | Admitted
+    | RoomEnded
     | HangUpRequested
     | RedirectRequested
     | TimerExpired

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from email.utils import format_datetime
 from typing import Final
 
 from offhook.billing.rating import rate_call
-from offhook.calls.status import CallbackEvent
+from offhook.calls.callbacks import Outcome, status_callback
+from offhook.calls.status import CallbackEvent, billable_seconds
 from offhook.clock import utcnow
 from offhook.store.calls import CallTransition
 from offhook.store.records import CallbackDraft, CallRecord, TimelineEntry, TimelineKind
 from offhook.store.store import Store
-from offhook.webhook.params import CallParams, call_status_params
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +50,10 @@ def ending(call: CallRecord, at: datetime) -> CallTransition:
     """How an orphaned call ends. Pure."""
     answered = call.status == "in-progress" and call.start_time is not None
     status = "completed" if answered else "failed"
-    seconds = max(0, round((at - call.start_time).total_seconds())) if answered and call.start_time else 0
+    began = call.start_time.timestamp() if answered and call.start_time else None
+    seconds = billable_seconds(began, at.timestamp())
+    outcome = Outcome(seconds, call.sip_response_code, call.answered_by)
+    callback = status_callback(call.asked, call.params(status), CallbackEvent.COMPLETED, at, outcome)
     return CallTransition(
         call.sid,
         status,
@@ -59,34 +61,5 @@ def ending(call: CallRecord, at: datetime) -> CallTransition:
         end_time=at,
         duration=seconds,
         price=rate_call(call.direction, seconds).amount,
-        callbacks=final_callback(call, status, seconds, at),
+        callbacks=[CallbackDraft.of_call(call.account_sid, callback)] if callback else [],
     )
-
-
-def final_callback(call: CallRecord, status: str, seconds: int, at: datetime) -> list[CallbackDraft]:
-    """The callback that tells a call's end, if the call's maker asked for one. Pure."""
-    url = call.request.get("status_callback")
-    events = call.request.get("status_callback_event") or [CallbackEvent.COMPLETED.value]
-    if not url or CallbackEvent.COMPLETED.value not in events:
-        return []
-    params = call_status_params(
-        CallParams(
-            call.sid,
-            call.account_sid,
-            call.from_,
-            call.to,
-            status,
-            call.direction,
-            forwarded_from=call.forwarded_from,
-            caller_name=call.caller_name,
-            parent_call_sid=call.parent_call_sid,
-        ),
-        sequence=0,
-        timestamp=format_datetime(at),
-        duration=seconds,
-        sip_response_code=call.sip_response_code,
-        answered_by=call.answered_by,
-    )
-    unnumbered = tuple(pair for pair in params if pair[0] != "SequenceNumber")
-    method = call.request.get("status_callback_method") or "POST"
-    return [CallbackDraft(call.account_sid, url, method, unnumbered, CallbackEvent.COMPLETED, numbered=True)]

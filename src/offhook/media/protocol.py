@@ -357,17 +357,7 @@ class Load(_Message, frozen=True):
     taps_dropped: int
 
 
-Event = (
-    LegOpened
-    | LegFailed
-    | LegClosed
-    | LegStats
-    | PlayStarted
-    | PlayFinished
-    | Digit
-    | FirstPacket
-    | SourceChanged
-    | RemoteRefused
-    | RtpTimeout
-    | Load
-)
+LegEvent = PlayStarted | PlayFinished | Digit | FirstPacket | SourceChanged | RemoteRefused | RtpTimeout
+"""What happens on a leg without being asked for."""
+
+Event = LegEvent | LegOpened | LegFailed | LegClosed | LegStats | Load

@@ -103,7 +103,7 @@ class Reply:
             effect.request, response.url, response.status, response.content_type, response.body
         )
 
-    async def _send(self, effect: effects.SendMessage) -> events.Event | None:
+    async def _send(self, effect: effects.SendMessage) -> events.Event:
         """Queue a reply; its SID follows from that of the text, so that a repeat makes it once."""
         index, self._replies = self._replies, self._replies + 1
         digest = hashlib.sha256(f"{self._record.sid}:{index}".encode()).digest()
@@ -117,7 +117,7 @@ class Reply:
             status = "queued"
         else:
             await self._notify(NOT_OURS, "The 'from' number of <Message> is not the account's", "")
-        return events.MessageQueued(effect.message, sid, status) if effect.awaited else None
+        return events.MessageQueued(effect.message, sid, status)
 
     def _reply(self, sid: str, effect: effects.SendMessage) -> MessageRecord:
         now = utcnow()

@@ -206,9 +206,8 @@ class SipMessageLog:
     at: float
 
 
-Event = (
-    IncomingInvite
-    | Trying
+LegEvent = (
+    Trying
     | Rerouted
     | Provisional
     | Answered
@@ -222,7 +221,7 @@ Event = (
     | ReinviteFailed
     | Ended
     | Info
-    | RegisterRequest
-    | Refused
-    | SipMessageLog
 )
+"""What happens on a leg that is known."""
+
+Event = IncomingInvite | LegEvent | RegisterRequest | Refused | SipMessageLog

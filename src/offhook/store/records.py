@@ -15,6 +15,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
+from offhook.calls.callbacks import Callback
+from offhook.calls.request import CallRequest
+from offhook.webhook.params import CallParams
+
 API_VERSION: Final = "2010-04-01"
 CURRENCY: Final = "USD"
 
@@ -123,9 +127,7 @@ class CallRecord:
         queue_time: milliseconds the call waited before it was dialled.
         node, lease: the voice node that runs it, and that node's lease; None before it is claimed.
         sequence: the `SequenceNumber` of the next status callback.
-        request: everything the request that made it asked for: url, method, fallback_url, fallback_method,
-            twiml, application_sid, status_callback, status_callback_method, status_callback_event (list),
-            timeout, send_digits, record…, time_limit.
+        request: what was asked of it, as `offhook.calls.request.CallRequest.stored` gives it.
     """
 
     sid: str
@@ -157,6 +159,26 @@ class CallRecord:
     lease: int | None = None
     sequence: int = 0
     request: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> CallRequest:
+        """What was asked of the call. Raises msgspec.ValidationError."""
+        return CallRequest.read(self.request)
+
+    def params(self, status: str) -> CallParams:
+        """What every webhook says of the call when it has this status."""
+        return CallParams(
+            call_sid=self.sid,
+            account_sid=self.account_sid,
+            from_=self.from_,
+            to=self.to,
+            status=status,
+            direction=self.direction,
+            forwarded_from=self.forwarded_from,
+            caller_name=self.caller_name,
+            parent_call_sid=self.parent_call_sid,
+            extra=self.asked.webhook_params,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +282,11 @@ class CallbackDraft:
     params: tuple[tuple[str, str], ...]
     event: str
     numbered: bool = False
+
+    @classmethod
+    def of_call(cls, account_sid: str, callback: Callback) -> CallbackDraft:
+        """A call's status callback; its number comes from the call's row."""
+        return cls(account_sid, callback.url, callback.method, callback.params, callback.event, numbered=True)
 
 
 @dataclass(frozen=True, slots=True)

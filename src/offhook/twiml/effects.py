@@ -211,7 +211,7 @@ class EndDial:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """Send a text (`<Sms>` in a call, `<Message>` in a reply). `awaited`: answer with `MessageQueued`."""
+    """Send a text (`<Sms>` in a call, `<Message>` in a reply). Answered by `MessageQueued`."""
 
     message: int
     to: str
@@ -219,7 +219,6 @@ class SendMessage:
     body: str
     media_urls: tuple[str, ...] = ()
     status_callback: str | None = None
-    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

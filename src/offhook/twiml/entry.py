@@ -6,6 +6,7 @@ The shell makes these values from the number, the application or the REST reques
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 Method = Literal["GET", "POST"]
@@ -37,6 +38,16 @@ class InlineTwiml:
 Entry = EntryPoint | InlineTwiml
 
 
+class Purpose(Enum):
+    """What a document is for."""
+
+    MAIN = "the call's or the message's own TwiML"
+    WHISPER = (
+        "what a dialled leg hears before it is bridged: its end is `Join`, and `<Dial>` in it is error 13201"
+    )
+    APOLOGY = "what a caller hears when the application has failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Parties:
     """Who is talking to whom, as the webhook's `From` and `To` have it (E.164, `sip:` or `client:`)."""
@@ -50,13 +61,10 @@ class CallFacts(Parties):
     """A call at the moment its TwiML starts.
 
     `answered`: an outbound call is, an inbound one is not until the interpreter emits `Answer`.
-    `whisper`: the document is a noun's `url`, run for the called leg before it is bridged. `<Dial>` is then
-    error 13201, and the end of the document is `Join` instead of `HangUp`.
     """
 
     direction: Direction = "inbound"
     answered: bool = False
-    whisper: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from offhook.twiml.entry import Entry
+from offhook.twiml.effects import Pairs
+from offhook.twiml.entry import Entry, Purpose
 
 DialStatus = Literal["completed", "answered", "busy", "no-answer", "failed", "canceled"]
 
@@ -76,29 +77,36 @@ class RecordingDone:
 class DialDone:
     """A dial is over: nobody answered, or the bridge ended. The legs it made are gone.
 
-    `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up. What
-    kept a call from being placed is a notification already.
+    `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up, None when it was given
+    other TwiML and still is. `sip_headers`: the ``X-`` headers of its answer. What kept a call from being placed is a
+    notification already.
     """
 
     dial: int
     status: DialStatus
     call_sid: str | None = None
-    duration: int = 0
+    duration: int | None = 0
     bridged: bool = False
     recording_sid: str | None = None
     recording_url: str | None = None
     recording_duration: int | None = None
     sip_call_id: str | None = None
     sip_response_code: int | None = None
+    sip_headers: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MessageQueued:
-    """What became of a `SendMessage` with `awaited`; `status` as in MessageStatus, `failed` when refused."""
+    """What became of a `SendMessage`; `status` as in MessageStatus, `failed` when it was refused.
+
+    A refused text has no SID, and `code` and `detail` say why.
+    """
 
     message: int
     sid: str
     status: str
+    code: int | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +117,19 @@ class Redirected:
 
 
 @dataclass(frozen=True, slots=True)
+class Pushed:
+    """Another document is to run above those at work: the whisper of a dialled call."""
+
+    purpose: Purpose
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The caller is gone, or the call was ended from outside (REST `Status=completed`)."""
 
 
-Event = (
-    Fetched
-    | FetchFailed
-    | Played
-    | PlayFailed
-    | DigitPressed
-    | TimerFired
-    | RecordingDone
-    | DialDone
-    | MessageQueued
-    | Redirected
-    | HungUp
-)
+Answer = Played | PlayFailed | TimerFired | RecordingDone | DialDone | MessageQueued
+"""Events that answer an effect which starts something, by its id in their first field."""
+
+Event = Fetched | FetchFailed | Answer | DigitPressed | Redirected | Pushed | HungUp

@@ -3,84 +3,89 @@
     state, effects = start(entry, facts)
     state, effects = step(state, event)
 
-until `state.finished`. Documents are asked for by `Fetch` effects and come back as events; verbs run one
-after another (`offhook.twiml.verbs`), each until it says what comes next. What is decided here: when an
-inbound call is answered, what a document that cannot be had or read leads to (the fallback URL, then the
-spoken apology), when documents that lead to each other without end are stopped, and what is left to do when
-the caller has gone.
+until `state.finished`. An execution is a stack of frames (`offhook.twiml.frame`), each a document at work: the call's
+own TwiML, above it a whisper or the apology. Answers are routed by id to the frame that started what they answer, or to
+what runs in the background. What is decided here: what the end of a frame means, what a redirect and a hang-up do to
+all of them, and that an inbound call is answered at most once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
-from offhook.twiml import effects, events, schema
-from offhook.twiml.document import Document, DocumentError, Element, parse
+from offhook.twiml import effects, events, frame
 from offhook.twiml.effects import Effect
-from offhook.twiml.entry import CallFacts, Entry, EntryPoint, InlineTwiml, MessageFacts, Parties
+from offhook.twiml.entry import (
+    CallFacts,
+    Entry,
+    EntryPoint,
+    InlineTwiml,
+    MessageFacts,
+    Parties,
+    Purpose,
+)
 from offhook.twiml.events import Event
+from offhook.twiml.frame import MOST_DOCUMENTS, After, Frame
 from offhook.twiml.schema import VOICE, Dialect
-from offhook.twiml.turn import INVALID_URL, Turn
-from offhook.twiml.verb import DECLINED, NEXT, Failed, Flow, Goto, Outcome, Verb
+from offhook.twiml.started import STARTED, answered_id
+from offhook.twiml.turn import Turn
+from offhook.twiml.verb import Enter, Flow
 
-__all__ = ["CallFacts", "Entry", "EntryPoint", "InlineTwiml", "MessageFacts", "State", "start", "step"]
+__all__ = [
+    "MOST_DOCUMENTS",
+    "CallFacts",
+    "Entry",
+    "EntryPoint",
+    "InlineTwiml",
+    "MessageFacts",
+    "State",
+    "idle",
+    "start",
+    "step",
+]
 
-APOLOGY = "An application error has occurred. Goodbye."
-HTTP_RETRIEVAL_FAILURE = 11200
-TOO_MANY_DOCUMENTS = 14106
-MOST_DOCUMENTS = 50
-"""Documents that may follow each other without anything being heard, said or pressed in between."""
 MOST_TYPED_AHEAD = 64
-
-
-class Phase(Enum):
-    """What the execution waits for."""
-
-    FETCHING = "a document"
-    RUNNING = "the verb"
-    APOLOGISING = "the end of the apology"
-    FINISHING = "the answer to a last request, which is not run"
-    FINISHED = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where an execution stands."""
+    """Where an execution stands.
+
+    Attributes:
+        frames: the documents at work, the newest last. None at all: a dialled call that has nothing of its own to
+            do, as long as the execution is not `over`.
+        background: what outlives its verb, by name, and its id.
+    """
 
     parties: Parties
-    entry: Entry
     dialect: Dialect = field(default=VOICE, repr=False)
-    phase: Phase = Phase.FETCHING
-    request: effects.Fetch | None = None
-    document: Document | None = None
-    position: int = 0
-    verb: Verb | None = None
-    of_fallback: bool = False
-    """Whether the document is the fallback's: when it fails too, nothing more is asked."""
+    frames: tuple[Frame, ...] = ()
+    background: tuple[tuple[str, tuple[int, effects.Started]], ...] = ()
     answered: bool = False
     hung_up: bool = False
+    over: bool = False
     typed: str = ""
-    documents: int = 0
-    notices: int = 0
-    active: tuple[tuple[int, effects.Started], ...] = ()
     next_id: int = 0
 
     @property
     def finished(self) -> bool:
         """Whether no event will have any effect any more."""
-        return self.phase is Phase.FINISHED
+        return self.over and not self.background
 
 
 Step = tuple[State, list[Effect]]
 
 
-def start(entry: Entry, facts: Parties, dialect: Dialect = VOICE) -> Step:
+def idle(facts: Parties, dialect: Dialect = VOICE) -> State:
+    """An execution that has nothing to do yet: a dialled call, until something is pushed or it is redirected."""
+    return State(facts, dialect, answered=not isinstance(facts, CallFacts) or facts.answered)
+
+
+def start(entry: Entry, facts: Parties, dialect: Dialect = VOICE, purpose: Purpose = Purpose.MAIN) -> Step:
     """Begin: fetch the entry point's document, or run the inline one."""
-    answered = not isinstance(facts, CallFacts) or facts.answered
-    state = State(facts, entry, dialect, answered=answered)
+    state = idle(facts, dialect)
     turn = _turn(state)
-    return _closed(_enter(state, entry, turn), turn)
+    return _closed(_push(state, purpose, entry, turn), turn)
 
 
 def step(state: State, event: Event) -> Step:
@@ -94,12 +99,11 @@ def step(state: State, event: Event) -> Step:
 def _turn(state: State) -> Turn:
     return Turn(
         state.parties,
-        base=state.document.url if state.document else None,
         answered=state.answered,
+        hung_up=state.hung_up,
         typed=state.typed,
-        active=state.active,
         next_id=state.next_id,
-        notices=state.notices,
+        background=dict(state.background),
     )
 
 
@@ -109,253 +113,141 @@ def _closed(state: State, turn: Turn) -> Step:
         state,
         answered=turn.answered,
         typed=turn.typed[:MOST_TYPED_AHEAD],
-        active=tuple(turn.active.items()),
         next_id=turn.next_id,
-        notices=turn.notices,
+        background=tuple(turn.background.items()),
     )
     return state, turn.wanted
 
 
 def _take(state: State, event: Event, turn: Turn) -> State:
     match event:
+        case events.Redirected() | events.Pushed() | events.DigitPressed() | events.HungUp():
+            return state if state.over or state.hung_up else _told(state, event, turn)
         case events.Fetched() | events.FetchFailed():
-            return _response(state, event, turn)
-        case events.Redirected(entry):
-            return state if state.hung_up else _redirected(state, entry, turn)
-        case events.HungUp():
-            return state if state.hung_up else _hung_up(replace(state, hung_up=True), turn)
-        case events.DigitPressed():
-            return _digit(replace(state, documents=0), event, turn)
-        case _ if turn.ended(event):
-            return _answered(_time_passed(state, event), event, turn)
-    return state
+            for index, asking in enumerate(state.frames):
+                if asking.request is not None and asking.request.request == event.request:
+                    _stand_in(asking, turn)
+                    return _settle(state, index, frame.responded(asking, event, turn), turn)
+            return state
+        case _:
+            return _answered(state, event, turn)
 
 
-def _time_passed(state: State, event: Event) -> State:
-    """Forget how many documents there were, if the event means that the caller has heard or done something."""
+def _told(
+    state: State,
+    event: events.Redirected | events.Pushed | events.DigitPressed | events.HungUp,
+    turn: Turn,
+) -> State:
+    """What comes from outside, and answers nothing."""
     match event:
-        case events.Played() | events.TimerFired() | events.RecordingDone():
-            return replace(state, documents=0)
-        case events.DialDone(bridged=True) | events.DialDone(status="no-answer"):
-            return replace(state, documents=0)
+        case events.Redirected(entry):
+            _release(state.frames, turn)
+            return _push(replace(state, frames=()), Purpose.MAIN, entry, turn)
+        case events.Pushed(purpose, entry):
+            return _push(state, purpose, entry, turn)
+        case events.DigitPressed():
+            return _digit(state, event, turn)
+        case events.HungUp():
+            return _hung_up(state, turn)
+
+
+def _answered(state: State, event: events.Answer, turn: Turn) -> State:
+    """What a frame, or something in the background, had started has come to an end."""
+    for index, waiting in enumerate(state.frames):
+        _stand_in(waiting, turn)
+        if turn.ended(event):
+            return _settle(state, index, frame.answered(waiting, event, turn), turn)
+    answered = answered_id(event)
+    for name, (started, effect) in list(turn.background.items()):
+        if started == answered and isinstance(event, STARTED[type(effect)].answers):
+            del turn.background[name]
+            _background_ended(event, turn)
     return state
 
 
-def _answered(state: State, event: Event, turn: Turn) -> State:
-    """What an effect has come to."""
-    if state.verb is None:
-        return _end(state, turn) if state.phase is Phase.APOLOGISING else state
-    turn.recodes = state.verb.recodes
-    if isinstance(event, events.PlayFailed):
-        blamed = turn.over.url if isinstance(turn.over, effects.PlayUrl) else None
-        turn.notify(event.code, event.detail or "The audio could not be played", blamed)
-    return _after(state, state.verb.step(event, turn), turn)
+def _background_ended(event: events.Answer, turn: Turn) -> None:
+    """What failed in the background is put on record: no verb is left to do it."""
+    turn.base = None
+    if isinstance(event, events.MessageQueued) and event.code is not None:
+        turn.notify(event.code, event.detail)
 
 
 def _digit(state: State, event: events.DigitPressed, turn: Turn) -> State:
-    if state.verb is None or not state.verb.hears_digits:
+    """A key is the newest document's; without one it waits for the next."""
+    if not state.frames:
         turn.typed += event.digit
         return state
-    turn.recodes = state.verb.recodes
-    return _after(state, state.verb.step(event, turn), turn)
-
-
-def _redirected(state: State, entry: Entry, turn: Turn) -> State:
-    turn.release()
-    return _enter(replace(state, entry=entry, request=None, verb=None, documents=0), entry, turn)
+    newest = state.frames[-1]
+    _stand_in(newest, turn)
+    return _settle(state, len(state.frames) - 1, frame.pressed(newest, event, turn), turn)
 
 
 def _hung_up(state: State, turn: Turn) -> State:
-    outcome: Outcome = state.verb.hung_up(turn) if state.verb else Flow.END
-    return _after(state, outcome, turn)
+    """The caller is gone: whatever was for its ears ends, and the call's own TwiML says what is left to do."""
+    turn.hung_up = True
+    main = tuple(kept for kept in state.frames if kept.purpose is Purpose.MAIN)
+    _release(tuple(kept for kept in state.frames if kept.purpose is not Purpose.MAIN), turn)
+    state = replace(state, hung_up=True, frames=main)
+    if not main:
+        return replace(state, over=True)
+    _stand_in(main[0], turn)
+    return _settle(state, 0, frame.hung_up(main[0], turn), turn)
 
 
-# Verbs
+# Frames
 
 
-def _after(state: State, outcome: Outcome, turn: Turn) -> State:
-    """Go on as a verb says."""
-    if isinstance(outcome, Verb):
-        return replace(state, phase=Phase.RUNNING, verb=outcome)
+def _stand_in(at_work: Frame, turn: Turn) -> None:
+    """Let the turn work for a frame."""
+    turn.stand_in(at_work.base, at_work.active, at_work.notices, at_work.purpose)
+
+
+def _push(state: State, purpose: Purpose, entry: Entry, turn: Turn) -> State:
+    """Begin a document above those that are at work."""
+    new = Frame(purpose, entry, state.dialect)
+    _stand_in(new, turn)
+    state = replace(state, frames=(*state.frames, new))
+    return _settle(state, len(state.frames) - 1, frame.begin(new, turn), turn)
+
+
+def _settle(state: State, index: int, after: After, turn: Turn) -> State:
+    """Keep a frame as it now is, or see to its end."""
+    if isinstance(after, Frame):
+        kept = replace(after, active=tuple(turn.active.items()), notices=turn.notices)
+        return replace(state, frames=(*state.frames[:index], kept, *state.frames[index + 1 :]))
     turn.release()
-    turn.recodes = {}
-    state = replace(state, verb=None)
-    if isinstance(outcome, Goto):
-        return _goto(state, outcome, turn)
-    if isinstance(outcome, Failed):
-        return _fall_back(state, outcome.code, outcome.url, turn)
-    if outcome is NEXT and not state.hung_up:
-        return _next(state, turn)
-    return replace(state, phase=Phase.FINISHED) if outcome is DECLINED else _end(state, turn)
-
-
-def _next(state: State, turn: Turn) -> State:
-    """Begin verbs from the current position on, until one has something to wait for or leads elsewhere."""
-    verbs = state.document.verbs if state.document else ()
-    for position in range(state.position, len(verbs)):
-        outcome = _begin(verbs[position], state.dialect, turn)
-        if outcome is not NEXT:
-            return _after(replace(state, position=position + 1), outcome, turn)
-        turn.release()
-    return _end_of_document(state, turn)
-
-
-def _begin(element: Element, dialect: Dialect, turn: Turn) -> Outcome:
-    turn.recodes = {}
-    kind = dialect.verbs.get(element.name)
-    if kind is None:
-        return _pass_over(element, dialect, turn)
-    turn.trace(element)
-    verb = turn.read(kind, element)
-    if verb.answers():
-        turn.answer()
-    turn.recodes = verb.recodes
-    return verb.begin(turn)
-
-
-def _pass_over(element: Element, dialect: Dialect, turn: Turn) -> Outcome:
-    """Tell of a verb that cannot run; one that nobody knows has had its schema warning."""
-    if element.name in dialect.unbuilt:
-        turn.warn(dialect.unbuilt[element.name].code, element, "This verb is not supported")
-    elif element.name in dialect.foreign:
-        turn.warn(dialect.foreign[element.name], element, "This verb cannot stand in a reply to a message")
-    return NEXT
-
-
-def _end_of_document(state: State, turn: Turn) -> State:
-    if turn.whisper:
-        turn.want(effects.Join())
-        return replace(state, phase=Phase.FINISHED)
+    ended = state.frames[index]
+    state = replace(state, frames=(*state.frames[:index], *state.frames[index + 1 :]))
+    match after:
+        case Enter():
+            return _apologise(state, ended, after, turn)
+        case Flow.POP if ended.purpose is Purpose.WHISPER:
+            turn.want(effects.Join())
+            return state
+        case Flow.DECLINED:
+            return replace(state, frames=(), over=True)
     return _end(state, turn)
+
+
+def _apologise(state: State, failed: Frame, apology: Enter, turn: Turn) -> State:
+    """Tell the caller that the application has failed; one that is not yet talked to, or is gone, is not told."""
+    if state.hung_up or failed.purpose is not Purpose.MAIN or state.dialect is not VOICE:
+        return _end(state, turn)
+    _release(state.frames, turn)
+    return _push(replace(state, frames=()), apology.purpose, apology.entry, turn)
 
 
 def _end(state: State, turn: Turn) -> State:
     """Nothing more is to be done: hang up, if there is somebody to hang up on."""
-    turn.release()
+    _release(state.frames, turn)
     if state.dialect is VOICE and not state.hung_up:
         turn.answer()
         turn.want(effects.HangUp())
-    return replace(state, phase=Phase.FINISHED, verb=None)
+    return replace(state, frames=(), over=True)
 
 
-# Documents
-
-
-def _enter(state: State, entry: Entry, turn: Turn) -> State:
-    """Begin with an entry's document."""
-    state = replace(state, document=None, of_fallback=False)
-    turn.base = None
-    if isinstance(entry, EntryPoint):
-        return _fetch(state, effects.Fetch(turn.new_id(), entry.url, entry.method), turn)
-    return _inline(state, entry, turn)
-
-
-def _inline(state: State, entry: InlineTwiml, turn: Turn) -> State:
-    try:
-        document = parse(entry.text, "text/xml")
-    except DocumentError as error:
-        return _failed(state, error.code, _where(error), "", turn)
-    return _run(state, document, turn)
-
-
-def _goto(state: State, goto: Goto, turn: Turn) -> State:
-    """Go on with the document that a verb leads to."""
-    if not goto.url and state.document is not None and turn.base is None:
-        return _end(state, turn) if state.hung_up else _run(state, state.document, turn)
-    url = turn.absolute(goto.url or turn.base or "")
-    if url is None:
-        return _fall_back(state, INVALID_URL, goto.url or "", turn)
-    request = effects.Fetch(turn.new_id(), url, goto.method, goto.params, final=state.hung_up)
-    return _fetch(state, request, turn)
-
-
-def _fetch(state: State, request: effects.Fetch, turn: Turn) -> State:
-    if state.documents >= MOST_DOCUMENTS:
-        return _too_many(state, request.url, turn)
-    turn.want(request)
-    phase = Phase.FINISHING if request.final else Phase.FETCHING
-    return replace(state, phase=phase, request=request, documents=state.documents + 1)
-
-
-def _response(state: State, event: events.Fetched | events.FetchFailed, turn: Turn) -> State:
-    """Run the document that has come, or do without it."""
-    request = state.request
-    if request is None or event.request != request.request:
-        return state
-    try:
-        document = _document(event, state.dialect, read=not request.final)
-    except DocumentError as error:
-        return _failed(state, error.code, _where(error), request.url, turn)
-    if request.final:
-        return _end(state, turn)
-    state = replace(state, request=None, of_fallback=request.error is not None)
-    return _run(state, document, turn)
-
-
-def _document(event: events.Fetched | events.FetchFailed, dialect: Dialect, *, read: bool) -> Document:
-    """Return the document in a response; an empty one if it is not to be read.
-
-    A reply to a text may be nothing at all: 204, or a text without characters.
-
-    Raises:
-        DocumentError: there is none, for whatever reason.
-    """
-    if isinstance(event, events.FetchFailed):
-        raise DocumentError(event.code, event.detail or "The document could not be fetched")
-    if not 200 <= event.status <= 299:
-        raise DocumentError(HTTP_RETRIEVAL_FAILURE, f"The HTTP status is {event.status}")
-    textual = (event.content_type or "").lower().startswith("text/plain")
-    silent = dialect is not VOICE and not event.body.strip() and (event.status == 204 or textual)
-    if silent or not read:
-        return Document(event.url, Element("Response"))
-    return parse(event.body, event.content_type, event.url, plain=dialect.plain)
-
-
-def _where(error: DocumentError) -> str:
-    return f"{error.message} (line {error.line})" if error.line else error.message
-
-
-def _run(state: State, document: Document, turn: Turn) -> State:
-    """Run a document from its first verb."""
-    if document.url is None and state.documents >= MOST_DOCUMENTS:
-        return _too_many(state, "", turn)
-    inline = 1 if document.url is None else 0
-    turn.base, turn.notices = document.url, 0
-    for problem in schema.warnings(document, state.dialect):
-        turn.notify(problem.code, problem.message)
-    state = replace(
-        state, phase=Phase.RUNNING, document=document, position=0, documents=state.documents + inline
-    )
-    return _next(state, turn)
-
-
-def _failed(state: State, code: int, message: str, url: str, turn: Turn) -> State:
-    """A document is not to be had."""
-    turn.notify(code, message, url)
-    return _fall_back(state, code, url, turn)
-
-
-def _fall_back(state: State, code: int, url: str, turn: Turn) -> State:
-    """Ask the fallback URL; apologise if there is none, or if it is what failed."""
-    entry, failed = state.entry, state.request
-    state = replace(state, request=None)
-    tried = state.of_fallback if failed is None else failed.error is not None
-    if isinstance(entry, InlineTwiml) or not entry.fallback_url or tried or state.hung_up:
-        return _apologise(state, turn)
-    fallback = effects.Fetch(turn.new_id(), entry.fallback_url, entry.fallback_method, error=(code, url))
-    return _fetch(state, fallback, turn)
-
-
-def _too_many(state: State, url: str, turn: Turn) -> State:
-    turn.notify(TOO_MANY_DOCUMENTS, f"{MOST_DOCUMENTS} documents in a row led nowhere", url)
-    return _apologise(state, turn)
-
-
-def _apologise(state: State, turn: Turn) -> State:
-    """Tell the caller that the application has failed, and hang up."""
-    if state.hung_up or turn.whisper or state.dialect is not VOICE:
-        return _end(state, turn)
-    turn.release()
-    turn.answer()
-    turn.start(effects.Speak, APOLOGY, "man", "en-US")
-    return replace(state, phase=Phase.APOLOGISING, verb=None)
+def _release(frames: tuple[Frame, ...], turn: Turn) -> None:
+    """Stop all that these frames have started."""
+    for stopped in frames:
+        _stand_in(stopped, turn)
+        turn.release()

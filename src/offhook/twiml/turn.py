@@ -8,12 +8,13 @@ reach a verb, and what a verb leaves behind can be stopped without its help.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Concatenate, ParamSpec, TypeVar, get_args
+from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from offhook.twiml import attributes, effects, events
 from offhook.twiml.document import Element
-from offhook.twiml.entry import CallFacts, Method, Parties
+from offhook.twiml.entry import CallFacts, Method, Parties, Purpose
+from offhook.twiml.started import STARTED, answered_id
 from offhook.twiml.verb import Part
 
 S = TypeVar("S", bound=effects.Started)
@@ -25,7 +26,6 @@ RELATIVE_WITHOUT_BASE = 15004
 _MAX_NOTICES = 50
 _MAX_URL = 4000
 _MOST_TRACED = 1000
-_PLAYS = get_args(effects.Play)
 
 
 class Turn:
@@ -33,11 +33,14 @@ class Turn:
 
     Attributes:
         parties: who is talking to whom.
-        base: the URL of the document, None for inline TwiML.
         answered: whether the call is; `answer` sees to it.
+        hung_up: whether the caller is gone.
         typed: digits pressed ahead, for `<Gather>` to take.
-        active: what was started and has neither ended nor been stopped, by id.
+        background: what outlives its verb, by name.
+        base: the URL of the frame's document, None for inline TwiML.
+        active: what the frame has started and has neither ended nor been stopped, by id.
         over: what has ended with the event at hand.
+        whisper: whether the document is played to a called leg before it is bridged.
         recodes: notification codes that are others in the verb at work.
         wanted: the effects, in order.
         notices: how many notifications the document has given, so that it cannot give thousands.
@@ -47,28 +50,38 @@ class Turn:
         self,
         parties: Parties,
         *,
-        base: str | None,
         answered: bool,
+        hung_up: bool,
         typed: str,
-        active: tuple[tuple[int, effects.Started], ...],
         next_id: int,
-        notices: int,
+        background: dict[str, tuple[int, effects.Started]],
     ) -> None:
         self.parties = parties
-        self.base = base
         self.answered = answered
+        self.hung_up = hung_up
         self.typed = typed
-        self.active = dict(active)
-        self.over: effects.Started | None = None
         self.next_id = next_id
-        self.notices = notices
+        self.background = background
+        self.base: str | None = None
+        self.active: dict[int, effects.Started] = {}
+        self.over: effects.Started | None = None
+        self.notices = 0
+        self.whisper = False
         self.recodes: Mapping[int, int] = {}
         self.wanted: list[effects.Effect] = []
 
-    @property
-    def whisper(self) -> bool:
-        """Whether the document is played to a called leg before it is bridged."""
-        return isinstance(self.parties, CallFacts) and self.parties.whisper
+    def stand_in(
+        self,
+        base: str | None,
+        active: tuple[tuple[int, effects.Started], ...],
+        notices: int,
+        purpose: Purpose,
+    ) -> None:
+        """Work for this frame from now on."""
+        self.base = base
+        self.active = dict(active)
+        self.notices = notices
+        self.whisper = purpose is Purpose.WHISPER
 
     @property
     def replies(self) -> bool:
@@ -97,23 +110,29 @@ class Turn:
         self.wanted.append(effect)
         return new
 
+    def launch(
+        self, name: str, kind: Callable[Concatenate[int, P], S], /, *arguments: P.args, **named: P.kwargs
+    ) -> int:
+        """Start something that outlives its verb and its document, under a name of its own; return its new id."""
+        new = self.new_id()
+        effect = kind(new, *arguments, **named)
+        self.background[name] = (new, effect)
+        self.wanted.append(effect)
+        return new
+
     def stop(self, started: int | None) -> None:
         """Stop what was started under this id, if it is still active.
 
-        A recording and a dial stay active until `RecordingDone` or `DialDone` tells their result.
+        What lingers stays active until its result is told.
         """
-        match self.active.get(started or 0):
-            case effects.StartTimer(timer):
-                self.wanted.append(effects.StopTimer(timer))
-            case effects.StartRecording(recording):
-                self.wanted.append(effects.StopRecording(recording))
-                return
-            case effects.Dial(dial):
-                self.wanted.append(effects.EndDial(dial))
-                return
-            case effects.Speak(play) | effects.PlayUrl(play) | effects.PlayDigits(play) | effects.Beep(play):
-                self.wanted.append(effects.StopPlay(play))
-        self.active.pop(started or 0, None)
+        effect = self.active.get(started or 0)
+        if started is None or effect is None:
+            return
+        kind = STARTED[type(effect)]
+        if kind.stopped_by is not None:
+            self.wanted.append(kind.stopped_by(started))
+        if not kind.lingers:
+            del self.active[started]
 
     def release(self) -> None:
         """Stop all that is active and expect no answers any more."""
@@ -121,24 +140,13 @@ class Turn:
             self.stop(started)
         self.active.clear()
 
-    def ended(self, event: events.Event) -> bool:
+    def ended(self, event: events.Answer) -> bool:
         """Take note that what `event` answers is over; say whether it was active at all."""
-        match event:
-            case events.Played(started) | events.PlayFailed(started):
-                kind: tuple[type, ...] = _PLAYS
-            case events.TimerFired(started):
-                kind = (effects.StartTimer,)
-            case events.RecordingDone(started):
-                kind = (effects.StartRecording,)
-            case events.DialDone(started):
-                kind = (effects.Dial,)
-            case events.MessageQueued(started):
-                kind = (effects.SendMessage,)
-            case _:
-                return False
-        if not isinstance(self.active.get(started), kind):
+        answered = answered_id(event)
+        effect = self.active.get(answered)
+        if effect is None or not isinstance(event, STARTED[type(effect)].answers):
             return False
-        self.over = self.active.pop(started)
+        self.over = self.active.pop(answered)
         return True
 
     def answer(self) -> None:

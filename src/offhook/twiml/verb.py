@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from offhook.twiml.document import Element
 from offhook.twiml.effects import Pairs
-from offhook.twiml.entry import Method
+from offhook.twiml.entry import Entry, InlineTwiml, Method, Purpose
 from offhook.twiml.events import Event
 
 if TYPE_CHECKING:
@@ -26,13 +26,31 @@ class Flow(Enum):
     """What comes after a verb when it is not a document."""
 
     NEXT = "the next verb"
+    POP = "what the end of the document leads to"
     END = "the call is hung up"
     DECLINED = "the call was never answered"
 
 
 NEXT = Flow.NEXT
+POP = Flow.POP
 END = Flow.END
 DECLINED = Flow.DECLINED
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """After the verb comes a document in a frame of its own."""
+
+    purpose: Purpose
+    entry: Entry
+
+
+APOLOGY = "An application error has occurred. Goodbye."
+APOLOGISE = Enter(
+    Purpose.APOLOGY,
+    InlineTwiml(f'<Response><Say voice="man" language="en-US">{APOLOGY}</Say></Response>'),
+)
+"""The application has failed, and the caller is told so before the call ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +87,8 @@ class Verb(Part, ABC):
     """A verb at work.
 
     `begin` and `step` return the verb itself, as it now is, for as long as it runs; then a `Flow`, a
-    `Goto` or `Failed`. `step` is given nothing but answers to what the verb has started and not stopped, and digits if
-    it `hears_digits`. Whatever is still going on when it is over is stopped for it.
+    `Goto`, an `Enter` or `Failed`. `step` is given nothing but answers to what the verb has started and not
+    stopped, and digits if it `hears_digits`. Whatever is still going on when it is over is stopped for it.
     """
 
     hears_digits: ClassVar[bool] = False
@@ -96,4 +114,4 @@ class Verb(Part, ABC):
         return END
 
 
-Outcome = Verb | Flow | Goto | Failed
+Outcome = Verb | Flow | Goto | Enter | Failed

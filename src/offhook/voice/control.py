@@ -11,14 +11,15 @@ import logging
 import msgspec
 
 from offhook.calls import events
+from offhook.calls.call import refusal
 from offhook.errors import RestError, rest
 from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, method_of
-from offhook.voice.exchange import Exchange
-from offhook.voice.session import CallSession
+from offhook.voice.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
 
 _NOT_IN_PROGRESS = 21220
+_UNREADABLE = 20500
 
 
 class ControlRequest(msgspec.Struct, frozen=True):
@@ -36,11 +37,11 @@ class ControlRequest(msgspec.Struct, frozen=True):
 class Control:
     """Answers the api."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
 
     async def answer(self, payload: bytes) -> bytes:
-        """Do what a request asks."""
+        """Do what a request asks; the answer is what the call made of it."""
         try:
             request = msgspec.json.decode(payload, type=ControlRequest)
             self._do(request)
@@ -52,26 +53,24 @@ class Control:
         return msgspec.json.encode({"ok": True})
 
     def _do(self, request: ControlRequest) -> None:
-        session = self._exchange.session(request.sid)
-        if session is None or session.call.is_over:
+        session = self._switchboard.find(request.sid)
+        if session is None:
             raise rest(_NOT_IN_PROGRESS, "The call is not in progress.")
-        match request.op:
-            case "hangup":
-                session.feed(events.HangUpRequested())
-            case "cancel":
-                self._cancel(session)
-            case "redirect" if session.call.is_answered:
-                session.feed(events.RedirectRequested(_entry(request)))
-            case _:
-                raise rest(_NOT_IN_PROGRESS, "The call is not in progress. Cannot redirect.")
+        event = _event(request)
+        if (reason := refusal(session.call, event)) is not None:
+            raise rest(_NOT_IN_PROGRESS, reason)
+        session.feed(event)
 
-    @staticmethod
-    def _cancel(session: CallSession) -> None:
-        if session.call.is_answered:
-            raise rest(
-                _NOT_IN_PROGRESS, "The call is in progress. Only a queued or ringing call is canceled."
-            )
-        session.feed(events.HangUpRequested(cancel_only=True))
+
+def _event(request: ControlRequest) -> events.HangUpRequested | events.RedirectRequested:
+    match request.op:
+        case "hangup":
+            return events.HangUpRequested(events.EndedBy.REST)
+        case "cancel":
+            return events.HangUpRequested(events.EndedBy.REST, cancel_only=True)
+        case "redirect":
+            return events.RedirectRequested(_entry(request))
+    raise rest(_UNREADABLE, "The request cannot be read.")
 
 
 def _entry(request: ControlRequest) -> Entry:

@@ -2,57 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from offhook.delivery.client import FetchError, FetchRequest, FetchResponse, without_credentials
-from offhook.store.records import CallRecord, TimelineKind
+from offhook.delivery.client import (
+    FetchError,
+    FetchRequest,
+    FetchResponse,
+    WebhookClient,
+    without_credentials,
+)
+from offhook.store.records import AccountRecord, TimelineKind
 from offhook.twiml import effects, events
 from offhook.voice import notes
 from offhook.webhook.params import CallParams, Params, error_params, voice_params
 from offhook.webhook.policy import cookie_key
 
-if TYPE_CHECKING:
-    from offhook.voice.session import CallSession
+Note = Callable[[TimelineKind, str, Mapping[str, Any]], None]
 
 
-def record_params(record: CallRecord, status: str) -> CallParams:
-    """What every webhook of a call says about it when it has this status."""
-    return CallParams(
-        call_sid=record.sid,
-        account_sid=record.account_sid,
-        from_=record.from_,
-        to=record.to,
-        status=status,
-        direction=record.direction,
-        forwarded_from=record.forwarded_from,
-        caller_name=record.caller_name,
-        parent_call_sid=record.parent_call_sid,
-        extra=tuple((name, value) for name, value in record.request.get("webhook_params", ())),
-    )
-
-
-async def fetch_document(session: CallSession, effect: effects.Fetch) -> None:
-    """Ask for TwiML and give the call what came back."""
-    params = voice_params(record_params(session.record, session.call.status)) + list(effect.params)
+async def fetch_document(
+    http: WebhookClient, account: AccountRecord, call: CallParams, effect: effects.Fetch, note: Note
+) -> events.Fetched | events.FetchFailed:
+    """Ask for TwiML; what came back. `note` writes into the call's timeline."""
+    params = voice_params(call) + list(effect.params)
     if effect.error is not None:
         params += error_params(*effect.error)
     request = FetchRequest(
         effect.url,
         effect.method,
         params,
-        auth_token=session.account.auth_token,
-        cookies=cookie_key(session.account.sid, session.record.from_, session.record.to),
+        auth_token=account.auth_token,
+        cookies=cookie_key(account.sid, call.from_, call.to),
     )
     try:
-        response = await session.exchange.http.fetch(request)
+        response = await http.fetch(request)
     except FetchError as error:
-        session.note(TimelineKind.WEBHOOK, "failed", _failure(request, params, error))
-        session.feed(events.FetchFailed(effect.request, error.code, error.detail))
-        return
-    session.note(TimelineKind.WEBHOOK, "fetched", _answer(request, params, response))
-    session.feed(
-        events.Fetched(effect.request, response.url, response.status, response.content_type, response.body)
-    )
+        note(TimelineKind.WEBHOOK, "failed", _failure(request, params, error))
+        return events.FetchFailed(effect.request, error.code, error.detail)
+    note(TimelineKind.WEBHOOK, "fetched", _answer(request, params, response))
+    return events.Fetched(effect.request, response.url, response.status, response.content_type, response.body)
 
 
 def _asked(request: FetchRequest, params: Params) -> dict[str, Any]:

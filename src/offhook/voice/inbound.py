@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from offhook.calls import events
 from offhook.calls.call import Call
+from offhook.calls.request import CallRequest
 from offhook.calls.status import CallStatus, Direction
 from offhook.clock import monotonic, new_sid, utcnow
 from offhook.errors import RemoteProtocolError
@@ -28,8 +29,9 @@ from offhook.store.disk import RETRY_AFTER_SECONDS, Disk, DiskFullError
 from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
 from offhook.twiml.entry import CallFacts, Entry, EntryPoint, method_of
 from offhook.voice import journal
-from offhook.voice.exchange import Exchange
+from offhook.voice.calls import Calls
 from offhook.voice.leg import Leg
+from offhook.voice.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +39,17 @@ logger = logging.getLogger(__name__)
 _HEADER_PREFIX = "x-"
 _MAX_HEADERS = 20
 
-
 _MAX_PROVEN = 10_000
 
 
 class Inbound:
     """Turns INVITEs into calls."""
 
-    def __init__(self, exchange: Exchange, disk: Disk) -> None:
-        self._exchange = exchange
+    def __init__(self, services: Services, calls: Calls, disk: Disk) -> None:
+        self._services = services
+        self._calls = calls
         self._disk = disk
-        self._endpoint = exchange.transports.endpoint
+        self._endpoint = services.transports.endpoint
         self._admitting: set[int] = set()
         #: Hosts from which somebody has proved to be one of our phones.
         self._proven: set[str] = set()
@@ -74,14 +76,14 @@ class Inbound:
     async def _admit(self, invite: IncomingInvite) -> None:
         request = invite.request
         phone: SipCredentialRecord | None = None
-        routing = self._exchange.routing
+        routing = self._services.routing
         if routing.trunks.recognise(invite.flow) is None and not routing.is_our_own(request):
             phone = await self.authenticate(request, invite.flow)
             if phone is None:
                 self._challenge(invite)
                 return
         called = called_number(request.request_uri)
-        number = await self._exchange.store.numbers.cached.get(called)
+        number = await self._services.store.numbers.cached.get(called)
         if number is None or (phone is not None and number.account_sid != phone.account_sid):
             self._refuse(invite, 404, "the number called is not one of the platform's")
             return
@@ -92,7 +94,7 @@ class Inbound:
         username = self._endpoint.authorization_username(request)
         if username is None:
             return None
-        record = await self._exchange.store.sip_credentials.find(username)
+        record = await self._services.store.sip_credentials.find(username)
         password = Password(record.password) if record is not None else None
         if self._endpoint.verify(request, lambda _: password, monotonic()) is None:
             return None
@@ -105,11 +107,11 @@ class Inbound:
         """Ask who calls. To a phone that has proved itself before that is no refusal, only the usual first step."""
         credentials = invite.request.get("Authorization") is not None
         self._endpoint.challenge(invite.leg, monotonic())
-        self._exchange.transports.flush()
+        self._services.transports.flush()
         if credentials:
             self._refused(invite, 401, "user or password is wrong, or the nonce is old")
         elif invite.flow.remote.host not in self._proven:
-            self._refused(invite, 401, self._exchange.routing.trunks.explain(invite.flow))
+            self._refused(invite, 401, self._services.routing.trunks.explain(invite.flow))
         else:
             self._forget(invite)
 
@@ -117,15 +119,15 @@ class Inbound:
         self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None
     ) -> None:
         """Make the call: its leg, its row, then its TwiML."""
-        exchange = self._exchange
+        services = self._services
         if self._disk.full():
             raise DiskFullError("the disk of the data directory is nearly full")
-        account = await exchange.store.accounts.cached.get(number.account_sid)
+        account = await services.store.accounts.cached.get(number.account_sid)
         if account is None or not account.is_active:
             self._refuse(invite, 403, "the account is not active")
             return
         try:
-            leg = await exchange.open_leg(invite.flow)
+            leg = await services.legs.open(invite.flow)
         except MediaError as error:
             self._refuse(invite, 503, str(error))
             return
@@ -136,20 +138,20 @@ class Inbound:
             await leg.close()
             return
         record = self._record(invite, number, phone)
-        await exchange.put_on_record(record, leg)
+        await self._calls.put_on_record(record, leg)
         if invite.leg not in self._admitting:
             await self._abandoned(leg, record)
             return
-        session = exchange.new_session(_call(record, number), record, account, leg)
+        session = self._calls.begin(_call(record, number), record, account, leg)
         session.feed(events.Began())
         if session.call.entry is None:
             session.notify(11100, "The number has no voice URL.", "")
-            session.feed(events.HangUpRequested())
+            session.feed(events.HangUpRequested(events.EndedBy.NO_INSTRUCTIONS))
 
     async def _abandoned(self, leg: Leg, record: CallRecord) -> None:
         """The caller gave up while its call was made."""
         await leg.close()
-        await journal.abandon(self._exchange, record)
+        await journal.abandon(self._services.store, record)
 
     def _record(
         self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None
@@ -168,13 +170,13 @@ class Inbound:
             date_created=now,
             date_updated=now,
             phone_number_sid=number.sid,
-            node=self._exchange.lease.node,
-            lease=self._exchange.lease.id,
-            request={
-                "status_callback": number.status_callback,
-                "status_callback_method": number.status_callback_method,
-                "webhook_params": _sip_params(invite) if phone is not None else [],
-            },
+            node=self._services.tenure.lease.node,
+            lease=self._services.tenure.lease.id,
+            request=CallRequest(
+                status_callback=number.status_callback,
+                status_callback_method=method_of(number.status_callback_method),
+                webhook_params=_sip_params(invite) if phone is not None else (),
+            ).stored(),
         )
 
     def _refuse(
@@ -183,17 +185,17 @@ class Inbound:
         """End an INVITE that is no call; `why` is for the operator."""
         headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
         self._endpoint.reject(invite.leg, status, monotonic(), headers=headers)
-        self._exchange.transports.flush()
+        self._services.transports.flush()
         self._refused(invite, status, why)
 
     def _refused(self, invite: IncomingInvite, status: int, why: str) -> None:
-        self._exchange.refusals.note(invite.flow, "INVITE", status, why, monotonic())
+        self._services.refusals.note(invite.flow, "INVITE", status, why, monotonic())
         self._forget(invite)
 
     def _forget(self, invite: IncomingInvite) -> None:
         """There will be no timeline for what was kept of the INVITE, nor for what comes late."""
         self._endpoint.forget_log(invite.leg, invite.request.call_id)
-        self._exchange.early_messages.take(invite.leg)
+        self._services.switchboard.forget_leg(invite.leg)
 
 
 def _call(record: CallRecord, number: NumberRecord) -> Call:
@@ -228,7 +230,7 @@ def _entry(number: NumberRecord) -> Entry | None:
     return entry
 
 
-def _sip_params(invite: IncomingInvite) -> list[tuple[str, str]]:
+def _sip_params(invite: IncomingInvite) -> tuple[tuple[str, str], ...]:
     """What a webhook is told of a SIP phone's call."""
     request = invite.request
     headers = [
@@ -236,9 +238,9 @@ def _sip_params(invite: IncomingInvite) -> list[tuple[str, str]]:
         for name, value in request.fields
         if name.lower().startswith(_HEADER_PREFIX)
     ]
-    return [
+    return (
         ("SipDomain", request.request_uri.host),
         ("SipCallId", request.call_id),
         ("SipSourceIp", invite.flow.remote.host),
         *headers[:_MAX_HEADERS],
-    ]
+    )

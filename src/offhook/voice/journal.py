@@ -1,7 +1,7 @@
 """What one call puts on record: statuses with their callbacks, notifications, its timeline; in order, never lost.
 
-The call does not wait for its rows: they are written one after the other behind it. While PostgreSQL is away
-they wait; the call goes on.
+The call does not wait for its rows: they are written one after the other behind it. While PostgreSQL is away they
+wait, and a write that fails for another reason is tried again; the call goes on.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
-from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from offhook.billing.rating import rate_call
+from offhook.calls.callbacks import Outcome, status_callback
 from offhook.calls.effects import Changed
 from offhook.calls.status import TERMINAL, TRANSITIONS, CallbackEvent, CallStatus
 from offhook.clock import new_sid, utcnow
@@ -22,20 +21,21 @@ from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import NOTIFICATIONS
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import CallbackDraft, CallRecord, NotificationRecord, TimelineEntry, TimelineKind
-from offhook.voice.documents import record_params
-from offhook.webhook.params import CallParams, call_status_params
-
-if TYPE_CHECKING:
-    from offhook.voice.exchange import Exchange
+from offhook.store.store import Store
+from offhook.webhook.params import RecordingParams
 
 logger = logging.getLogger(__name__)
 
-_DEFAULT_EVENTS = (CallbackEvent.COMPLETED.value,)
+#: How long to wait before a write that failed is tried again: twice as long each time, up to the last.
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+#: A notification that cannot be written is given up after this many tries. A status never is: a row would live on.
+MOST_TRIES: Final = 5
 
 
-async def abandon(exchange: Exchange, record: CallRecord) -> None:
+async def abandon(store: Store, record: CallRecord) -> None:
     """Write that a call was given up before anybody was called."""
-    journal = Journal(exchange, record, lambda status: record_params(record, status))
+    journal = Journal(store, record)
     journal.changed(Changed(CallStatus.CANCELED, CallbackEvent.COMPLETED, duration=0))
     await journal.close()
 
@@ -43,17 +43,16 @@ async def abandon(exchange: Exchange, record: CallRecord) -> None:
 class Journal:
     """The writes of one call."""
 
-    def __init__(self, exchange: Exchange, record: CallRecord, params: Callable[[str], CallParams]) -> None:
-        """`params` gives what a webhook says of the call when it has a status."""
-        self._exchange = exchange
+    def __init__(self, store: Store, record: CallRecord) -> None:
+        self._store = store
         self._record = record
-        self._params = params
+        self._asked = record.asked
         self._started = record.start_time is not None
-        self._writes: asyncio.Queue[Callable[[], Awaitable[object]] | None] = asyncio.Queue()
+        self._writes: asyncio.Queue[_Write | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._run(), name=f"{record.sid}-journal")
 
-    def changed(self, effect: Changed) -> None:
-        """Commit a new status."""
+    def changed(self, effect: Changed, recording: RecordingParams | None = None) -> None:
+        """Commit a new status. `recording`: that of the whole call, once the call is over."""
         at = utcnow()
         detail: dict[str, int] = {}
         if effect.response:
@@ -61,7 +60,9 @@ class Journal:
         if effect.duration is not None:
             detail["duration"] = effect.duration
         self.note(TimelineKind.STATUS, effect.status, detail)
-        self._writes.put_nowait(lambda: self._commit(effect, at))
+        self._writes.put_nowait(
+            _Write(lambda: self._commit(effect, at, recording), effect.status in TERMINAL)
+        )
 
     def notify(self, code: int, message: str, url: str) -> None:
         """Commit a notification."""
@@ -81,13 +82,13 @@ class Journal:
             message_text=message or (entry.title if entry is not None else ""),
             request_url=url or None,
         )
-        self._writes.put_nowait(lambda: self._exchange.store.notifications.create(row))
+        self._writes.put_nowait(_Write(lambda: self._store.notifications.create(row)))
 
     def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """Write into the call's timeline."""
         record = self._record
         entry = TimelineEntry(record.sid, record.account_sid, utcnow(), kind, name, detail or {})
-        self._exchange.store.timelines.add(entry)
+        self._store.timelines.add(entry)
 
     async def close(self) -> None:
         """Return when everything is written."""
@@ -98,54 +99,59 @@ class Journal:
         while (write := await self._writes.get()) is not None:
             await self._persist(write)
 
-    async def _persist(self, write: Callable[[], Awaitable[object]]) -> None:
-        """Write, however long the database is away."""
+    async def _persist(self, write: _Write) -> None:
+        """Write, however long the database is away or its disk is full."""
+        pause, tries = FIRST_PAUSE, 0
         while True:
             try:
-                await write()
+                await write.work()
                 return
             except DatabaseUnavailableError:
                 logger.warning("%s waits for the database", self._record.sid)
             except Exception:
-                logger.exception("%s could not be written", self._record.sid)
-                return
+                tries += 1
+                if tries >= MOST_TRIES and not write.final:
+                    logger.exception("%s could not be written, and is given up", self._record.sid)
+                    return
+                logger.exception("%s could not be written, and is tried again", self._record.sid)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _commit(self, effect: Changed, at: datetime) -> None:
+    async def _commit(self, effect: Changed, at: datetime, recording: RecordingParams | None) -> None:
         over = effect.status in TERMINAL
-        await self._exchange.store.calls.transition(
+        await self._store.calls.transition(
             self._record.sid,
             row_status(effect.status),
             from_statuses=_FROM[effect.status],
             start_time=None if over or self._started else at,
             end_time=at if over else None,
             duration=effect.duration,
-            price=self._price(effect) if over else None,
+            price=rate_call(self._record.direction, effect.duration or 0).amount if over else None,
             sip_response_code=effect.response,
-            callbacks=self._drafts(effect, at),
+            callbacks=self._drafts(effect, at, recording),
         )
         self._started = True
 
-    def _price(self, effect: Changed) -> Decimal:
-        """What the call costs: its started minutes."""
-        return rate_call(self._record.direction, effect.duration or 0).amount
-
-    def _drafts(self, effect: Changed, at: datetime) -> list[CallbackDraft]:
+    def _drafts(
+        self, effect: Changed, at: datetime, recording: RecordingParams | None
+    ) -> list[CallbackDraft]:
         """The status callback, if this event was asked for."""
-        asked = self._record.request
-        url = asked.get("status_callback")
-        if not url or effect.event not in (asked.get("status_callback_event") or _DEFAULT_EVENTS):
-            return []
-        params = call_status_params(
-            self._params(effect.status),
-            sequence=0,
-            timestamp=format_datetime(at),
-            duration=effect.duration,
-            sip_response_code=effect.response,
-        )
-        unnumbered = tuple(pair for pair in params if pair[0] != "SequenceNumber")
-        method = asked.get("status_callback_method") or "POST"
-        draft = CallbackDraft(self._record.account_sid, url, method, unnumbered, effect.event, numbered=True)
-        return [draft]
+        outcome = None
+        if effect.duration is not None:
+            outcome = Outcome(effect.duration, effect.response, recording=recording)
+        params = self._record.params(effect.status)
+        callback = status_callback(self._asked, params, effect.event, at, outcome)
+        return [CallbackDraft.of_call(self._record.account_sid, callback)] if callback else []
+
+
+class _Write:
+    """A write that waits. `final`: it is tried until it succeeds, because a live row would be left otherwise."""
+
+    __slots__ = ("final", "work")
+
+    def __init__(self, work: Callable[[], Awaitable[object]], final: bool = False) -> None:
+        self.work = work
+        self.final = final
 
 
 def row_status(status: CallStatus) -> str:

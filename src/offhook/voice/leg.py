@@ -190,6 +190,14 @@ class Leg:
         if self.sip is not None and self._endpoint.bye(self.sip, monotonic()):
             self._transports.flush()
 
+    def bridge(self, other: Leg, *, detect_star: bool) -> None:
+        """Let this leg and another one hear each other; `detect_star`: look for ``*`` in what is said here."""
+        self.media.bridge(self.rtp, other.rtp, detect_inband=detect_star)
+
+    def unbridge(self) -> None:
+        """Let this leg hear nobody."""
+        self.media.unbridge(self.rtp)
+
     async def close(self) -> Counters | None:
         """Free the RTP session; what passed through it, None when it was closed before. Raises MediaError."""
         if self._closed or not self.rtp:

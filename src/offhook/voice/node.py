@@ -19,7 +19,7 @@ import uvloop
 from offhook import log
 from offhook.bus import subjects
 from offhook.bus.nats import Bus, Work
-from offhook.calls.events import HangUpRequested
+from offhook.calls.events import EndedBy, HangUpRequested
 from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
 from offhook.janitor.sweeper import sweep
@@ -28,18 +28,23 @@ from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.sip.flow import TCP, UDP, Address
-from offhook.store.database import DatabaseUnavailableError
 from offhook.store.disk import Disk
-from offhook.store.leases import RENEW_SECONDS
 from offhook.store.records import Topic
 from offhook.store.store import Store
 from offhook.streams.client import StreamsClient
+from offhook.voice.calls import Calls
 from offhook.voice.control import Control
-from offhook.voice.exchange import Exchange
 from offhook.voice.inbound import Inbound
+from offhook.voice.legs import Legs
 from offhook.voice.outbound import Outbound
 from offhook.voice.phones import Phones
+from offhook.voice.refusals import Refusals
+from offhook.voice.rooms import Rooms
 from offhook.voice.routing import Routing
+from offhook.voice.services import Services
+from offhook.voice.sip_events import SipEvents
+from offhook.voice.switchboard import Switchboard
+from offhook.voice.tenure import Tenure
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +77,9 @@ async def _run(settings: Settings) -> None:
 class Node:
     """A running voice node."""
 
-    def __init__(self, settings: Settings, exchange: Exchange, bus: Bus) -> None:
+    def __init__(self, settings: Settings, services: Services, bus: Bus) -> None:
         self._settings = settings
-        self._exchange = exchange
+        self._services = services
         self._bus = bus
 
     @classmethod
@@ -86,52 +91,71 @@ class Node:
         stack.push_async_callback(store.close)
         http = WebhookClient.for_platform(settings)
         stack.push_async_callback(http.close)
-        exchange = await cls._build(settings, store, http, stack)
-        node = cls(settings, exchange, bus)
-        await node._serve(stack)
+        refusals = Refusals()
+        sip_events = SipEvents(refusals)
+        services = await cls._services_of(settings, store, http, sip_events, refusals, stack)
+        node = cls(settings, services, bus)
+        await node._serve(sip_events, stack)
         return node
 
     @staticmethod
-    async def _build(
-        settings: Settings, store: Store, http: WebhookClient, stack: AsyncExitStack
-    ) -> Exchange:
+    async def _services_of(
+        settings: Settings,
+        store: Store,
+        http: WebhookClient,
+        sip_events: SipEvents,
+        refusals: Refusals,
+        stack: AsyncExitStack,
+    ) -> Services:
         endpoint = Endpoint(_endpoint_config(settings), lambda: secrets.token_hex(8))
-        transports = SipTransports(endpoint, settings, lambda happened: exchange.on_sip(happened))
+        transports = SipTransports(endpoint, settings, sip_events.take)
         routing = Routing(settings, transports, http.guard, store.numbers.cached.get)
         await routing.trunks.refresh()
-        exchange = Exchange(settings, store, http, transports, routing)
-        exchange.inbound = Inbound(exchange, Disk(settings.data_dir))
-        exchange.phones = Phones(exchange)
-        exchange.streams = StreamsClient(f"{settings.run_dir}/streams.sock", exchange.on_recording)
-        await exchange.streams.start()
-        stack.push_async_callback(exchange.streams.close)
-        return exchange
+        switchboard = Switchboard()
+        streams = StreamsClient(f"{settings.run_dir}/streams.sock", switchboard.on_recording)
+        await streams.start()
+        stack.push_async_callback(streams.close)
+        return Services(
+            settings,
+            store,
+            http,
+            transports,
+            routing,
+            streams,
+            Legs(transports),
+            switchboard,
+            Rooms(switchboard),
+            await Tenure.begin(store.leases, settings.node),
+            refusals,
+        )
 
-    async def _serve(self, stack: AsyncExitStack) -> None:
-        """Take the lease, then calls: from SIP, from the queue, and requests about them."""
-        exchange = self._exchange
-        exchange.lease = await exchange.store.leases.acquire(self._settings.node)
+    async def _serve(self, sip_events: SipEvents, stack: AsyncExitStack) -> None:
+        """Take calls: from SIP, from the queue, and requests about them."""
+        services = self._services
+        calls = Calls(services)
+        inbound = Inbound(services, calls, Disk(self._settings.data_dir))
+        outbound = Outbound(services, calls)
+        phones = Phones(services, inbound)
+        sip_events.serve(services.switchboard, inbound, phones)
         ready = asyncio.Event()
         self._background(stack, self._keep_media(ready), "media")
-        self._background(stack, self._renew_lease(), "lease")
-        self._background(stack, exchange.routing.trunks.keep_fresh(), "trunks")
+        self._background(stack, services.tenure.keep(self._hang_up_all), "lease")
+        self._background(stack, services.routing.trunks.keep_fresh(), "trunks")
         async with asyncio.timeout(30):
             await ready.wait()
-        control = Control(exchange)
-        await self._bus.serve(subjects.voice_calls(self._settings.node), control.answer)
-        self._outbound = Outbound(exchange)
+        await self._bus.serve(subjects.voice_calls(self._settings.node), Control(services.switchboard).answer)
+
+        async def claim(work: Sequence[Work]) -> None:
+            await outbound.claim([item.sid for item in work])
+
+        self._background(stack, self._bus.consume(subjects.WORK_CALLS, "voice", _CLAIM_BATCH, claim), "queue")
         self._background(
-            stack,
-            self._bus.consume(subjects.WORK_CALLS, "voice", _CLAIM_BATCH, self._claim),
-            "queue",
-        )
-        self._background(
-            stack, sweep(exchange.store.outbox, Topic.CALLS, _CLAIM_BATCH, self._outbound.claim), "sweeper"
+            stack, sweep(services.store.outbox, Topic.CALLS, _CLAIM_BATCH, outbound.claim), "sweeper"
         )
         await self._bus.serve_health(self._settings.node, "voice")
-        await exchange.phones.restore()
-        await exchange.transports.start()
-        stack.push_async_callback(exchange.transports.close)
+        await phones.restore()
+        await services.transports.start()
+        stack.push_async_callback(services.transports.close)
 
     @staticmethod
     def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -144,58 +168,40 @@ class Node:
 
         stack.push_async_callback(end)
 
-    async def _claim(self, work: Sequence[Work]) -> None:
-        """Place queued calls."""
-        await self._outbound.claim([item.sid for item in work])
-
     async def _keep_media(self, ready: asyncio.Event) -> None:
         """Stay connected to the media worker."""
         path = f"{self._settings.run_dir}/media-0.sock"
+        switchboard, legs = self._services.switchboard, self._services.legs
         first_channel = 0
         while True:
             lost = asyncio.Event()
             try:
                 client = await MediaClient.connect(
-                    path, self._exchange.on_media, lost.set, first_channel=first_channel
+                    path, switchboard.on_media, lost.set, first_channel=first_channel
                 )
             except OSError:
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
-            self._exchange.use_media(client)
+            legs.use(client)
             ready.set()
             await lost.wait()
             logger.error("the media worker is gone: its calls have lost their audio")
-            self._exchange.use_media(None)
+            legs.use(None)
+            switchboard.media_lost()
             first_channel += _CHANNELS
 
-    async def _renew_lease(self) -> None:
-        """Go on answering for the node's calls."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            try:
-                if not await self._exchange.store.leases.renew(self._exchange.lease):
-                    await self._lease_lost()
-            except DatabaseUnavailableError:
-                logger.warning("the lease waits for the database")
-            except Exception:
-                logger.exception("the lease could not be renewed")
-
-    async def _lease_lost(self) -> None:
-        """The store has given this node's calls up: end them, and begin anew."""
-        logger.error("the lease has ended: the live calls are given up")
-        for session in self._exchange.live:
-            session.feed(HangUpRequested())
-        self._exchange.lease = await self._exchange.store.leases.acquire(self._settings.node)
+    def _hang_up_all(self) -> None:
+        for call in self._services.switchboard.live:
+            call.feed(HangUpRequested(EndedBy.PLATFORM))
 
     async def drain(self) -> None:
         """End the live calls: a node that stops says goodbye."""
-        for session in self._exchange.live:
-            session.feed(HangUpRequested())
+        self._hang_up_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                await self._exchange.empty()
+                await self._services.switchboard.empty()
         with suppress(Exception):
-            await self._exchange.store.leases.release(self._exchange.lease)
+            await self._services.tenure.end()
 
 
 def _endpoint_config(settings: Settings) -> EndpointConfig:

@@ -16,7 +16,8 @@ from offhook.sip.registrar import Binding
 from offhook.sip.uri import parse_uri
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import RegistrationRecord, SipCredentialRecord
-from offhook.voice.exchange import Exchange
+from offhook.voice.inbound import Inbound
+from offhook.voice.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,10 @@ _LONGEST = 7_200.0
 class Phones:
     """The shell of the registrar, whose bindings the SIP endpoint keeps."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._endpoint = exchange.transports.endpoint
+    def __init__(self, services: Services, inbound: Inbound) -> None:
+        self._services = services
+        self._inbound = inbound
+        self._endpoint = services.transports.endpoint
 
     async def register(self, event: RegisterRequest) -> None:
         """Challenge, refuse or take a REGISTER. A user registers its own address of record only."""
@@ -41,11 +43,11 @@ class Phones:
         except Exception:
             logger.exception("REGISTER failed")
             self._refuse(event, 500, "see the error above")
-        self._exchange.transports.flush()
+        self._services.transports.flush()
 
     async def _register(self, event: RegisterRequest) -> None:
         request = event.request
-        credential = await self._exchange.inbound.authenticate(request, event.flow)
+        credential = await self._inbound.authenticate(request, event.flow)
         if credential is None:
             self._endpoint.challenge(event.request_id, monotonic())
             if request.get("Authorization") is not None:
@@ -54,7 +56,7 @@ class Phones:
             self._refuse(event, 403, "a phone registers its own user only")
         else:
             self._endpoint.accept_register(event.request_id, credential.username, monotonic())
-            self._exchange.transports.flush()
+            self._services.transports.flush()
             if request.get("Contact") is not None:
                 await self._write_down(credential)
 
@@ -63,17 +65,17 @@ class Phones:
         self._note(event, status, why)
 
     def _note(self, event: RegisterRequest, status: int, why: str) -> None:
-        self._exchange.refusals.note(event.flow, "REGISTER", status, why, monotonic())
+        self._services.refusals.note(event.flow, "REGISTER", status, why, monotonic())
 
     # Bindings outlive this process, but for those over connections, which end with it.
 
     async def restore(self) -> None:
         """Take over what an earlier life of this node wrote down."""
         now, wall = monotonic(), utcnow()
-        for record in await self._exchange.store.registrations.of_node(self._exchange.settings.node):
+        for record in await self._services.store.registrations.of_node(self._services.settings.node):
             remaining = (record.expires_at - wall).total_seconds()
             try:
-                binding = _binding(record, now + remaining, self._exchange.transports)
+                binding = _binding(record, now + remaining, self._services.transports)
             except (RemoteProtocolError, KeyError, TypeError, ValueError) as error:
                 logger.warning("a phone's binding cannot be read: %s", error)
                 continue
@@ -82,7 +84,7 @@ class Phones:
     async def _write_down(self, credential: SipCredentialRecord) -> None:
         """Keep the bindings of a user; a phone that cannot be written down is registered all the same."""
         now, wall = monotonic(), utcnow()
-        node = self._exchange.settings.node
+        node = self._services.settings.node
         kept = [
             RegistrationRecord(
                 aor=credential.username,
@@ -101,7 +103,7 @@ class Phones:
             if not binding.flow.reliable
         ]
         try:
-            await self._exchange.store.registrations.replace(credential.username, node, kept)
+            await self._services.store.registrations.replace(credential.username, node, kept)
         except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
             logger.warning("a phone's bindings could not be written, a restart will lose them: %s", error)
 

@@ -1,30 +1,30 @@
-"""The recordings of one call: of ``<Record>``, of ``<Dial record>`` and of ``Record=true``.
+"""The recordings of one call: of ``<Record>``, of the room it opened (``<Dial record>``) and of ``Record=true``.
 
-Has media send what is to be recorded to streams, which writes the file; keeps the Recording's row and tells the
-call when the file is complete. A recording that outlives its call is waited for.
+Has media send what is to be recorded to streams, which writes the file; keeps the Recording's row and tells whoever
+wanted it when the file is complete. A recording that outlives its call is waited for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
-from offhook.calls import effects
-from offhook.calls.events import BridgeRecorded
+from offhook.calls.effects import RoomRecording
+from offhook.calls.events import Recorded
+from offhook.calls.request import CallRequest
 from offhook.clock import new_sid, utcnow
-from offhook.store.records import CallbackDraft, RecordingRecord, TimelineKind
+from offhook.store.records import CallbackDraft, CallRecord, RecordingRecord, TimelineKind
 from offhook.streams.client import StreamsError
 from offhook.streams.protocol import RecordingFinished
 from offhook.twiml import effects as twiml
 from offhook.twiml import events
+from offhook.voice.leg import Leg
+from offhook.voice.services import Services
 from offhook.webhook.params import RecordingParams, recording_status_params
-
-if TYPE_CHECKING:
-    from offhook.voice.session import CallSession
 
 #: Twilio keeps no recording longer than this (seconds).
 _LONGEST = 14400.0
@@ -40,23 +40,39 @@ class Source(Enum):
 
 @dataclass(slots=True)
 class _Recording:
-    """A recording under way. `number` is the interpreter's, for ``<Record>``."""
+    """A recording under way. `number` is the interpreter's, for ``<Record>``; `room` is that of a ``<Dial>``."""
 
     sid: str
     source: Source
-    number: int
     channels: int
+    trim: bool
     callback: twiml.StatusCallback | None
     began: datetime
+    number: int = 0
+    room: str = ""
+    max_seconds: float = _LONGEST
+    silence_seconds: float | None = None
     taps: list[int] = field(default_factory=list)
 
 
-class Recorder:
-    """Starts and ends the recordings of a session."""
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what: the call's timeline, the call, and the room that a recording is of."""
 
-    def __init__(self, session: CallSession) -> None:
-        self._session = session
-        self._exchange = session.exchange
+    note: Callable[[TimelineKind, str, Mapping[str, Any]], None]
+    done: Callable[[events.RecordingDone], None]
+    room_done: Callable[[str, Recorded | None], None]
+    start_task: Callable[[Coroutine[Any, Any, None], str], None]
+
+
+class Recorder:
+    """Starts and ends the recordings of a call."""
+
+    def __init__(self, services: Services, record: CallRecord, leg: Leg, listeners: Listeners) -> None:
+        self._services = services
+        self._record = record
+        self._leg = leg
+        self._to = listeners
         self._running: dict[str, _Recording] = {}
 
     @property
@@ -64,150 +80,138 @@ class Recorder:
         """Whether a recording is not complete yet."""
         return bool(self._running)
 
+    @property
+    def of_call(self) -> RecordingParams | None:
+        """The recording of the whole call, as long as it runs, with its length until now."""
+        for recording in self._running.values():
+            if recording.source is Source.CALL:
+                seconds = round((utcnow() - recording.began).total_seconds())
+                return RecordingParams(recording.sid, self._url(recording), max(1, seconds))
+        return None
+
     def start_verb(self, effect: twiml.StartRecording) -> None:
         """``<Record>``: what the caller says."""
-        recording = self._new(Source.VERB, effect.recording, 1, effect.callback)
-        recording.taps = [self._tap("received")]
-        self._start(recording, effect.max_length, effect.silence_timeout, effect.trim == "trim-silence")
+        recording = self._new(Source.VERB, 1, effect.trim == "trim-silence", effect.callback)
+        recording.number = effect.recording
+        recording.max_seconds, recording.silence_seconds = effect.max_length, effect.silence_timeout or None
+        self._start(recording, "received")
 
-    def start_dial(self, effect: effects.RecordBridge) -> None:
+    def start_room(self, room: str, request: RoomRecording) -> None:
         """``<Dial record>``: both parties."""
-        recording = self._new(Source.DIAL, effect.recording, effect.channels, effect.callback)
-        recording.taps = [self._tap("received"), self._tap("sent")]
-        self._start(recording, _LONGEST, None, effect.trim)
+        recording = self._new(Source.DIAL, request.channels, request.trim, request.callback)
+        recording.room = room
+        self._start(recording, "received", "sent")
 
-    def start_call(self) -> None:
+    def start_call(self, asked: CallRequest) -> None:
         """``Record=true`` of an API call: all of it, from the answer."""
-        asked = self._session.record.request
-        if not asked.get("record"):
-            return
-        callback = None
-        if url := asked.get("recording_status_callback"):
-            method: Literal["GET", "POST"] = (
-                "GET" if asked.get("recording_status_callback_method") == "GET" else "POST"
-            )
-            told = tuple(asked.get("recording_status_callback_event") or ("completed",))
-            callback = twiml.StatusCallback(url, method, told)
-        channels = 2 if asked.get("recording_channels") == "dual" else 1
-        recording = self._new(Source.CALL, 0, channels, callback)
-        recording.taps = [self._tap("received"), self._tap("sent")]
-        self._start(recording, _LONGEST, None, asked.get("trim") == "trim-silence")
+        channels = 2 if asked.recording_channels == "dual" else 1
+        recording = self._new(Source.CALL, channels, asked.trim == "trim-silence", asked.recording_callback)
+        self._start(recording, "received", "sent")
 
     def stop_verb(self, number: int) -> None:
         """End the recording of a ``<Record>``."""
         self._stop(lambda recording: recording.source is Source.VERB and recording.number == number)
 
-    def stop_dial(self) -> None:
-        """End the recording of a ``<Dial>``."""
-        self._stop(lambda recording: recording.source is Source.DIAL)
+    def stop_room(self, room: str) -> None:
+        """End the recording of a room."""
+        self._stop(lambda recording: recording.source is Source.DIAL and recording.room == room)
 
     def stop_all(self) -> None:
         """The call is over."""
-        self._stop(lambda recording: bool(recording.taps))
+        self._stop(lambda recording: True)
 
     def finished(self, event: RecordingFinished) -> None:
         """Streams has completed a file."""
         if (recording := self._running.get(event.sid)) is not None:
             self._untap(recording)
-            self._session.start_task(self._complete(recording, event), f"recording-{event.sid}")
+            self._to.start_task(self._complete(recording, event), f"recording-{event.sid}")
 
     def _new(
-        self, source: Source, number: int, channels: int, callback: twiml.StatusCallback | None
+        self, source: Source, channels: int, trim: bool, callback: twiml.StatusCallback | None
     ) -> _Recording:
-        recording = _Recording(new_sid("RE"), source, number, channels, callback, utcnow())
+        recording = _Recording(new_sid("RE"), source, channels, trim, callback, utcnow())
         self._running[recording.sid] = recording
         return recording
 
-    def _tap(self, source: Literal["received", "sent"]) -> int:
-        return self._session.leg.media.tap(self._session.leg.rtp, source)
+    def _start(self, recording: _Recording, *heard: Literal["received", "sent"]) -> None:
+        recording.taps = [self._leg.media.tap(self._leg.rtp, source) for source in heard]
+        self._services.switchboard.expect_recording(recording.sid, self)
+        self._to.note(TimelineKind.MEDIA, "recording", {"sid": recording.sid})
+        self._to.start_task(self._begin(recording), f"record-{recording.sid}")
 
     def _untap(self, recording: _Recording) -> None:
         for tap in recording.taps:
-            self._session.leg.media.untap(tap)
+            self._leg.media.untap(tap)
         recording.taps = []
 
-    def _start(
-        self, recording: _Recording, max_seconds: float, silence_seconds: float | None, trim: bool
-    ) -> None:
-        self._exchange.attach_recording(recording.sid, self)
-        self._session.note(TimelineKind.MEDIA, "recording", {"sid": recording.sid})
-        self._session.start_task(
-            self._begin(recording, max_seconds, silence_seconds, trim), f"record-{recording.sid}"
-        )
-
-    async def _begin(
-        self, recording: _Recording, max_seconds: float, silence_seconds: float | None, trim: bool
-    ) -> None:
+    async def _begin(self, recording: _Recording) -> None:
         """Have streams write the file; the row says so."""
-        taps = tuple(recording.taps)
+        streams, store = self._services.streams, self._services.store
         try:
-            await self._exchange.streams.start_recording(
+            await streams.start_recording(
                 recording.sid,
-                taps,
+                tuple(recording.taps),
                 channels=recording.channels,
-                max_seconds=max_seconds,
-                silence_seconds=silence_seconds,
-                trim=trim,
+                max_seconds=recording.max_seconds,
+                silence_seconds=recording.silence_seconds,
+                trim=recording.trim,
             )
         except StreamsError:
             self.finished(RecordingFinished(recording.sid, "", 0, "failed", empty=False))
             return
         if not recording.taps:
-            await self._exchange.streams.stop_recording(recording.sid)
-        await self._exchange.store.recordings.create(self._row(recording))
+            await streams.stop_recording(recording.sid)
+        await store.recordings.create(self._row(recording))
+        if drafts := self._drafts(recording, "in-progress", None):
+            await store.outbox.enqueue_callbacks(self._record.sid, drafts)
 
     def _stop(self, which: Callable[[_Recording], bool]) -> None:
         for recording in list(self._running.values()):
             if recording.taps and which(recording):
                 self._untap(recording)
-                self._session.start_task(
-                    self._exchange.streams.stop_recording(recording.sid), f"stop-{recording.sid}"
+                self._to.start_task(
+                    self._services.streams.stop_recording(recording.sid), f"stop-{recording.sid}"
                 )
 
     async def _complete(self, recording: _Recording, event: RecordingFinished) -> None:
-        """Commit the finished Recording, then tell the call."""
+        """Commit the finished Recording, then tell who wanted it."""
         status = status_of(event, recording.source)
         duration = max(1, round(event.milliseconds / 1000)) if event.milliseconds else 0
-        store = self._exchange.store
+        store = self._services.store
         await store.recordings.create(self._row(recording))
         await store.recordings.update(recording.sid, status, duration=duration, path=event.path or None)
         if drafts := self._drafts(recording, status, duration):
-            await store.outbox.enqueue_callbacks(self._session.call.sid, drafts)
+            await store.outbox.enqueue_callbacks(self._record.sid, drafts)
         detail = {"sid": recording.sid, "status": status, "ms": event.milliseconds, "reason": event.reason}
-        self._session.note(TimelineKind.MEDIA, "recorded", detail)
-        self._exchange.detach_recording(recording.sid)
+        self._to.note(TimelineKind.MEDIA, "recorded", detail)
+        self._services.switchboard.forget_recording(recording.sid)
         self._running.pop(recording.sid, None)
-        kept = status == "completed"
+        self._tell(recording, event, duration, kept=status == "completed")
+
+    def _tell(self, recording: _Recording, event: RecordingFinished, duration: int, *, kept: bool) -> None:
+        url = self._url(recording)
         match recording.source:
             case Source.VERB:
-                self._session.feed(self._verb_done(recording, event, duration, not kept))
+                reason: Literal["silence", "max-length", "stopped"] = "stopped"
+                if event.reason == "silence" or event.reason == "max-length":
+                    reason = event.reason
+                self._to.done(
+                    events.RecordingDone(recording.number, recording.sid, url, duration, reason, not kept)
+                )
             case Source.DIAL:
-                sid = recording.sid if kept else ""
-                self._session.feed(BridgeRecorded(sid, self._url(recording), duration))
+                self._to.room_done(recording.room, Recorded(recording.sid, url, duration) if kept else None)
             case Source.CALL:
                 pass
 
-    def _verb_done(
-        self, recording: _Recording, event: RecordingFinished, duration: int, empty: bool
-    ) -> events.RecordingDone:
-        reason: Literal["silence", "max-length", "hangup", "stopped"] = "stopped"
-        if self._session.call.is_over:
-            reason = "hangup"
-        elif event.reason == "silence" or event.reason == "max-length":
-            reason = event.reason
-        return events.RecordingDone(
-            recording.number, recording.sid, self._url(recording), duration, reason, empty
-        )
-
     def _url(self, recording: _Recording) -> str:
-        base = self._exchange.settings.public_url
-        return f"{base}/2010-04-01/Accounts/{self._session.account.sid}/Recordings/{recording.sid}"
+        base = self._services.settings.public_url
+        return f"{base}/2010-04-01/Accounts/{self._record.account_sid}/Recordings/{recording.sid}"
 
     def _row(self, recording: _Recording) -> RecordingRecord:
         return RecordingRecord(
             sid=recording.sid,
-            account_sid=self._session.account.sid,
-            call_sid=self._session.call.sid,
+            account_sid=self._record.account_sid,
+            call_sid=self._record.sid,
             source=recording.source.value,
             status="in-progress",
             date_created=recording.began,
@@ -216,7 +220,7 @@ class Recorder:
             start_time=recording.began,
         )
 
-    def _drafts(self, recording: _Recording, status: str, duration: int) -> list[CallbackDraft]:
+    def _drafts(self, recording: _Recording, status: str, duration: int | None) -> list[CallbackDraft]:
         """The recordingStatusCallback, if this status was asked for."""
         callback = recording.callback
         # There is no event that asks for failures: who asked for the complete recording waits for it.
@@ -224,8 +228,8 @@ class Recorder:
         if callback is None or asked_as not in callback.events:
             return []
         params = recording_status_params(
-            account_sid=self._session.account.sid,
-            call_sid=self._session.call.sid,
+            account_sid=self._record.account_sid,
+            call_sid=self._record.sid,
             recording=RecordingParams(recording.sid, self._url(recording), duration),
             status=status,
             source=recording.source.value,
@@ -233,7 +237,7 @@ class Recorder:
             channels=recording.channels,
         )
         draft = CallbackDraft(
-            self._session.account.sid, callback.url, callback.method, tuple(params), f"recording-{status}"
+            self._record.account_sid, callback.url, callback.method, tuple(params), f"recording-{status}"
         )
         return [draft]
 

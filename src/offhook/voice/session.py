@@ -10,30 +10,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol, assert_never
 
-from offhook.calls import effects, events
+from offhook.calls import effects, events, room
 from offhook.calls.call import Call, step
+from offhook.calls.effects import RoomRecording, Wanted
 from offhook.clock import monotonic
+from offhook.media import protocol
 from offhook.media.client import MediaError
-from offhook.media.protocol import PlayFinished
-from offhook.sdp.negotiate import NotAcceptable
+from offhook.sip import events as sip
 from offhook.store.records import AccountRecord, CallRecord, TimelineKind
 from offhook.twiml import effects as twiml
-from offhook.voice import notes
-from offhook.voice.children import place_child
-from offhook.voice.documents import fetch_document, record_params
+from offhook.twiml import events as heard
+from offhook.voice import leg_events, notes
+from offhook.voice.documents import fetch_document
 from offhook.voice.journal import Journal
 from offhook.voice.leg import Destination, Leg
+from offhook.voice.messages import queue_message
 from offhook.voice.prompts import Prompts
-from offhook.voice.recorder import Recorder
-
-if TYPE_CHECKING:
-    from offhook.voice.exchange import Exchange
+from offhook.voice.recorder import Listeners, Recorder
+from offhook.voice.services import Services
 
 logger = logging.getLogger(__name__)
+
+
+class Dialler(Protocol):
+    """Whoever makes calls live, and so those that a call dials."""
+
+    async def dial(self, parent: CallSession, effect: effects.PlaceChild) -> None:
+        """Call a target of the parent's dial."""
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold on to a task that nothing else waits for."""
 
 
 class CallSession:
@@ -41,30 +50,32 @@ class CallSession:
 
     def __init__(
         self,
-        exchange: Exchange,
+        services: Services,
+        dialler: Dialler,
         call: Call,
         record: CallRecord,
         account: AccountRecord,
         leg: Leg,
-        *,
         destination: Destination | None = None,
-        parent: tuple[CallSession, int] | None = None,
     ) -> None:
-        """`leg` is open. `destination` is where an outbound call goes; `parent` whom a dialled call belongs to."""
-        self.exchange = exchange
+        """`leg` is open. `destination` is where an outbound call goes."""
+        self.services = services
         self.call = call
         self.record = record
         self.account = account
         self.leg = leg
         leg.call_sid = record.sid
-        self.destination = destination
-        self.parent = parent
-        self.children: dict[int, CallSession] = {}
         self.placing: set[int] = set()
-        self.prompts = Prompts(leg.media, exchange.streams, leg.rtp, account.auth_token, self.feed)
-        self.recorder = Recorder(self)
-        self.journal = Journal(exchange, record, lambda status: record_params(record, status))
-        self._inbox: deque[object] = deque()
+        """Dialled calls that have no SID yet, by their number."""
+        self._dialler = dialler
+        self._destination = destination
+        self._asked = record.asked
+        self._journal = Journal(services.store, record)
+        self._prompts = Prompts(leg.media, services.streams, leg.rtp, account.auth_token, self.feed)
+        self._recorder = Recorder(
+            services, record, leg, Listeners(self.note, self.feed, self._room_recorded, self.start_task)
+        )
+        self._inbox: deque[events.CallEvent | heard.Event] = deque()
         self._stepping = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,7 +83,7 @@ class CallSession:
 
     # Events in
 
-    def feed(self, event: object) -> None:
+    def feed(self, event: events.CallEvent | heard.Event) -> None:
         """Give the call an event; events that effects cause are taken in turn."""
         self._inbox.append(event)
         if self._stepping:
@@ -86,7 +97,7 @@ class CallSession:
         if self.call.is_over:
             self._wind_up()
 
-    def _take(self, event: object) -> None:
+    def _take(self, event: events.CallEvent | heard.Event) -> None:
         self.call, wanted = step(self.call, event, monotonic())
         for effect in wanted:
             try:
@@ -95,15 +106,31 @@ class CallSession:
                 # The others are carried out all the same: a call whose end is lost would never end.
                 logger.exception("%s: %s failed", self.call.sid, type(effect).__name__)
                 self.note(TimelineKind.ERROR, "internal error", {"effect": type(effect).__name__})
-                self._inbox.append(events.HangUpRequested())
+                self._inbox.append(events.HangUpRequested(events.EndedBy.FAULT))
 
-    def play_finished(self, event: PlayFinished) -> None:
-        """A play of the leg is over."""
-        self.prompts.finished(event)
+    def on_sip(self, event: sip.LegEvent) -> None:
+        """Something happened on the SIP leg."""
+        for told in leg_events.on_sip(self.leg, event, self.note):
+            if isinstance(told, twiml.Notify):
+                self.notify(told.code, told.message, told.url)
+            else:
+                self.feed(told)
 
-    def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
-        """Write into the call's timeline."""
-        self.journal.note(kind, name, detail)
+    def on_message(self, log: sip.SipMessageLog) -> None:
+        """A SIP message of the leg came or went."""
+        self.note(TimelineKind.SIP, log.summary, notes.sip_message(log))
+
+    def on_media(self, event: protocol.LegEvent) -> None:
+        """Something happened on the media leg."""
+        if isinstance(event, protocol.PlayFinished):
+            self._prompts.finished(event)
+        elif (told := leg_events.on_media(self.leg, event, self.note)) is not None:
+            self.feed(told)
+
+    def _room_recorded(self, sid: str, recorded: events.Recorded | None) -> None:
+        self.services.rooms.take(sid, room.RecordingComplete(recorded))
+
+    # Tasks
 
     def start_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something for this call; the session stays open until it ends."""
@@ -117,43 +144,48 @@ class CallSession:
             logger.error("%s failed", task.get_name(), exc_info=error)
             self.note(TimelineKind.ERROR, "internal error", {"task": task.get_name()})
             if not self.call.is_over:
-                self.feed(events.HangUpRequested())
+                self.feed(events.HangUpRequested(events.EndedBy.FAULT))
         if self.call.is_over:
             self._wind_up()
 
+    async def _fetch(self, effect: twiml.Fetch) -> None:
+        params = self.record.params(self.call.status)
+        self.feed(await fetch_document(self.services.http, self.account, params, effect, self.note))
+
+    async def _send(self, effect: twiml.SendMessage) -> None:
+        queued = await queue_message(self.services, self.record, effect)
+        self.note(TimelineKind.SMS, "message", {"sid": queued.sid, "status": queued.status})
+        self.feed(queued)
+
     # Effects out
 
-    def _do(self, effect: object) -> None:
+    def _do(self, effect: Wanted) -> None:
         """Carry out one effect."""
         match effect:
             case twiml.Fetch():
-                self.start_task(fetch_document(self, effect), f"fetch-{effect.request}")
+                self.start_task(self._fetch(effect), f"fetch-{effect.request}")
             case twiml.Speak() | twiml.PlayUrl() | twiml.PlayDigits() | twiml.Beep():
-                self.prompts.start(effect)
+                self._prompts.start(effect)
             case twiml.StopPlay():
-                self.prompts.stop(effect.play)
+                self._prompts.stop(effect.play)
             case twiml.StartRecording():
-                self.recorder.start_verb(effect)
+                self._recorder.start_verb(effect)
             case twiml.StopRecording():
-                self.recorder.stop_verb(effect.recording)
+                self._recorder.stop_verb(effect.recording)
             case twiml.Notify():
                 self.notify(effect.code, effect.message, effect.url)
             case twiml.Trace():
                 self.note(TimelineKind.TWIML, effect.verb, {"line": effect.line, **dict(effect.detail)})
             case twiml.SendMessage():
-                self.start_task(self.exchange.send_message(self, effect), "message")
+                self.start_task(self._send(effect), "message")
+            case effects.Note():
+                self.note(TimelineKind.NOTE, effect.name, dict(effect.detail))
             case effects.SetTimer():
                 self._set_timer(effect)
             case effects.ClearTimer():
                 self._clear_timer(effect.key)
             case effects.Changed():
                 self._changed(effect)
-            case _:
-                self._do_leg(effect)
-
-    def _do_leg(self, effect: object) -> None:
-        """Carry out an effect on the leg or on a dialled call's."""
-        match effect:
             case effects.PlaceLeg():
                 self._place()
             case effects.Ring():
@@ -167,72 +199,60 @@ class CallSession:
             case effects.EndLeg():
                 self.leg.hang_up()
             case effects.PlayRingback():
-                self.prompts.start_ringback(effect.tone)
+                self._prompts.start_ringback(effect.tone)
             case effects.StopRingback():
-                self.prompts.stop_ringback()
-            case _:
-                self._do_bridge(effect)
-
-    def _do_bridge(self, effect: object) -> None:
-        """Carry out an effect of ``<Dial>``."""
-        match effect:
+                self._prompts.stop_ringback()
             case effects.PlaceChild():
                 self.placing.add(effect.child)
-                self.start_task(place_child(self, effect), f"child-{effect.child}")
-            case effects.EndChild():
-                self._end_child(effect)
-            case effects.Connect():
-                if (child := self.children.get(effect.child)) is not None:
-                    self.leg.media.bridge(self.leg.rtp, child.leg.rtp, detect_inband=effect.detect_star)
-                    self.note(TimelineKind.MEDIA, "bridged", {"with": child.call.sid})
-            case effects.Disconnect():
-                self.leg.media.unbridge(self.leg.rtp)
-            case effects.RecordBridge():
-                self.recorder.start_dial(effect)
-            case effects.StopBridgeRecording():
-                self.recorder.stop_dial()
-            case effects.TellParent():
-                self._tell_parent(effect.event)
+                self.start_task(self._dialler.dial(self, effect), f"child-{effect.child}")
+            case effects.DropChild():
+                self.placing.discard(effect.child)
+            case effects.OpenRoom():
+                self.services.rooms.open(effect.room, self.call.sid, effect.recording)
+            case effects.Enter():
+                member = room.Member(self.call.sid, effect.end_on_exit, effect.hears_star)
+                self.services.rooms.take(effect.room, room.Entered(member))
+            case effects.Leave():
+                self.services.rooms.take(effect.room, room.Left(self.call.sid, effect.redirected))
+            case effects.Tell():
+                self.services.switchboard.tell(effect.call_sid, effect.event)
             case _:
-                raise TypeError(f"not an effect of a call: {effect!r}")
+                assert_never(effect)
 
     def _place(self) -> None:
         """Send the INVITE."""
-        if self.destination is None:
+        if self._destination is None:
             self.feed(events.LegFailed(404, "Not Found", events.FailureSource.LOCAL))
             return
-        sip = self.leg.place(self.destination)
-        self.exchange.attach(sip, self)
-        self.exchange.transports.flush()
-
-    def _end_child(self, effect: effects.EndChild) -> None:
-        """Hang up a dialled call, or keep one from being placed."""
-        self.placing.discard(effect.child)
-        if (child := self.children.get(effect.child)) is not None:
-            child.feed(events.HangUpRequested(unanswered=effect.unanswered))
-
-    def _tell_parent(self, event: object) -> None:
-        """Give the call that dialled this one an event, under the number it knows this one by."""
-        if self.parent is None:
-            return
-        session, number = self.parent
-        match event:
-            case events.ChildEnded():
-                event = replace(event, child=number, sip_call_id=self.leg.call_id)
-            case events.ChildRinging() | events.ChildAnswered():
-                event = replace(event, child=number)
-        session.feed(event)
+        sip_leg = self.leg.place(self._destination)
+        self.services.switchboard.attach(sip_leg, self)
+        self.feed(events.LegPlaced(self.leg.call_id or ""))
+        self.services.transports.flush()
 
     def _changed(self, effect: effects.Changed) -> None:
-        self.journal.changed(effect)
+        over = effect.duration is not None
+        self._journal.changed(effect, self._recorder.of_call if over else None)
         if effect.event == "answered":
-            self.recorder.start_call()
-            if digits := self.record.request.get("send_digits"):
-                self.prompts.start(twiml.PlayDigits(0, digits))
+            if self._asked.record:
+                self._recorder.start_call(self._asked)
+            if self._asked.send_digits:
+                self._prompts.start(twiml.PlayDigits(0, self._asked.send_digits))
+
+    def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Write into the call's timeline."""
+        self._journal.note(kind, name, detail)
 
     def notify(self, code: int, message: str, url: str) -> None:
         """Put a notification on record."""
-        self.journal.notify(code, message, url)
+        self._journal.notify(code, message, url)
+
+    def record_room(self, sid: str, request: RoomRecording) -> None:
+        """Record what this call says and hears, for a room."""
+        self._recorder.start_room(sid, request)
+
+    def stop_room_recording(self, sid: str) -> None:
+        """End that recording."""
+        self._recorder.stop_room(sid)
 
     def _set_timer(self, effect: effects.SetTimer) -> None:
         self._clear_timer(effect.key)
@@ -247,31 +267,18 @@ class CallSession:
         self._timers.pop(key, None)
         self.feed(events.TimerExpired(key))
 
-    # The leg's negotiation
-
-    def negotiate(self, agree: Callable[[], None]) -> bool:
-        """Run a step of offer/answer; a peer whose description cannot be used loses the call."""
-        try:
-            agree()
-        except NotAcceptable as error:
-            self.note(TimelineKind.SDP, "not acceptable", {"reason": str(error)})
-            self.notify(32102, str(error), "")
-            return False
-        return True
-
     # The end
 
     def _wind_up(self) -> None:
         """The call is over: let go of what plays and runs, and close when nothing is under way."""
         for key in list(self._timers):
             self._clear_timer(key)
-        self.prompts.stop_all()
-        self.recorder.stop_all()
-        if self._tasks or self.recorder.busy or self._closed:
+        self._prompts.stop_all()
+        self._recorder.stop_all()
+        if self._tasks or self._recorder.busy or self._closed:
             return
         self._closed = True
-        closing = asyncio.create_task(self._close(), name=f"{self.call.sid}-close")
-        self.exchange.keep(closing)
+        self._dialler.keep(asyncio.create_task(self._close(), name=f"{self.call.sid}-close"))
 
     async def _close(self) -> None:
         """Free the leg, and leave when the last row is written."""
@@ -280,5 +287,5 @@ class CallSession:
                 self.note(TimelineKind.RTP, "counters", notes.rtp_counters(counters))
         except MediaError as error:
             self.note(TimelineKind.RTP, "counters lost", {"reason": str(error)})
-        await self.journal.close()
-        self.exchange.detach(self)
+        await self._journal.close()
+        self.services.switchboard.remove(self)

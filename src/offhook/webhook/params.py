@@ -40,11 +40,11 @@ class CallParams:
 
 @dataclass(frozen=True, slots=True)
 class RecordingParams:
-    """A recording as webhooks name it; `duration` in seconds."""
+    """A recording as webhooks name it; `duration` in seconds, None while it runs."""
 
     sid: str
     url: str
-    duration: int
+    duration: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,17 @@ def voice_params(call: CallParams) -> Params:
 def call_status_params(
     call: CallParams,
     *,
-    sequence: int,
     timestamp: str,
+    sequence: int | None = None,
     duration: int | None = None,
     sip_response_code: int | None = None,
     recording: RecordingParams | None = None,
     answered_by: str | None = None,
 ) -> Params:
-    """A status callback of a call. `duration` only once it is over; `Duration` is it in started minutes."""
+    """A status callback of a call. `duration` only once it is over; `Duration` is it in started minutes.
+
+    Without `sequence` the number is added where the call's row is written.
+    """
     minutes = None if duration is None else ceil(duration / 60)
     return voice_params(call) + _known(
         ("CallDuration", duration),

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.twiml.transcript import ANSWERED, CALLER, RINGING, URL, Transcript, codes, run
+from tests.unit.twiml.transcript import ANSWERED, CALLED, CALLER, RINGING, URL, Transcript, codes, only, run
 
 from offhook.errors.notifications import NOTIFICATIONS
 from offhook.twiml.effects import (
     Answer,
     Dial,
+    EndDial,
     Fetch,
     HangUp,
     Join,
     Notify,
     PlayUrl,
+    SendMessage,
     Speak,
     StartTimer,
     StopPlay,
     Trace,
 )
-from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml
+from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml, Purpose
 from offhook.twiml.events import (
     DialDone,
     DialStatus,
@@ -27,7 +29,9 @@ from offhook.twiml.events import (
     Fetched,
     FetchFailed,
     HungUp,
+    MessageQueued,
     Played,
+    Pushed,
     Redirected,
     TimerFired,
 )
@@ -158,9 +162,9 @@ def test_a_url_that_cannot_be_requested_leads_to_the_fallback() -> None:
 def test_a_fallback_that_leads_back_to_what_fails_does_not_go_on_for_ever() -> None:
     call = Transcript(EntryPoint(URL, fallback_url=FALLBACK))
     for _ in range(100):
-        if call.state.request is None:
+        if call.state.frames[-1].request is None:
             break
-        healthy = call.state.request.url == FALLBACK
+        healthy = call.state.frames[-1].request.url == FALLBACK
         call.respond(f"<Response><Redirect>{URL}</Redirect></Response>", status=200 if healthy else 500)
     assert codes(call.asked) == [14106] or codes(call.asked) == [11200, 14106]
     assert call.active(Speak).text == SORRY
@@ -287,23 +291,77 @@ def test_digits_are_kept_within_reason() -> None:
 
 def test_a_whisper_ends_in_the_bridge() -> None:
     call = Transcript(
-        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True, whisper=True)
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True), Purpose.WHISPER
     )
     call.respond("<Response><Say>A call for you</Say></Response>")
     assert call.played() == [Join()]
+    assert not call.started
+
+
+def test_a_leg_that_has_joined_can_be_given_twiml_of_its_own() -> None:
+    call = Transcript(
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True), Purpose.WHISPER
+    )
+    call.respond("<Response/>")
+    call.on(Redirected(InlineTwiml(f"<Response><Dial>{CALLED}</Dial></Response>")))
+    assert call.active(Dial)
+
+
+def test_a_redirect_of_a_whisper_is_no_whisper() -> None:
+    call = Transcript(
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True), Purpose.WHISPER
+    )
+    call.respond("<Response><Say>A call for you</Say></Response>")
+    asked = call.on(Redirected(InlineTwiml(f"<Response><Dial>{CALLED}</Dial></Response>")))
+    assert [type(effect) for effect in asked] == [StopPlay, Dial]
+
+
+# Frames and background
+
+
+def test_an_answer_finds_the_frame_that_waits_for_it() -> None:
+    call = run(f"<Dial>{CALLED}</Dial><Say>Over</Say>")
+    dial = call.active(Dial).dial
+    call.on(Pushed(Purpose.WHISPER, InlineTwiml("<Response><Say>Above</Say></Response>")))
+    above = call.active(Speak).play
+    assert only(Speak, call.on(DialDone(dial, "completed"))).text == "Over"
+    assert call.on(Played(above)) == [Join()]
+
+
+def test_a_document_above_is_stopped_with_those_below() -> None:
+    call = run(f"<Dial>{CALLED}</Dial>")
+    dial = call.active(Dial).dial
+    call.on(Pushed(Purpose.WHISPER, InlineTwiml("<Response><Say>Above</Say></Response>")))
+    above = call.active(Speak).play
+    asked = call.on(HungUp())
+    assert asked == [StopPlay(above), EndDial(dial)]
+
+
+def test_a_text_outlives_its_verb_and_tells_when_it_was_refused() -> None:
+    call = run("<Sms>Hi</Sms><Redirect>next</Redirect>")
+    sent = only(SendMessage, call.asked)
+    assert codes(call.on(MessageQueued(sent.message, "", "failed", 14102, "It is not yours"))) == [14102]
+    assert not call.state.background
+
+
+def test_a_text_is_waited_for_after_the_end() -> None:
+    call = run("<Sms>Hi</Sms>")
+    sent = only(SendMessage, call.asked)
+    assert isinstance(call.asked[-1], HangUp) and not call.finished
+    call.on(MessageQueued(sent.message, "SM1", "queued"))
     assert call.finished
 
 
 def test_a_whisper_may_refuse() -> None:
     call = Transcript(
-        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True, whisper=True)
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True), Purpose.WHISPER
     )
     assert call.respond("<Response><Hangup/></Response>") == [HangUp()]
 
 
 def test_a_whisper_that_fails_ends_the_leg() -> None:
     call = Transcript(
-        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True, whisper=True)
+        EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True), Purpose.WHISPER
     )
     assert call.respond("", status=500)[1:] == [HangUp()]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.twiml.transcript import CALLED, CALLER, URL
 
 from offhook.twiml import effects, events
-from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml
+from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml, Purpose
 from offhook.twiml.interpreter import start, step
 
 VERBS = (
@@ -34,8 +34,9 @@ DOCUMENT = st.lists(st.sampled_from(VERBS), max_size=4).map(
     lambda verbs: f"<Response>{''.join(verbs)}</Response>"
 )
 BODY = st.one_of(DOCUMENT, DOCUMENT, DOCUMENT, st.sampled_from(["", "<html/>", "no"]))
-FACTS = st.builds(CallFacts, st.just(CALLER), st.just(CALLED), answered=st.booleans(), whisper=st.booleans())
-LAST = (effects.HangUp, effects.Decline, effects.Join)
+FACTS = st.builds(CallFacts, st.just(CALLER), st.just(CALLED), answered=st.booleans())
+PURPOSE = st.sampled_from([Purpose.MAIN, Purpose.WHISPER])
+LAST = (effects.HangUp, effects.Decline)
 STARTED = (
     effects.Fetch,
     effects.Speak,
@@ -69,6 +70,7 @@ def an_event(draw: st.DrawFn, newest: int) -> events.Event:
     rare: list[events.Event] = [
         events.Redirected(EntryPoint(URL)),
         events.Redirected(InlineTwiml(draw(DOCUMENT))),
+        events.Pushed(Purpose.WHISPER, InlineTwiml(draw(DOCUMENT))),
         events.HungUp(),
     ]
     return draw(st.sampled_from(choices * 4 + rare))
@@ -85,7 +87,9 @@ def ids(asked: Iterable[effects.Effect]) -> list[int]:
 @given(st.data())
 def test_whatever_happens(data: st.DataObject) -> None:
     state, asked = start(
-        EntryPoint(URL, fallback_url=data.draw(st.sampled_from([None, URL]))), data.draw(FACTS)
+        EntryPoint(URL, fallback_url=data.draw(st.sampled_from([None, URL]))),
+        data.draw(FACTS),
+        purpose=data.draw(PURPOSE),
     )
     history = list(asked)
     for _ in range(data.draw(st.integers(0, 40))):
@@ -99,8 +103,7 @@ def test_whatever_happens(data: st.DataObject) -> None:
     ends = [index for index, effect in enumerate(history) if isinstance(effect, LAST)]
     assert len(ends) <= 1
     if ends:
-        assert state.finished
+        assert state.over
         assert ends == [len(history) - 1]
     if state.finished:
-        assert not state.active
-        assert state.verb is None
+        assert not state.frames

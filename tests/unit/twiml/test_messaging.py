@@ -48,7 +48,8 @@ def test_attributes() -> None:
 def test_replies_to_where_it_came_from(message: str) -> None:
     state, asked = reply(f"<Response>{message}</Response>")
     assert asked == [SendMessage(2, CALLER, CALLED, "Hi")]
-    assert state.finished
+    state, asked = step(state, MessageQueued(2, "SM1", "queued"))
+    assert state.finished and not asked
 
 
 def test_several_messages_with_media() -> None:
@@ -76,7 +77,7 @@ def test_redirects() -> None:
 
 def test_an_action_is_told() -> None:
     state, asked = reply("<Response><Message action='sent'>Hi</Message></Response>")
-    assert asked == [SendMessage(2, CALLER, CALLED, "Hi", awaited=True)]
+    assert asked == [SendMessage(2, CALLER, CALLED, "Hi")]
     state, asked = step(state, MessageQueued(2, "SM1", "queued"))
     sids = (("MessageSid", "SM1"), ("SmsSid", "SM1"), ("SmsMessageSid", "SM1"))
     status = (("MessageStatus", "queued"), ("SmsStatus", "queued"))
@@ -127,7 +128,7 @@ def test_a_bad_recipient_or_sender_has_no_default(attribute: str, code: int) -> 
 
 def test_sms_is_a_message() -> None:
     state, asked = reply('<Response><Sms to="5554445555" action="sent">Hi</Sms></Response>')
-    assert asked == [SendMessage(2, "+15554445555", CALLED, "Hi", awaited=True)]
+    assert asked == [SendMessage(2, "+15554445555", CALLED, "Hi")]
     state, asked = step(state, MessageQueued(2, "SM1", "queued"))
     assert isinstance(asked[0], Fetch)
     assert dict(asked[0].params)["SmsSid"] == "SM1"

@@ -6,8 +6,8 @@ from tests.unit.twiml.transcript import codes, run
 
 from offhook.twiml.effects import PlayDigits, PlayUrl, Speak, StartTimer
 from offhook.twiml.events import PlayFailed
-from offhook.twiml.interpreter import APOLOGY
 from offhook.twiml.prompting import SILENCE
+from offhook.twiml.verb import APOLOGY
 
 
 def test_silence_is_over() -> None:

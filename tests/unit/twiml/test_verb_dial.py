@@ -25,7 +25,7 @@ import pytest
 from tests.unit.twiml.transcript import CALLER, RINGING, Transcript, attribute_table, codes, run
 
 from offhook.twiml.effects import Answer, Dial, DialNumber, EndDial, Fetch, HangUp, Speak, StatusCallback
-from offhook.twiml.entry import CallFacts, EntryPoint
+from offhook.twiml.entry import CallFacts, EntryPoint, Purpose
 from offhook.twiml.events import DialDone, HungUp
 from offhook.twiml.verbs.dial import Dial as DialVerb
 
@@ -322,6 +322,6 @@ def test_digits_of_a_bridged_call_are_not_kept() -> None:
 
 
 def test_a_dialled_leg_cannot_dial() -> None:
-    facts = CallFacts(CALLER, NUMBER, "outbound-dial", answered=True, whisper=True)
-    call = Transcript(EntryPoint("http://app.example/w"), facts)
+    facts = CallFacts(CALLER, NUMBER, "outbound-dial", answered=True)
+    call = Transcript(EntryPoint("http://app.example/w"), facts, Purpose.WHISPER)
     assert codes(call.respond(f"<Response><Dial>{NUMBER}</Dial></Response>")) == [13201]

@@ -13,7 +13,7 @@ from tests.unit.twiml.transcript import attribute_table, codes, run
 
 from offhook.twiml.effects import Fetch, HangUp, Notify, PlayDigits, PlayUrl, Speak
 from offhook.twiml.events import PlayFailed
-from offhook.twiml.interpreter import APOLOGY
+from offhook.twiml.verb import APOLOGY
 from offhook.twiml.verbs.play import Play
 
 

@@ -33,9 +33,7 @@ def test_goes_to_the_called_party_of_an_outbound_call() -> None:
 def test_tells_its_action() -> None:
     call = run('<Sms to="5554445555" from="12345" action="sent" statusCallback="/cb">Hello</Sms>')
     assert call.asked == [
-        SendMessage(
-            2, "+15554445555", "12345", "Hello", status_callback="https://app.example/cb", awaited=True
-        )
+        SendMessage(2, "+15554445555", "12345", "Hello", status_callback="https://app.example/cb")
     ]
     params = (("SmsSid", "SM1"), ("SmsStatus", "queued"))
     assert call.on(MessageQueued(2, "SM1", "queued")) == [

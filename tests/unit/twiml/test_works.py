@@ -113,9 +113,11 @@ def run(dialect: Dialect, body: bytes, keys: str, after: int) -> list[Effect]:
 
 def answer(state: interpreter.State) -> events.Event:
     """Return how the first thing ends that an execution waits for."""
-    if state.request is not None:
-        return events.Fetched(state.request.request, URL, 200, "text/xml", b"<Response/>")
-    match state.active[0][1]:
+    newest = state.frames[-1] if state.frames else None
+    if newest is not None and newest.request is not None:
+        return events.Fetched(newest.request.request, URL, 200, "text/xml", b"<Response/>")
+    active = [effect for _, effect in newest.active] if newest is not None else []
+    match (active or [effect for _, (_, effect) in state.background])[0]:
         case effects.StartTimer(started):
             return events.TimerFired(started)
         case effects.StartRecording(started):
@@ -137,7 +139,7 @@ def carriers() -> list[ast.Module]:
     """Return the modules that carry effects out: the interpreter, and those outside of it that know them."""
     inside = SOURCE / "twiml"
     paths = (path for path in SOURCE.rglob("*.py") if inside not in path.parents)
-    texts = [path.read_text() for path in (inside / "interpreter.py", *paths)]
+    texts = [path.read_text() for path in (inside / "frame.py", *paths)]
     return [ast.parse(text) for text in texts if "offhook.twiml" in text and "effects" in text]
 
 

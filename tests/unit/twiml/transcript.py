@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from offhook.twiml import events, interpreter
 from offhook.twiml.attributes import table
-from offhook.twiml.effects import Effect, Fetch, Notify, Trace
-from offhook.twiml.entry import CallFacts, Entry, EntryPoint
+from offhook.twiml.effects import Effect, Fetch, Notify, Started, Trace
+from offhook.twiml.entry import CallFacts, Entry, EntryPoint, Purpose
 
 URL = "https://app.example/voice/start?a=1"
 CALLER = "+15550001111"
@@ -22,9 +22,9 @@ E = TypeVar("E")
 class Transcript:
     """An execution; `asked` are the effects of the last step, without the traces, which are in `traces`."""
 
-    def __init__(self, entry: Entry, facts: CallFacts = ANSWERED) -> None:
+    def __init__(self, entry: Entry, facts: CallFacts = ANSWERED, purpose: Purpose = Purpose.MAIN) -> None:
         self.traces: list[Trace] = []
-        self._take(interpreter.start(entry, facts))
+        self._take(interpreter.start(entry, facts, purpose=purpose))
 
     def on(self, event: events.Event) -> list[Effect]:
         """Give it an event and return what it asks for."""
@@ -43,25 +43,30 @@ class Transcript:
         url: str | None = None,
     ) -> list[Effect]:
         """Answer the request for a document that it waits for."""
-        request = self.state.request
+        request = self.state.frames[-1].request
         assert request is not None
         data = body.encode() if isinstance(body, str) else body
         return self.on(events.Fetched(request.request, url or request.url, status, content_type, data))
 
     def active(self, kind: type[E]) -> E:
         """Return the one effect of this kind that has not ended."""
-        found = [effect for _, effect in self.state.active if isinstance(effect, kind)]
-        assert len(found) == 1, self.state.active
+        found = [effect for _, effect in self.started if isinstance(effect, kind)]
+        assert len(found) == 1, self.started
         return found[0]
+
+    @property
+    def started(self) -> list[tuple[int, Started]]:
+        """What its frames have started and not stopped."""
+        return [started for frame in self.state.frames for started in frame.active]
 
     def played(self) -> list[Effect]:
         """Let what is playing come to its end."""
-        ((started, _),) = self.state.active
+        ((started, _),) = self.started
         return self.on(events.Played(started))
 
     def fired(self) -> list[Effect]:
         """Let the timer run out."""
-        ((started, _),) = self.state.active
+        ((started, _),) = self.started
         return self.on(events.TimerFired(started))
 
     @property

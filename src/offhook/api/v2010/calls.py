@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from email.utils import format_datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
@@ -17,12 +16,13 @@ from offhook.api.forms import Between, Form, HttpMethod, Method, Url
 from offhook.api.operations import Context, Resource
 from offhook.bus import subjects
 from offhook.bus.nats import RequestError
+from offhook.calls.callbacks import Outcome, status_callback
+from offhook.calls.request import CallRequest
 from offhook.calls.status import TERMINAL, CallbackEvent, CallStatus, Direction
 from offhook.numbers import e164, formatted, is_sip_caller, sip_refusal
 from offhook.store.calls import CallFilters
 from offhook.store.paging import Page, PageResult, TimeRange
 from offhook.store.records import CallbackDraft, CallRecord, DeleteOutcome
-from offhook.webhook.params import CallParams, call_status_params
 
 MAX_TWIML: Final = 4000
 MAX_SIP_AUTH: Final = 255
@@ -298,11 +298,12 @@ def _check_twiml(twiml: str) -> None:
 
 
 def _request(form: CreateCall) -> Mapping[str, Any]:
-    """What was asked for, for the voice node; what was not given is left out."""
+    """What was asked for, as it is kept for the voice node: what was not given is left out."""
     asked = msgspec.structs.asdict(form)
-    return {
+    given = {
         name: value for name, value in asked.items() if value and name not in ("to", "from_", "caller_id")
     }
+    return msgspec.convert(given, CallRequest, from_attributes=True).stored()
 
 
 async def end_call(context: Context, call: CallRecord, status: UpdateStatus) -> CallRecord | None:
@@ -363,19 +364,6 @@ async def _ask_voice(context: Context, call: CallRecord, request: Mapping[str, A
 
 def _final_callback(call: CallRecord) -> list[CallbackDraft]:
     """The status callback of a call that is canceled before any node has taken it."""
-    asked = call.request
-    if not asked.get("status_callback"):
-        return []
-    facts = CallParams(call.sid, call.account_sid, call.from_, call.to, CallStatus.CANCELED, call.direction)
-    stamp = format_datetime(clock.utcnow())
-    params = call_status_params(facts, sequence=0, timestamp=stamp, duration=0)
-    return [
-        CallbackDraft(
-            account_sid=call.account_sid,
-            url=asked["status_callback"],
-            method=asked.get("status_callback_method") or HttpMethod.POST,
-            params=tuple(pair for pair in params if pair[0] != "SequenceNumber"),
-            event=CallbackEvent.COMPLETED,
-            numbered=True,
-        )
-    ]
+    params = call.params(CallStatus.CANCELED)
+    callback = status_callback(call.asked, params, CallbackEvent.COMPLETED, clock.utcnow(), Outcome(0))
+    return [CallbackDraft.of_call(call.account_sid, callback)] if callback else []

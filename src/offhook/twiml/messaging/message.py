@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from offhook.twiml import effects
@@ -38,19 +39,19 @@ class Message(Verb):
         if len(body) > LONGEST_BODY or not (body or media):
             turn.warn(INVALID_BODY, self.element, f"The text must have 1 to {LONGEST_BODY} characters")
             return NEXT
-        message = turn.start(
+        text = partial(
             effects.SendMessage,
             to=self.to or turn.parties.from_,
             from_=self.from_ or turn.parties.to,
             body=body,
             media_urls=media,
             status_callback=turn.absolute(self.status_callback, 14105) if self.status_callback else None,
-            awaited=self.action is not None,
         )
-        if self.action is not None:
-            return self
-        turn.stop(message)
-        return NEXT
+        if self.action is None:
+            turn.launch(f"message-{turn.next_id}", text)
+            return NEXT
+        turn.start(text)
+        return self
 
     def step(self, event: Event, turn: Turn) -> Outcome:
         """Tell the action."""

@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from offhook.numbers import e164
@@ -41,18 +42,18 @@ class Sms(Verb):
         if not 0 < len(self.element.text) <= LONGEST_BODY:
             turn.warn(INVALID_BODY, self.element, f"The text must have 1 to {LONGEST_BODY} characters")
             return NEXT
-        message = turn.start(
+        text = partial(
             effects.SendMessage,
             to=to,
             from_=self.from_ or ours,
             body=self.element.text,
             status_callback=turn.absolute(self.status_callback, 14105) if self.status_callback else None,
-            awaited=self.action is not None,
         )
-        if self.action is not None:
-            return self
-        turn.stop(message)
-        return NEXT
+        if self.action is None:
+            turn.launch(f"sms-{turn.next_id}", text)
+            return NEXT
+        turn.start(text)
+        return self
 
     def step(self, event: Event, turn: Turn) -> Outcome:
         """Tell the action."""

@@ -1,0 +1,255 @@
+"""A frame: one document at work, for one purpose, with all that its verbs have started.
+
+An execution (`offhook.twiml.interpreter`) is a stack of frames. What is decided here: how a document is had, what one
+that cannot be had or read leads to (the fallback URL, then the apology), which verb comes next, and when documents
+that lead to each other without end are stopped. What the end of a frame means is the interpreter's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from offhook.twiml import effects, events, schema
+from offhook.twiml.document import Document, DocumentError, Element, parse
+from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, Purpose
+from offhook.twiml.schema import VOICE, Dialect
+from offhook.twiml.turn import INVALID_URL, Turn
+from offhook.twiml.verb import APOLOGISE, END, NEXT, POP, Enter, Failed, Flow, Goto, Outcome, Verb
+
+HTTP_RETRIEVAL_FAILURE = 11200
+TOO_MANY_DOCUMENTS = 14106
+MOST_DOCUMENTS = 50
+"""Documents that may follow each other without anything being heard, said or pressed in between."""
+
+
+class Phase(Enum):
+    """What a frame waits for."""
+
+    FETCHING = "a document"
+    RUNNING = "the verb"
+    FINISHING = "the answer to a last request, which is not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a document stands. `active` is what it has started and not stopped, by id."""
+
+    purpose: Purpose
+    entry: Entry
+    dialect: Dialect = field(default=VOICE, repr=False)
+    phase: Phase = Phase.FETCHING
+    request: effects.Fetch | None = None
+    document: Document | None = None
+    position: int = 0
+    verb: Verb | None = None
+    active: tuple[tuple[int, effects.Started], ...] = ()
+    of_fallback: bool = False
+    """Whether the document is the fallback's: when it fails too, nothing more is asked."""
+    documents: int = 0
+    notices: int = 0
+
+    @property
+    def base(self) -> str | None:
+        """The URL of the document, against which those in it are resolved."""
+        return self.document.url if self.document else None
+
+
+After = Frame | Flow | Enter
+"""What a step makes of a frame: the frame as it then is, or how it ends."""
+
+
+def begin(frame: Frame, turn: Turn) -> After:
+    """Fetch the entry point's document, or run the inline one."""
+    turn.base = None
+    entry = frame.entry
+    if isinstance(entry, EntryPoint):
+        return _fetch(frame, effects.Fetch(turn.new_id(), entry.url, entry.method), turn)
+    try:
+        document = parse(entry.text, "text/xml")
+    except DocumentError as error:
+        return _failed(frame, error.code, _where(error), "", turn)
+    return _run(frame, document, turn)
+
+
+def answered(frame: Frame, event: events.Answer, turn: Turn) -> After:
+    """What something that the frame has started has come to."""
+    verb = frame.verb
+    if verb is None:
+        return frame
+    turn.recodes = verb.recodes
+    if isinstance(event, events.PlayFailed):
+        blamed = turn.over.url if isinstance(turn.over, effects.PlayUrl) else None
+        turn.notify(event.code, event.detail or "The audio could not be played", blamed)
+    return _after(_time_passed(frame, event), verb.step(event, turn), turn)
+
+
+def pressed(frame: Frame, event: events.DigitPressed, turn: Turn) -> After:
+    """A key: the verb's if it hears digits, else kept for the next that does."""
+    frame = replace(frame, documents=0)
+    if frame.verb is None or not frame.verb.hears_digits:
+        turn.typed += event.digit
+        return frame
+    turn.recodes = frame.verb.recodes
+    return _after(frame, frame.verb.step(event, turn), turn)
+
+
+def hung_up(frame: Frame, turn: Turn) -> After:
+    """The caller is gone: what the verb still waits for is waited for."""
+    return _after(frame, frame.verb.hung_up(turn) if frame.verb else END, turn)
+
+
+def responded(frame: Frame, event: events.Fetched | events.FetchFailed, turn: Turn) -> After:
+    """Run the document that has come, or do without it."""
+    request = frame.request
+    assert request is not None
+    try:
+        document = _document(event, frame.dialect, read=not request.final)
+    except DocumentError as error:
+        return _failed(frame, error.code, _where(error), request.url, turn)
+    if request.final:
+        return END
+    return _run(replace(frame, request=None, of_fallback=request.error is not None), document, turn)
+
+
+def _time_passed(frame: Frame, event: events.Answer) -> Frame:
+    """Forget how many documents there were, if the event means that the caller has heard or done something."""
+    match event:
+        case events.Played() | events.TimerFired() | events.RecordingDone():
+            return replace(frame, documents=0)
+        case events.DialDone(bridged=bridged, status=status) if bridged or status == "no-answer":
+            return replace(frame, documents=0)
+    return frame
+
+
+# Verbs
+
+
+def _after(frame: Frame, outcome: Outcome, turn: Turn) -> After:
+    """Go on as a verb says."""
+    if isinstance(outcome, Verb):
+        return replace(frame, phase=Phase.RUNNING, verb=outcome)
+    turn.release()
+    turn.recodes = {}
+    frame = replace(frame, verb=None)
+    if isinstance(outcome, Goto):
+        return _goto(frame, outcome, turn)
+    if isinstance(outcome, Failed):
+        return _fall_back(frame, outcome.code, outcome.url, turn)
+    if outcome is NEXT:
+        return END if turn.hung_up else _next(frame, turn)
+    return outcome
+
+
+def _next(frame: Frame, turn: Turn) -> After:
+    """Begin verbs from the current position on, until one has something to wait for or leads elsewhere."""
+    verbs = frame.document.verbs if frame.document else ()
+    for position in range(frame.position, len(verbs)):
+        outcome = _begin(verbs[position], frame.dialect, turn)
+        if outcome is not NEXT:
+            return _after(replace(frame, position=position + 1), outcome, turn)
+        turn.release()
+    return POP
+
+
+def _begin(element: Element, dialect: Dialect, turn: Turn) -> Outcome:
+    turn.recodes = {}
+    kind = dialect.verbs.get(element.name)
+    if kind is None:
+        return _pass_over(element, dialect, turn)
+    turn.trace(element)
+    verb = turn.read(kind, element)
+    if verb.answers():
+        turn.answer()
+    turn.recodes = verb.recodes
+    return verb.begin(turn)
+
+
+def _pass_over(element: Element, dialect: Dialect, turn: Turn) -> Outcome:
+    """Tell of a verb that cannot run; one that nobody knows has had its schema warning."""
+    if element.name in dialect.unbuilt:
+        turn.warn(dialect.unbuilt[element.name].code, element, "This verb is not supported")
+    elif element.name in dialect.foreign:
+        turn.warn(dialect.foreign[element.name], element, "This verb cannot stand in a reply to a message")
+    return NEXT
+
+
+# Documents
+
+
+def _goto(frame: Frame, goto: Goto, turn: Turn) -> After:
+    """Go on with the document that a verb leads to."""
+    if not goto.url and frame.document is not None and turn.base is None:
+        return END if turn.hung_up else _run(frame, frame.document, turn)
+    url = turn.absolute(goto.url or turn.base or "")
+    if url is None:
+        return _fall_back(frame, INVALID_URL, goto.url or "", turn)
+    return _fetch(
+        frame, effects.Fetch(turn.new_id(), url, goto.method, goto.params, final=turn.hung_up), turn
+    )
+
+
+def _fetch(frame: Frame, request: effects.Fetch, turn: Turn) -> After:
+    if frame.documents >= MOST_DOCUMENTS:
+        return _too_many(request.url, turn)
+    turn.want(request)
+    phase = Phase.FINISHING if request.final else Phase.FETCHING
+    return replace(frame, phase=phase, request=request, documents=frame.documents + 1)
+
+
+def _document(event: events.Fetched | events.FetchFailed, dialect: Dialect, *, read: bool) -> Document:
+    """Return the document in a response; an empty one if it is not to be read.
+
+    A reply to a text may be nothing at all: 204, or a text without characters.
+
+    Raises:
+        DocumentError: there is none, for whatever reason.
+    """
+    if isinstance(event, events.FetchFailed):
+        raise DocumentError(event.code, event.detail or "The document could not be fetched")
+    if not 200 <= event.status <= 299:
+        raise DocumentError(HTTP_RETRIEVAL_FAILURE, f"The HTTP status is {event.status}")
+    textual = (event.content_type or "").lower().startswith("text/plain")
+    silent = dialect is not VOICE and not event.body.strip() and (event.status == 204 or textual)
+    if silent or not read:
+        return Document(event.url, Element("Response"))
+    return parse(event.body, event.content_type, event.url, plain=dialect.plain)
+
+
+def _where(error: DocumentError) -> str:
+    return f"{error.message} (line {error.line})" if error.line else error.message
+
+
+def _run(frame: Frame, document: Document, turn: Turn) -> After:
+    """Run a document from its first verb."""
+    if document.url is None and frame.documents >= MOST_DOCUMENTS:
+        return _too_many("", turn)
+    inline = 1 if document.url is None else 0
+    turn.base, turn.notices = document.url, 0
+    for problem in schema.warnings(document, frame.dialect):
+        turn.notify(problem.code, problem.message)
+    frame = replace(
+        frame, phase=Phase.RUNNING, document=document, position=0, documents=frame.documents + inline
+    )
+    return _next(frame, turn)
+
+
+def _failed(frame: Frame, code: int, message: str, url: str, turn: Turn) -> After:
+    """A document is not to be had."""
+    turn.notify(code, message, url)
+    return _fall_back(frame, code, url, turn)
+
+
+def _fall_back(frame: Frame, code: int, url: str, turn: Turn) -> After:
+    """Ask the fallback URL; apologise if there is none, or if it is what failed."""
+    entry, failed = frame.entry, frame.request
+    tried = frame.of_fallback if failed is None else failed.error is not None
+    if isinstance(entry, InlineTwiml) or not entry.fallback_url or tried or turn.hung_up:
+        return APOLOGISE
+    fallback = effects.Fetch(turn.new_id(), entry.fallback_url, entry.fallback_method, error=(code, url))
+    return _fetch(replace(frame, request=None), fallback, turn)
+
+
+def _too_many(url: str, turn: Turn) -> After:
+    turn.notify(TOO_MANY_DOCUMENTS, f"{MOST_DOCUMENTS} documents in a row led nowhere", url)
+    return APOLOGISE

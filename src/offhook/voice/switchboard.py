@@ -1,0 +1,167 @@
+"""The live calls of a node, and which of them an event concerns.
+
+Knows calls by SID, by SIP leg, by media leg and by the recordings they wait for. It decides nothing and holds no
+connection; what it needs of a call is in `LiveCall`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from offhook.calls.call import Call
+from offhook.calls.effects import RoomRecording
+from offhook.calls.events import CallEvent, MediaLost
+from offhook.media import protocol
+from offhook.sip import events as sip
+from offhook.streams.protocol import RecordingFinished
+from offhook.twiml import events as heard
+from offhook.voice.early_messages import EarlyMessages
+from offhook.voice.leg import Leg
+
+logger = logging.getLogger(__name__)
+
+_WORKER_GONE = MediaLost("The media worker has gone.")
+
+
+class LiveCall(Protocol):
+    """A call in progress, as the rest of the node sees it."""
+
+    @property
+    def call(self) -> Call:
+        """Its state."""
+
+    @property
+    def leg(self) -> Leg:
+        """Its leg."""
+
+    def feed(self, event: CallEvent | heard.Event) -> None:
+        """Take an event."""
+
+    def on_sip(self, event: sip.LegEvent) -> None:
+        """Something happened on its SIP leg."""
+
+    def on_message(self, log: sip.SipMessageLog) -> None:
+        """A SIP message of its leg came or went."""
+
+    def on_media(self, event: protocol.LegEvent) -> None:
+        """Something happened on its media leg."""
+
+    def record_room(self, room: str, request: RoomRecording) -> None:
+        """Record what it says and hears, for a room."""
+
+    def stop_room_recording(self, room: str) -> None:
+        """End that recording."""
+
+
+class AwaitsRecording(Protocol):
+    """Whoever has a recording made."""
+
+    def finished(self, event: RecordingFinished) -> None:
+        """The file is complete."""
+
+
+class Switchboard:
+    """Finds the call, or the recorder, that something is about."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, LiveCall] = {}
+        self._by_sip: dict[int, LiveCall] = {}
+        self._by_rtp: dict[int, LiveCall] = {}
+        self._recorders: dict[str, AwaitsRecording] = {}
+        self._early = EarlyMessages()
+        self._left = asyncio.Event()
+
+    # Who is there
+
+    def find(self, sid: str) -> LiveCall | None:
+        """A live call."""
+        return self._calls.get(sid)
+
+    @property
+    def live(self) -> list[LiveCall]:
+        """All live calls."""
+        return list(self._calls.values())
+
+    async def empty(self) -> None:
+        """Return when no call is live any more."""
+        while self._calls:
+            self._left.clear()
+            await self._left.wait()
+
+    def add(self, call: LiveCall, *, carried: bool) -> None:
+        """A call is live. `carried`: its media worker is there; one whose worker is gone loses its audio at once."""
+        self._calls[call.call.sid] = call
+        if call.leg.sip is not None:
+            self.attach(call.leg.sip, call)
+        if carried:
+            self._by_rtp[call.leg.rtp] = call
+        else:
+            asyncio.get_running_loop().call_soon(call.feed, _WORKER_GONE)
+
+    def attach(self, leg: int, call: LiveCall) -> None:
+        """From now on what happens on a SIP leg concerns this call, and so do the messages that came before."""
+        self._by_sip[leg] = call
+        for log in self._early.take(leg):
+            call.on_message(log)
+
+    def forget_leg(self, leg: int) -> None:
+        """A SIP leg has been refused: no call will come of it."""
+        self._early.take(leg)
+
+    def remove(self, call: LiveCall) -> None:
+        """A call has ended and left."""
+        self._calls.pop(call.call.sid, None)
+        self._left.set()
+        if self._by_rtp.get(call.leg.rtp) is call:
+            del self._by_rtp[call.leg.rtp]
+        if call.leg.sip is not None:
+            self._by_sip.pop(call.leg.sip, None)
+
+    def expect_recording(self, sid: str, recorder: AwaitsRecording) -> None:
+        """The end of a recording concerns this recorder."""
+        self._recorders[sid] = recorder
+
+    def forget_recording(self, sid: str) -> None:
+        """A recording is complete."""
+        self._recorders.pop(sid, None)
+
+    # What is reported
+
+    def tell(self, sid: str, event: CallEvent) -> None:
+        """Give a call an event; one that is not live here is not told."""
+        if (call := self._calls.get(sid)) is not None:
+            call.feed(event)
+
+    def on_leg(self, event: sip.LegEvent) -> bool:
+        """An event of a SIP leg; False if the leg is no live call's."""
+        if (call := self._by_sip.get(event.leg)) is None:
+            return False
+        call.on_sip(event)
+        return True
+
+    def on_message(self, log: sip.SipMessageLog) -> None:
+        """A SIP message of a leg, which may become a call's."""
+        if log.leg is None:
+            return
+        if (call := self._by_sip.get(log.leg)) is not None:
+            call.on_message(log)
+        else:
+            self._early.add(log.leg, log)
+
+    def on_media(self, event: protocol.Event) -> None:
+        """An event of the media worker."""
+        if isinstance(event, protocol.LegEvent) and (call := self._by_rtp.get(event.leg)) is not None:
+            call.on_media(event)
+
+    def on_recording(self, event: RecordingFinished) -> None:
+        """A recording's file is complete."""
+        if (recorder := self._recorders.get(event.sid)) is not None:
+            recorder.finished(event)
+
+    def media_lost(self) -> None:
+        """The media worker is gone, and with it the audio of every call."""
+        self._by_rtp.clear()
+        for call in self.live:
+            call.feed(_WORKER_GONE)

@@ -12,7 +12,8 @@ from tests.harness import rows
 from tests.harness.services import ACCOUNT
 
 from offhook.clock import utcnow
-from offhook.store.calls import CallFilters, CallTransition
+from offhook.store.call_transitions import CallTransition
+from offhook.store.calls import CallFilters
 from offhook.store.paging import InvalidPageTokenError, Page, TimeRange
 from offhook.store.records import CallRecord, DeleteOutcome, WorkNotice
 from offhook.store.store import Store
@@ -120,6 +121,53 @@ async def test_a_move_needs_the_status_it_starts_from(store: Store) -> None:
     assert ringing is not None
     assert ringing.status == "ringing"
     assert await store.calls.transition("CA" + "0" * 32, "ringing", from_statuses=("queued",)) is None
+
+
+async def test_the_ledger_adds_up_when_many_calls_end_at_once_in_two_processes(
+    store: Store, database_url: str
+) -> None:
+    other = await Store.open(database_url)
+    accounts = [ACCOUNT, "AC" + "b" * 32]
+    calls = [rows.call(account_sid=account, status="in-progress") for account in accounts for _ in range(40)]
+    await asyncio.gather(*(store.calls.insert(call) for call in calls))
+
+    async def end(at: Store, call: CallRecord) -> CallRecord | None:
+        return await at.calls.transition(
+            call.sid,
+            "completed",
+            from_statuses=LIVE,
+            price=Decimal("-0.01000"),
+            callbacks=[rows.callback("completed", numbered=True)],
+        )
+
+    try:
+        results = await asyncio.gather(*(end(at, call) for call in calls for at in (store, other)))
+    finally:
+        await other.close()
+    assert len([record for record in results if record is not None]) == len(calls)
+    assert await store.outbox.depth() == {"work.callbacks": len(calls)}
+    for account in accounts:
+        entries = await store.ledger.entries(account)
+        assert len(entries) == 40
+        assert [entry.balance for entry in entries] == [Decimal("-0.01") * n for n in range(1, 41)]
+        assert await store.ledger.balance(account) == entries[-1].balance
+
+
+async def test_several_callbacks_of_a_move_are_numbered_in_order_and_may_be_without_number(
+    store: Store,
+) -> None:
+    call = rows.call(sequence=7)
+    await store.calls.insert(call)
+    drafts = [rows.callback("a", numbered=True), rows.callback("b"), rows.callback("c", numbered=True)]
+    moved = await store.calls.transition(call.sid, "ringing", from_statuses=("queued",), callbacks=drafts)
+    assert moved is not None
+    assert moved.sequence == 9
+    payloads = await store.database.fetch("SELECT payload FROM outbox ORDER BY id")
+    assert [row["payload"]["params"] for row in payloads] == [
+        [["CallStatus", "a"], ["SequenceNumber", "7"]],
+        [["CallStatus", "b"]],
+        [["CallStatus", "c"], ["SequenceNumber", "8"]],
+    ]
 
 
 async def test_moves_of_one_call_keep_their_order_and_number_their_callbacks(store: Store) -> None:

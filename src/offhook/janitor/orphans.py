@@ -16,7 +16,7 @@ from offhook.billing.rating import rate_call
 from offhook.calls.callbacks import Outcome, status_callback
 from offhook.calls.status import CallbackEvent, billable_seconds
 from offhook.clock import utcnow
-from offhook.store.calls import CallTransition
+from offhook.store.call_transitions import CallTransition
 from offhook.store.records import CallbackDraft, CallRecord, TimelineEntry, TimelineKind
 from offhook.store.store import Store
 

@@ -1,8 +1,8 @@
 """Coalescing: many concurrent single writes become few transactions.
 
 While one batch is being committed the next one gathers, so that batches are as large as the load is high
-and a lone write waits for nobody. There is no timer: under little load a batch is one row, under much load
-hundreds.
+and a lone write waits for nobody: under little load a batch is one row, under much load hundreds. Where nobody
+waits for the commit, a pace makes them larger yet: a batch begins that much later than the one before it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Batcher(Generic[Item, Result]):
         workers: how many batches may be on their way at one time.
         key: items of one key never share a batch, and are written in the order they came; this needs
             `workers` to be 1.
+        pace: the least seconds from the beginning of a worker's batch to that of its next.
         poison: the exceptions that blame the data.
     """
 
@@ -38,6 +39,7 @@ class Batcher(Generic[Item, Result]):
         size: int = 500,
         workers: int = 1,
         key: Callable[[Item], Hashable] | None = None,
+        pace: float = 0.0,
         poison: tuple[type[BaseException], ...] = (),
     ) -> None:
         if key is not None and workers != 1:
@@ -46,6 +48,8 @@ class Batcher(Generic[Item, Result]):
         self._size = size
         self._workers = workers
         self._key = key
+        self._pace = pace
+        self._may_begin = 0.0
         self._poison = poison
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._active = 0
@@ -71,8 +75,12 @@ class Batcher(Generic[Item, Result]):
             await asyncio.wait(self._running)
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                if self._pace:
+                    await asyncio.sleep(self._may_begin - loop.time())
+                    self._may_begin = loop.time() + self._pace
                 await self._run(self._take())
         finally:
             self._active -= 1

@@ -12,8 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from offhook.store import ledger, outbox, schema
+from offhook.store import schema
 from offhook.store.batcher import Batcher
+from offhook.store.call_transitions import CallTransition, move
 from offhook.store.database import POISON, Connection, Database, GroupCommit
 from offhook.store.erasure import erase
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
@@ -25,11 +26,13 @@ from offhook.store.records import (
     Topic,
     WorkNotice,
 )
-from offhook.store.sql import column_names, columns, load, loads, transpose, unnest, values
+from offhook.store.sql import column_names, columns, load, loads, unnest, values
 
 _NAMES = column_names(CallRecord)
 _ALL = columns(CallRecord)
-_TERMINAL: Final = sorted(CALL_TERMINAL)
+
+_PACE: Final = 0.02
+"""Seconds between statements that move calls: the calls themselves do not wait for them."""
 
 _INSERT = f"""
     INSERT INTO calls ({_ALL})
@@ -61,41 +64,6 @@ _CLAIMED_BEFORE = f"""
 """
 """What an attempt before this one has claimed, whose commit was not heard of."""
 
-_MOVE_COLUMNS: Final = (
-    ("sid", "text"),
-    ("status", "text"),
-    ("from_statuses", "text"),
-    ("unclaimed", "boolean"),
-    ("start_time", "timestamptz"),
-    ("end_time", "timestamptz"),
-    ("duration", "integer"),
-    ("price", "numeric"),
-    ("sip_response_code", "integer"),
-    ("answered_by", "text"),
-    ("numbered", "integer"),
-)
-
-_MOVE = f"""
-    WITH input AS (
-        SELECT * FROM unnest({", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(_MOVE_COLUMNS, 1))})
-            AS input({", ".join(name for name, _ in _MOVE_COLUMNS)})),
-    locked AS (SELECT sid FROM calls WHERE sid = ANY($1) ORDER BY sid FOR UPDATE)
-    UPDATE calls AS c SET
-        status = i.status,
-        start_time = coalesce(i.start_time, c.start_time),
-        end_time = coalesce(i.end_time, c.end_time),
-        duration = coalesce(i.duration, c.duration),
-        price = coalesce(i.price, c.price),
-        sip_response_code = coalesce(i.sip_response_code, c.sip_response_code),
-        answered_by = coalesce(i.answered_by, c.answered_by),
-        sequence = c.sequence + i.numbered,
-        date_updated = now()
-    FROM input AS i JOIN locked USING (sid)
-    WHERE c.sid = i.sid AND c.status = ANY(string_to_array(i.from_statuses, ','))
-      AND NOT c.status = ANY($12) AND NOT (i.unclaimed AND c.node IS NOT NULL)
-    RETURNING {columns(CallRecord, "c")}
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class CallFilters:
@@ -109,30 +77,6 @@ class CallFilters:
     end_time: TimeRange = ANY_TIME
 
 
-@dataclass(frozen=True, slots=True)
-class CallTransition:
-    """A move of a call to another status, and what is committed with it.
-
-    Attributes:
-        from_statuses: the statuses it may move from; terminal ones are never left.
-        duration: seconds from answer to end.
-        price: what the call costs, zero or negative; booked when `status` is terminal.
-        unclaimed: only if no voice node has claimed it yet.
-    """
-
-    sid: str
-    status: str
-    from_statuses: Collection[str]
-    start_time: datetime | None = None
-    end_time: datetime | None = None
-    duration: int | None = None
-    price: Decimal | None = None
-    sip_response_code: int | None = None
-    answered_by: str | None = None
-    callbacks: Sequence[CallbackDraft] = ()
-    unclaimed: bool = False
-
-
 class Calls:
     """The repository of calls."""
 
@@ -141,7 +85,7 @@ class Calls:
         self._create = GroupCommit(database, _CREATE, len(_NAMES))
         self._insert = GroupCommit(database, _INSERT, len(_NAMES))
         self._move: Batcher[CallTransition, CallRecord | None] = Batcher(
-            self.transition_batch, size=200, key=lambda move: move.sid, poison=POISON
+            self.transition_batch, size=200, key=lambda wanted: wanted.sid, pace=_PACE, poison=POISON
         )
 
     async def create_call(self, call: CallRecord) -> None:
@@ -252,19 +196,20 @@ class Calls:
         )
 
     async def transition_batch(self, moves: Sequence[CallTransition]) -> list[CallRecord | None]:
-        """Make moves of different calls in one transaction; the results are in the order of `moves`."""
+        """Make moves of different calls in one statement; the results are in the order of `moves`."""
         attempts = 0
 
-        async def attempt(connection: Connection) -> tuple[dict[str, CallRecord], list[WorkNotice]]:
+        async def attempt(connection: Connection) -> dict[str, CallRecord]:
             nonlocal attempts
             attempts += 1
-            moved, notices = await _transition(connection, moves)
-            return (moved if attempts == 1 else await _made_before(connection, moves) | moved), notices
+            moved = await move(connection, moves)
+            return moved if attempts == 1 else await _made_before(connection, moves) | moved
 
-        rows, notices = await self._database.transact(attempt)
-        if notices:
-            self._database.announce(notices)
-        return [rows.get(move.sid) for move in moves]
+        rows = await self._database.run(attempt)
+        told = [made.sid for made in moves if made.callbacks and made.sid in rows]
+        if told:
+            self._database.announce([WorkNotice(Topic.CALLBACKS, 0, sid) for sid in told])
+        return [rows.get(wanted.sid) for wanted in moves]
 
     async def cancel_queued(
         self, sid: str, end_time: datetime, callbacks: Sequence[CallbackDraft] = ()
@@ -314,56 +259,6 @@ class Calls:
 
 async def _made_before(connection: Connection, moves: Sequence[CallTransition]) -> dict[str, CallRecord]:
     """The rows that an attempt before this one has moved, whose commit was not heard of."""
-    wanted = {move.sid: move.status for move in moves}
+    wanted = {made.sid: made.status for made in moves}
     rows = await connection.fetch(f"SELECT {_ALL} FROM calls WHERE sid = ANY($1)", list(wanted))
     return {record.sid: record for record in loads(CallRecord, rows) if record.status == wanted[record.sid]}
-
-
-async def _transition(
-    connection: Connection, moves: Sequence[CallTransition]
-) -> tuple[dict[str, CallRecord], list[WorkNotice]]:
-    rows = [
-        (
-            move.sid,
-            str(move.status),
-            ",".join(sorted(move.from_statuses)),
-            move.unclaimed,
-            move.start_time,
-            move.end_time,
-            move.duration,
-            move.price,
-            move.sip_response_code,
-            move.answered_by,
-            sum(draft.numbered for draft in move.callbacks),
-        )
-        for move in moves
-    ]
-    fetched = await connection.fetch(_MOVE, *transpose(rows, len(_MOVE_COLUMNS)), _TERMINAL)
-    moved = {row[0]: load(CallRecord, row) for row in fetched}
-    made = [(move, moved[move.sid]) for move in moves if move.sid in moved]
-    notices = await outbox.insert_callbacks(connection, _callbacks(made))
-    ended = [record for _, record in made if record.status in CALL_TERMINAL]
-    if ended:
-        await connection.execute(
-            "DELETE FROM outbox WHERE resource_sid = ANY($1) AND topic = $2",
-            [record.sid for record in ended],
-            Topic.CALLS,
-        )
-    await ledger.post(connection, [_posting(record) for record in ended if record.price is not None])
-    return moved, notices
-
-
-def _callbacks(
-    made: Sequence[tuple[CallTransition, CallRecord]],
-) -> list[tuple[str, CallbackDraft, int | None]]:
-    rows: list[tuple[str, CallbackDraft, int | None]] = []
-    for move, record in made:
-        number = record.sequence - sum(draft.numbered for draft in move.callbacks)
-        for draft in move.callbacks:
-            rows.append((record.sid, draft, number if draft.numbered else None))
-            number += draft.numbered
-    return rows
-
-
-def _posting(record: CallRecord) -> ledger.Posting:
-    return ledger.Posting(record.account_sid, record.sid, "call", record.price or Decimal(0))

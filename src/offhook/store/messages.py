@@ -417,7 +417,7 @@ async def _transition(
             "DELETE FROM outbox WHERE resource_sid = ANY($1) AND topic = $2", settled, Topic.MESSAGES
         )
     notices = await outbox.insert_callbacks(
-        connection, [(record.sid, draft, None) for move, record in made for draft in move.callbacks]
+        connection, [(record.sid, draft) for move, record in made for draft in move.callbacks]
     )
     await ledger.post(
         connection,

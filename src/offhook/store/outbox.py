@@ -133,7 +133,7 @@ class Outbox:
         For callbacks that no change of a call's or message's status carries (recordings, for one).
         Repeated when the connection is lost after the commit: such a callback may then be sent twice.
         """
-        rows = [(resource_sid, draft, None) for draft in drafts]
+        rows = [(resource_sid, draft) for draft in drafts]
         await self._database.transact(lambda connection: insert_callbacks(connection, rows))
         self._database.announce([WorkNotice(Topic.CALLBACKS, 0, resource_sid)])
 
@@ -157,27 +157,25 @@ class Outbox:
 
 
 async def insert_callbacks(
-    connection: Connection, rows: Sequence[tuple[str, CallbackDraft, int | None]]
+    connection: Connection, rows: Sequence[tuple[str, CallbackDraft]]
 ) -> list[WorkNotice]:
-    """Insert callbacks `(resource, draft, SequenceNumber or None)` in the transaction of `connection`.
-
-    Each gets its idempotency token here, so every attempt to send it carries the same one.
-    """
+    """Insert callbacks `(resource, draft)` in the transaction of `connection`."""
     if not rows:
         return []
-    values = [(sid, Topic.CALLBACKS.value, _payload(draft, number)) for sid, draft, number in rows]
+    values = [(sid, Topic.CALLBACKS.value, payload(draft)) for sid, draft in rows]
     return [WorkNotice(*row) for row in await connection.fetch(_INSERT, *transpose(values, 3))]
 
 
-def _payload(draft: CallbackDraft, number: int | None) -> dict[str, Any]:
-    params = list(draft.params)
-    if number is not None:
-        params.append(("SequenceNumber", str(number)))
+def payload(draft: CallbackDraft) -> dict[str, Any]:
+    """What a callback's row says, without a number.
+
+    It gets its idempotency token here, so every attempt to send it carries the same one.
+    """
     return {
         "account_sid": draft.account_sid,
         "url": draft.url,
         "method": draft.method,
-        "params": params,
+        "params": list(draft.params),
         "event": draft.event,
         "token": new_token(),
     }

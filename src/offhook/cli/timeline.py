@@ -137,7 +137,8 @@ def describe(entry: Entry) -> str:
 
 def _request(name: str, detail: dict[str, Any]) -> str:
     """A request to a customer's program, and what came of it."""
-    words = f"{name} {detail.get('method', '')} {detail['url']} → {_outcome(detail)}"
+    hops = "".join(f"{hop['status']} → {hop['to']} → " for hop in detail.get("redirects", ()))
+    words = f"{name} {detail.get('method', '')} {detail['url']} → {hops}{_outcome(detail)}"
     return f"{words} in {detail['ms']} ms" if detail.get("ms") is not None else words
 
 

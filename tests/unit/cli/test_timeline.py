@@ -46,3 +46,9 @@ def test_a_request_without_an_answer_says_why() -> None:
         "webhook", "failed", url="http://a/", method="POST", error=11202, reason="it was refused", ms=3
     )
     assert describe(failed) == "failed POST http://a/ → error 11202: it was refused in 3 ms"
+
+
+def test_a_redirect_is_shown_hop_by_hop() -> None:
+    hop = {"status": 301, "from": "POST http://a/", "to": "GET http://a/b", "note": "a 301 turns …"}
+    moved = entry("webhook", "fetched", url="http://a/", method="POST", status=200, redirects=[hop])
+    assert describe(moved) == "fetched POST http://a/ → 301 → GET http://a/b → 200"

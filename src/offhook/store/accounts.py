@@ -33,7 +33,7 @@ class Accounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.cached: Cache[str, AccountRecord] = Cache(self.fetch)
+        self.cached: Cache[AccountRecord] = Cache(self.fetch)
 
     async def fetch(self, sid: str) -> AccountRecord | None:
         """An account, or None."""

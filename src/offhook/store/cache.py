@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
@@ -21,50 +22,59 @@ from offhook.store.database import Connection, is_gone
 
 _log = logging.getLogger(__name__)
 
-Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 TTL: Final = 5.0
 MAX_ENTRIES: Final = 50_000
+MAX_KEY: Final = 64
 CHANNEL: Final = "offhook_changed"
 _RECONNECT_SECONDS: Final = 0.2
 
 
-class Cache(Generic[Key, Value]):
-    """Values by key, fetched once for all who ask at the same time. "There is none" (None) is cached too."""
+class Cache(Generic[Value]):
+    """Values by key, fetched once for all who ask at the same time. "There is none" (None) is cached too.
 
-    def __init__(self, fetch: Callable[[Key], Awaitable[Value | None]], ttl: float = TTL) -> None:
+    Keys come from strangers: a longer one than any row has is fetched, not remembered.
+    """
+
+    def __init__(self, fetch: Callable[[str], Awaitable[Value | None]], ttl: float = TTL) -> None:
         self._fetch = fetch
         self._ttl = ttl
-        self._entries: dict[Key, tuple[float, asyncio.Future[Value | None]]] = {}
+        self._values: dict[str, tuple[float, Value | None]] = {}
+        self._running: dict[str, asyncio.Future[Value | None]] = {}
 
-    async def get(self, key: Key) -> Value | None:
+    async def get(self, key: str) -> Value | None:
         """The value of `key`, at most `ttl` seconds old."""
-        now = monotonic()
-        entry = self._entries.get(key)
-        if entry is not None and now < entry[0]:
-            future = entry[1]
-            return future.result() if future.done() else await asyncio.shield(future)
-        if len(self._entries) >= MAX_ENTRIES:
-            self._entries.clear()
-        task = asyncio.ensure_future(self._fetch(key))
-        self._entries[key] = (now + self._ttl, task)
-        task.add_done_callback(lambda done: self._drop_failed(key, done))
+        entry = self._values.get(key)
+        if entry is not None and monotonic() < entry[0]:
+            return entry[1]
+        if len(key) > MAX_KEY:
+            return await self._fetch(key)
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.ensure_future(self._fetch(key))
+            task.add_done_callback(partial(self._fetched, key, monotonic() + self._ttl))
         return await asyncio.shield(task)
 
-    def drop(self, key: Key) -> None:
+    def drop(self, key: str) -> None:
         """Forget `key`."""
-        self._entries.pop(key, None)
+        self._values.pop(key, None)
+        self._running.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._entries.clear()
+        self._values.clear()
+        self._running.clear()
 
-    def _drop_failed(self, key: Key, task: asyncio.Future[Value | None]) -> None:
-        entry = self._entries.get(key)
+    def _fetched(self, key: str, until: float, task: asyncio.Future[Value | None]) -> None:
         failed = task.cancelled() or task.exception() is not None
-        if failed and entry is not None and entry[1] is task:
-            del self._entries[key]
+        if self._running.get(key) is not task:
+            return  # What it was fetched from has changed meanwhile.
+        del self._running[key]
+        if not failed:
+            if len(self._values) >= MAX_ENTRIES:
+                self._values.clear()
+            self._values[key] = (until, task.result())
 
 
 class Invalidations:
@@ -76,10 +86,10 @@ class Invalidations:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._caches: dict[str, Cache[str, Any]] = {}
+        self._caches: dict[str, Cache[Any]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def register(self, kind: str, cache: Cache[str, Any]) -> None:
+    def register(self, kind: str, cache: Cache[Any]) -> None:
         """Have `cache` hear of changes of `kind`."""
         self._caches[kind] = cache
 

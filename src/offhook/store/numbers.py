@@ -49,7 +49,7 @@ class Numbers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.cached: Cache[str, NumberRecord] = Cache(self.find_by_number)
+        self.cached: Cache[NumberRecord] = Cache(self.find_by_number)
 
     async def fetch(self, account_sid: str, sid: str) -> NumberRecord | None:
         """A number of an account, or None."""

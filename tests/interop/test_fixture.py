@@ -152,6 +152,20 @@ def test_arguments_that_are_none_are_refused(offhook: Platform) -> None:
         offhook.client.messages.create(to=PHONE, from_=OWNED, body_text="Hello")
 
 
+def test_the_documents_of_examples_are_built_in(offhook: Platform) -> None:
+    point(
+        offhook,
+        voice_url="http://demo.twilio.com/docs/voice.xml",
+        sms_url="https://demo.twilio.com/welcome/sms/reply/",
+    )
+    phone = offhook.phone(PHONE)
+    call = phone.call(OWNED)
+    phone.text(OWNED, "Hello")
+    assert phone.wait_for_text().body.startswith("Your text works.")
+    assert call.wait("ended").heard_seconds > 6
+    assert not offhook.client.notifications.list()
+
+
 class Given:
     """Tells an inner session which platform is running."""
 

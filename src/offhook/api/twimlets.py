@@ -1,10 +1,12 @@
 """Twimlets over HTTP:
 
-``/twimlets/NAME``, with GET or POST, answering TwiML. Everyone may ask, as for Twilio's.
+``/twimlets/NAME``, with GET or POST, answering TwiML, and the documents of demo.twilio.com below ``/demo``. Everyone
+may ask, as for Twilio's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import falcon.asgi
@@ -13,6 +15,7 @@ from offhook import twimlets
 from offhook.api import forms
 from offhook.api.body import read_form
 from offhook.api.operations import not_found
+from offhook.twimlets.demo import DOCUMENTS
 
 
 class Twimlet:
@@ -38,6 +41,22 @@ def _answer(req: falcon.asgi.Request, resp: falcon.asgi.Response, name: str, val
     resp.content_type = "text/xml; charset=utf-8"
 
 
+class DemoDocument:
+    """A document of demo.twilio.com."""
+
+    def __init__(self, content_type: str, content: Callable[[], bytes]) -> None:
+        self._content_type = content_type
+        self._content = content
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        """Answer with it."""
+        resp.data, resp.content_type = self._content(), self._content_type
+
+    on_post = on_get
+
+
 def add_twimlet_routes(app: falcon.asgi.App[Any, Any]) -> None:
-    """Add their route."""
+    """Add their routes."""
     app.add_route("/twimlets/{name}", Twimlet())
+    for path, (content_type, content) in DOCUMENTS.items():
+        app.add_route(f"/demo{path}", DemoDocument(content_type, content))

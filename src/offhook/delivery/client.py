@@ -3,9 +3,9 @@
 Used for TwiML (voice, messaging), status callbacks (the dispatcher) and audio files (streams). What it does
 besides HTTP: checks each address at connect time (`offhook.delivery.guard`), signs every hop
 (`offhook.webhook.signature`), turns a URL's userinfo into Basic authentication (RFC 7617), follows redirects
-as browsers do (RFC 9110 §15.4), keeps cookies per jar key, serves ``twimlets.com`` from the platform's own
-twimlets, and turns whatever goes wrong into a notification code. It does not judge a response's status or
-content.
+as browsers do (RFC 9110 §15.4), keeps cookies per jar key, serves ``twimlets.com`` and ``demo.twilio.com``
+from the platform's own twimlets, and turns whatever goes wrong into a notification code. It does not judge a
+response's status or content.
 """
 
 import base64
@@ -34,7 +34,8 @@ __all__ = ["FetchError", "FetchRequest", "FetchResponse", "WebhookClient", "with
 
 TWIML_MAX_BYTES = 65536
 _USER_AGENT = "TwilioProxy/1.1"
-_TWIMLETS_HOSTS = frozenset({"twimlets.com", "www.twimlets.com"})
+_BUILT_IN = {"twimlets.com": "/twimlets", "www.twimlets.com": "/twimlets", "demo.twilio.com": "/demo"}
+"""Where the platform's own HTTP server serves what others have at these hosts."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_URL_LENGTH = 16384
 _CONNECTIONS = 2000
@@ -277,12 +278,13 @@ class WebhookClient:
         return headers
 
     def _served_from(self, url: str) -> str:
-        """The URL itself, or the platform's own copy of it for twimlets.com."""
+        """The URL itself, or the platform's own copy of it for twimlets.com and demo.twilio.com."""
         parts = urlsplit(url)
-        if parts.hostname not in _TWIMLETS_HOSTS:
+        place = _BUILT_IN.get(parts.hostname or "")
+        if place is None:
             return url
         own = urlsplit(self._own_url)
-        return urlunsplit((own.scheme, own.netloc, f"{own.path}/twimlets{parts.path}", parts.query, ""))
+        return urlunsplit((own.scheme, own.netloc, f"{own.path}{place}{parts.path}", parts.query, ""))
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -10,25 +10,19 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from offhook.twiml.builder import Response
-from offhook.twimlets.parameters import Values, is_url, one, several
-
-DEFAULT_TIMEOUT = "20"
+from offhook.twimlets.dialling import DEFAULT_TIMEOUT, follow_up
+from offhook.twimlets.parameters import Values, one, several
 
 
 def forward(values: Values) -> str:
     """The TwiML that dials, or that follows the dial."""
-    response = Response()
-    fail_url = one(values, "FailUrl")
     if one(values, "Dial"):
-        answered = one(values, "DialCallStatus") in ("completed", "answered")
-        if not answered and is_url(fail_url):
-            response.redirect(fail_url)
-        else:
-            response.hangup()
-    elif not _allowed(values):
+        return follow_up(values)
+    response = Response()
+    if not _allowed(values):
         response.say("Sorry, you are calling from a restricted number. Good bye.")
     elif number := one(values, "PhoneNumber"):
-        again = {"Dial": "true", "FailUrl": fail_url}
+        again = {"Dial": "true", "FailUrl": one(values, "FailUrl")}
         response.dial(
             number,
             action=f"forward?{urlencode(again)}",

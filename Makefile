@@ -37,6 +37,8 @@ bench: dev ## Measure; a single one by BENCHMARKS=benchmarks/texts.py.
 
 scaffold: dev ## Begin a new part: KIND=verb NAME=Echo, or noun, resource, carrier.
 	@$(VENV)/python scripts/scaffold.py $(KIND) $(NAME)
+	@$(VENV)/python scripts/coverage_api.py
+	@$(VENV)/python scripts/coverage_twiml.py
 
 docs: dev ## Write the tables of what works anew.
 	@$(VENV)/python scripts/coverage_api.py

@@ -3,13 +3,15 @@
     python scripts/scaffold.py KIND NAME        for example: verb Echo, noun Client
 
 Each kind is a module beside this one, `scaffold_KIND.py`, with a function `scaffold(name, root)` that returns the
-files it has written or changed and raises ValueError, with the reason, when it cannot.
+files it has written or changed and raises ValueError, with the reason, when it cannot. They need not be tidy: ruff
+sees to it afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +22,12 @@ ROOT = HERE.parent
 def kinds() -> list[str]:
     """Return the kinds that can be scaffolded."""
     return sorted(path.stem.removeprefix("scaffold_") for path in HERE.glob("scaffold_*.py"))
+
+
+def tidy(files: list[Path]) -> None:
+    """Drop the imports that a draft does not need, and give it the form of the house."""
+    for arguments in (["check", "--fix-only", "--quiet"], ["format", "--quiet"]):
+        subprocess.run([sys.executable, "-m", "ruff", *arguments, *map(str, files)], cwd=ROOT, check=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+    tidy(written)
     for path in written:
         print(path.relative_to(ROOT))
     return 0

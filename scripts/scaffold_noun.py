@@ -42,7 +42,7 @@ from offhook.twiml.nouns.$module import $name
 
 
 def test_attributes() -> None:
-    assert attribute_table($name) == {$pinned}
+    assert attribute_table($name) == {}
 
 
 def test_is_dialled() -> None:

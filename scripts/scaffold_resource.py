@@ -3,8 +3,9 @@
     python scripts/scaffold.py resource Queue
 
 NAME is a resource of the OpenAPI file as its operations name it (`ListQueue`, `FetchQueue`, …). The file
-gets a record with the documented fields and every operation with its documented parameters; each answers 501
-until it is written, and the test fails until then. The rest of the platform runs meanwhile.
+gets a record with the documented fields and every operation with its documented parameters, as drafts: the API
+answers as if they were not there, and the test fails, until they are written. The rest of the platform runs
+meanwhile.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ def operations_of(name: str) -> dict[str, Operation]:
 def form(verb: str, name: str, operation: Operation) -> str:
     """The class of an operation's parameters, empty when it has none."""
     names = sorted({each.rstrip("<>") for each in operation.parameters} - PAGING)
+    numbered = [each for each in names if "." in each]
+    names = [each for each in names if "." not in each]
     if not names:
         return ""
     fields = "".join(f"    {attribute(each)}: str | None = None\n" for each in names)
-    about = f'    """Parameters of {operation.id}: give each its type."""\n\n'
+    more = f" Left out: {numbered[0]} and {len(numbered) - 1} more." if numbered else ""
+    about = f'    """Parameters of {operation.id}: give each its type.{more}"""\n\n'
     return f"class {verb}{name}(Form):\n{about}{fields}\n\n"
 
 
@@ -53,10 +57,10 @@ def function(verb: str, name: str, operation: Operation) -> str:
         arguments.append("page: Page")
     answer = {"List": f"PageResult[{name}Record]", "Delete": "None"}.get(verb, f"{name}Record | None")
     return (
-        f'@resource.operation("{operation.id}")\n'
+        f'@resource.draft("{operation.id}")\n'
         f"async def {snake(operation.id)}({', '.join(arguments)}) -> {answer}:\n"
-        f'    """{operation.method} {operation.path}"""\n'
-        f'    raise errors.RestError(20501, 501, "{operation.id} is not written yet")\n\n\n'
+        f'    """{operation.method} {operation.path.partition("{AccountSid}")[2] or operation.path}"""\n'
+        "    raise NotImplementedError\n\n\n"
     )
 
 
@@ -77,13 +81,15 @@ def python_type(field: Property) -> str:
     """What a field is in Python."""
     if field.format and field.format.startswith("date-time"):
         return "datetime"
-    return {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}.get(field.type, "object")
+    return {"string": "str", "integer": "int", "boolean": "bool", "number": "Decimal"}.get(
+        field.type, "object"
+    )
 
 
 def plural(name: str) -> str:
     """The module of a resource: ``queues``, ``addresses``."""
     plain = snake(name)
-    if plain.endswith("y"):
+    if plain.endswith("y") and plain[-2] not in "aeiou":
         return f"{plain[:-1]}ies"
     return f"{plain}es" if plain.endswith("s") else f"{plain}s"
 
@@ -92,14 +98,14 @@ def source(name: str, found: dict[str, Operation]) -> str:
     """The resource's file."""
     row = record(name, found)
     dates = "from datetime import datetime\n" if "datetime" in row else ""
+    money = "from decimal import Decimal\n" if "Decimal" in row else ""
     listed = any(operation.list_key for operation in found.values())
     paging = "from offhook.store.paging import Page, PageResult\n" if listed else ""
     head = (
         f'"""{name}: say what it is. https://www.twilio.com/docs"""\n\n'
         "from __future__ import annotations\n\n"
         "from dataclasses import dataclass\n"
-        f"{dates}\n"
-        "from offhook import errors\n"
+        f"{dates}{money}\n"
         "from offhook.api.forms import Form\n"
         "from offhook.api.operations import Context, Resource\n"
         f"{paging}\n\n"
@@ -114,7 +120,7 @@ def source(name: str, found: dict[str, Operation]) -> str:
 def test(name: str, module: str, found: dict[str, Operation]) -> str:
     """The resource's test: it fails until its first operation is written."""
     first = next(iter(found.values()))
-    path = first.path.partition("{AccountSid}")[2]
+    path = filled(first.path.partition("{AccountSid}")[2] or first.path, first)
     return (
         f'"""{name}, by HTTP and by the official SDK."""\n\n'
         "from __future__ import annotations\n\n"
@@ -124,6 +130,16 @@ def test(name: str, module: str, found: dict[str, Operation]) -> str:
         f'    answer = tenant.request("{first.method}", "{path}.json")\n'
         f'    assert_matches("{first.id}", {first.status}, answer.json())\n'
     )
+
+
+def filled(path: str, operation: Operation) -> str:
+    """A path with something in each placeholder that may be there; the test has to name what it has made."""
+
+    def sample(placeholder: re.Match[str]) -> str:
+        sid = re.match(r"\^([A-Z]{2})\[0-9a-fA-F\]\{32\}\$", operation.patterns[placeholder[1]].pattern)
+        return f"{sid[1]}{'0' * 32}" if sid else "1"
+
+    return re.sub(r"{(\w+)}", sample, path)
 
 
 def register(module: str, table: Path) -> None:

@@ -223,6 +223,15 @@ class Resource:
 
         return register
 
+    def draft(self, operation_id: str) -> Callable[[Function], Function]:
+        """Take a function that is still to be written: the API answers as if there were none.
+
+        Raises:
+            KeyError: the OpenAPI file has no such operation.
+        """
+        operations()[operation_id]
+        return lambda function: function
+
     def media(self, operation_id: str) -> Callable[[Function], Function]:
         """Register what answers the operation's path with ``.wav``, ``.mp3`` or no suffix: a file.
 

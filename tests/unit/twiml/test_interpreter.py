@@ -232,7 +232,7 @@ def test_what_is_not_built_is_told_and_passed_over(verb: str) -> None:
 
 def test_a_document_cannot_give_any_number_of_notifications() -> None:
     assert len(run("<Sing/>" * 1000).asked) == 21
-    assert len(run("<Echo/>" * 1000).asked) == 51
+    assert len(run("<Say/>" * 1000).asked) == 51
 
 
 def test_every_code_has_an_entry() -> None:

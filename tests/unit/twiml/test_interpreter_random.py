@@ -24,10 +24,10 @@ VERBS = (
     "<Gather bargeIn='false' actionOnEmptyResult='true'><Say>Press</Say></Gather>",
     "<Record action='done'/>",
     "<Dial action='done'>+15554445555</Dial>",
-    "<Dial answerOnBridge='true'><Sip>sip:a@b.example</Sip><Client>x</Client></Dial>",
+    "<Dial answerOnBridge='true'><Sip>sip:a@b.example</Sip><Number>x</Number></Dial>",
     "<Sms action='sent'>Hi</Sms>",
     "<Sms>Hi</Sms>",
-    "<Enqueue/>",
+    "<Sing/>",
     "<Sing/>",
 )
 DOCUMENT = st.lists(st.sampled_from(VERBS), max_size=4).map(

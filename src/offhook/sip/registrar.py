@@ -134,7 +134,7 @@ class Registrar:
             expires_at=now + expires,
             call_id=request.call_id,
             cseq=request.cseq.number,
-            user_agent=(request.get("User-Agent") or "")[:256],
+            user_agent="".join(filter(str.isprintable, request.get("User-Agent") or ""))[:256],
         )
 
     def _live(self, aor: str, now: float) -> dict[str, Binding]:

@@ -202,6 +202,21 @@ async def test_a_message_that_never_ends_closes_the_connection() -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: x", b"l: 0\r\nContent-Length: 0", b"X-No: length"])
+async def test_a_stream_without_a_usable_length_is_answered_and_closed(length: bytes) -> None:
+    async with agents("127.0.0.1") as (bob,):
+        reader, writer = await open_to(bob)
+        writer.write(
+            OPTIONS + OPTIONS.replace(b"Content-Length: 0", length).replace(b"z9hG4bK1", b"z9hG4bK2")
+        )
+        answers = await asyncio.wait_for(reader.read(), SECONDS)
+        assert [line.split()[1] for line in answers.splitlines() if line.startswith(b"SIP/2.0 ")] == [
+            b"200",
+            b"400",
+        ]
+        writer.close()
+
+
 async def test_a_silent_connection_is_closed_and_too_many_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

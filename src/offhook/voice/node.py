@@ -33,6 +33,7 @@ from offhook.store.records import Topic
 from offhook.store.store import Store
 from offhook.streams.client import StreamsClient
 from offhook.voice.calls import Calls
+from offhook.voice.collector import Collector
 from offhook.voice.control import Control
 from offhook.voice.inbound import Inbound
 from offhook.voice.legs import Legs
@@ -137,6 +138,7 @@ class Node:
         outbound = Outbound(services, calls)
         phones = Phones(services, inbound)
         sip_events.serve(services.switchboard, inbound, phones)
+        collector = Collector()
         ready = asyncio.Event()
         self._background(stack, self._keep_media(ready), "media")
         self._background(stack, services.tenure.keep(self._hang_up_all), "lease")
@@ -156,6 +158,9 @@ class Node:
         await phones.restore()
         await services.transports.start()
         stack.push_async_callback(services.transports.close)
+        collector.start()
+        stack.callback(collector.stop)
+        self._background(stack, collector.keep_clean(lambda: len(services.switchboard.live)), "collector")
 
     @staticmethod
     def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:

@@ -80,11 +80,14 @@ class CallSession:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._gone = False
 
     # Events in
 
     def feed(self, event: events.CallEvent | heard.Event) -> None:
         """Give the call an event; events that effects cause are taken in turn."""
+        if self._gone:
+            return
         self._inbox.append(event)
         if self._stepping:
             return
@@ -289,3 +292,6 @@ class CallSession:
             self.note(TimelineKind.RTP, "counters lost", {"reason": str(error)})
         await self._journal.close()
         self.services.switchboard.remove(self)
+        # They tell this session things, and so point back to it; a call that is over must not need the collector.
+        self._gone = True
+        del self._prompts, self._recorder

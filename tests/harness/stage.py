@@ -74,6 +74,14 @@ class Stage:
         listed = self.client.calls(sid).notifications.list()
         return [int(notification.error_code) for notification in reversed(listed)]
 
+    def until(self, sid: str, name: str, seconds: float = 20.0) -> None:
+        """Wait for an entry of a call's timeline. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while all(entry["name"] != name for entry in self.platform.timeline(sid)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} is not in the timeline of {sid}")
+            time.sleep(0.05)
+
     def whole_timeline(self, sid: str) -> list[dict[str, Any]]:
         """The timeline of a call that had audio, once its last entry is written: a moment after its last status."""
         deadline = time.monotonic() + 10

@@ -44,7 +44,12 @@ def test_callbacks_come_in_order_and_signed(stage: Stage) -> None:
 
 def test_callback_that_fails_is_tried_again_with_the_same_token(stage: Stage) -> None:
     stage.web.answer("status", Answer(status=503), Answer(status=204))
-    stage.call(stage.phone(), twiml="<Hangup/>", status_callback_event=["completed"])
+    stage.call(
+        stage.phone(),
+        twiml="<Hangup/>",
+        status_callback=f"{stage.web.url('status')}#rp=5xx",
+        status_callback_event=["completed"],
+    )
     first, second = stage.web.wait("status", 1), stage.web.wait("status", 2)
     assert first.params == second.params
     tokens = {one.headers["I-Twilio-Idempotency-Token"] for one in (first, second)}

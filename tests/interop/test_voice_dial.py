@@ -213,10 +213,59 @@ def test_changing_calls_that_are_bridged(stage: Stage) -> None:
         assert caller.wait_for_call("ended").digits_heard == "4"
         assert own.final_status() == "completed"
 
+    def the_dialled_one_leaves_after_its_whisper() -> None:
+        own = stage.another()
+        other = own.phone()
+        own.web.twiml("whisper", '<Play digits="1"/>')
+        own.web.twiml("voice", f'<Dial action="done"><Number url="whisper">{other.number}</Number></Dial>')
+        own.web.twiml("done", '<Play digits="4"/>')
+        sid = own.call(own.phone(), url=own.web.url("voice"))
+        caller = own.called
+        own.until(sid, "child joined")
+        [child] = own.client.calls.list(parent_call_sid=sid)
+        child.update(twiml='<Response><Play digits="5"/></Response>')
+        assert other.wait_for_call("ended").digits_heard == "15"
+        assert caller.wait_for_call("ended").digits_heard == "4"
+        done = own.web.wait("done").params
+        assert (done["DialCallSid"], done["DialBridged"]) == (child.sid, "true")
+        assert "DialCallDuration" not in done
+
+    def a_whisper_may_last_longer_than_it_may_ring() -> None:
+        own = stage.another()
+        other = own.phone(answer_after=3, hangup_after=5)
+        own.web.twiml("whisper", '<Pause length="4"/>')
+        called = f'<Number url="whisper">{other.number}</Number>'
+        dial(own, called, 'timeout="5"')
+        done = own.web.wait("done").params
+        assert (done["DialCallStatus"], done["DialBridged"]) == ("completed", "true")
+
+    def from_one_recorded_dial_into_another() -> None:
+        own = stage.another()
+        first, second = own.phone(), own.phone(hangup_after=2)
+        sid = dial(own, first.number, 'record="record-from-answer"')
+        own.until(sid, "child joined")
+        again = f'<Dial action="{own.web.url("second")}" record="record-from-answer">{second.number}</Dial>'
+        own.web.twiml("second", "<Hangup/>")
+        own.client.calls(sid).update(twiml=f"<Response>{again}</Response>")
+        told = own.web.wait("second").params
+        own.web.statuses()
+        kept = {one.sid for one in own.client.recordings.list(call_sid=sid) if one.status == "completed"}
+        assert len(kept) == 2 and told["RecordingSid"] in kept
+        assert own.client.recordings(told["RecordingSid"]).fetch().start_time == max(
+            one.start_time for one in own.client.recordings.list(call_sid=sid)
+        )
+
     def digits_pass_between_them() -> None:
         own = stage.another()
         other = own.phone(hangup_after=3)
         dial(own, other.number, press="78", press_after=1.0)
         assert other.wait_for_call("ended").digits_heard == "78"
 
-    together(the_dialling_one_goes_on_alone, the_dialled_one_leaves, digits_pass_between_them)
+    together(
+        the_dialling_one_goes_on_alone,
+        the_dialled_one_leaves,
+        the_dialled_one_leaves_after_its_whisper,
+        a_whisper_may_last_longer_than_it_may_ring,
+        from_one_recorded_dial_into_another,
+        digits_pass_between_them,
+    )

@@ -30,6 +30,8 @@ class Smsc:
         count: how many it took.
         attempts: how many binds were asked for.
         answer: see `Answer`.
+        respond_as: the id given to the nth text.
+        turn_ended: called when what came at once is answered.
         receipt_after: seconds until a receipt, or None for none.
         receipt_state, receipt_error: what the receipts say.
     """
@@ -42,6 +44,8 @@ class Smsc:
         self.count = 0
         self.attempts = 0
         self.answer: Answer = lambda _: 0
+        self.respond_as: Callable[[int], str] = lambda number: f"{self._prefix}{number:x}"
+        self.turn_ended: Callable[[], None] = lambda: None
         self.receipt_after: float | None = 0.0
         self.receipt_state = MessageState.DELIVERED
         self.receipt_error = "000"
@@ -132,6 +136,7 @@ class Smsc:
                 self.connections.discard(connection)
             elif isinstance(event, BindRequested):
                 self._let_in(connection, event)
+        self.turn_ended()
         self._schedule()
         task = asyncio.ensure_future(self._notify())
         self._tasks.add(task)
@@ -164,7 +169,7 @@ class Smsc:
         self.count += 1
         if self.keep:
             self.texts.append(message)
-        message_id = f"{self._prefix}{self.count:x}"
+        message_id = self.respond_as(self.count)
         connection.session.respond(event.sequence, SubmitSmResp(message_id))
         if self.receipt_after is not None and message.registered_delivery:
             self._pending.append(self._receipt(message, message_id))

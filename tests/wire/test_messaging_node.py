@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
@@ -19,7 +19,7 @@ from offhook.bus.nats import Bus
 from offhook.clock import utcnow
 from offhook.delivery.client import WebhookClient
 from offhook.delivery.guard import Guard
-from offhook.messaging.carriers import Carrier
+from offhook.messaging.carriers import Carrier, IncomingText
 from offhook.messaging.carriers.loopback import LoopbackCarrier, owned_by
 from offhook.messaging.carriers.smpp import SmppCarrier
 from offhook.messaging.node import keep_promises, take_texts
@@ -32,6 +32,8 @@ from offhook.store.paging import Page
 from offhook.store.records import MessageRecord, TimelineKind, Topic
 from offhook.store.store import Store
 from offhook.webhook.signature import sign
+
+Item = TypeVar("Item")
 
 OURS, ALSO_OURS, THEIRS = "+15550100100", "+15550100101", "+15551230000"
 
@@ -112,7 +114,7 @@ class Platform:
 
     async def listed(self, direction: str) -> list[MessageRecord]:
         """The account's messages of a direction."""
-        page = await self.store.messages.list_page(ACCOUNT, MessageFilters(), Page())
+        page = await self.store.messages.list_page(ACCOUNT, MessageFilters(), Page(page_size=100))
         return [record for record in page.items if record.direction == direction]
 
 
@@ -408,3 +410,168 @@ async def test_many_texts(platform: Platform) -> None:
     for sid in sids:
         await platform.until(sid, "delivered")
     assert platform.smsc.count == 1000
+
+
+async def reply_with(platform: Platform, webhook: Webhook, twiml: str, phone_number: str = OURS) -> None:
+    """Have texts to one of our numbers answered with this TwiML."""
+    mine = await platform.store.numbers.find_by_number(phone_number)
+    assert mine is not None
+    path = f"/{phone_number[1:]}"
+    webhook.answers[path] = (200, twiml)
+    await platform.store.numbers.update(ACCOUNT, mine.sid, {"sms_url": f"{webhook.url}{path}"})
+
+
+async def soon(found: Callable[[], Awaitable[Sequence[Item]]]) -> Sequence[Item]:
+    """What `found` returns once it is not empty."""
+    async with asyncio.timeout(20):
+        while not (items := await found()):  # noqa: ASYNC110 (PostgreSQL tells of no row)
+            await asyncio.sleep(0.02)
+    return items
+
+
+async def notified(platform: Platform, sid: str) -> list[int]:
+    """The codes of a text's notifications, once there are any."""
+    notes = await soon(lambda: platform.store.notifications.about(sid))
+    return [note.error_code for note in notes]
+
+
+async def test_two_numbers_that_answer_each_other_are_stopped(platform: Platform, webhook: Webhook) -> None:
+    for phone_number in (OURS, ALSO_OURS):
+        await reply_with(platform, webhook, "<Response><Message>Hello</Message></Response>", phone_number)
+    await platform.send(to=ALSO_OURS)
+
+    async def stopped() -> list[MessageRecord]:
+        received = await platform.listed("inbound")
+        depth = await platform.store.outbox.depth()
+        return received if len(received) >= 31 and not depth.get(Topic.MESSAGES) else []
+
+    received = await soon(stopped)
+    assert len(received) == 31
+    assert await notified(platform, received[0].sid) == [14107]
+
+
+async def test_only_ten_replies_to_one_text(platform: Platform, webhook: Webhook) -> None:
+    await reply_with(platform, webhook, f"<Response>{'<Message>Hi</Message>' * 12}</Response>")
+    await platform.smsc.deliver(THEIRS[1:], OURS[1:], b"Hi")
+    await platform.smsc.wait(lambda: platform.smsc.count == 10)
+    (received,) = await platform.listed("inbound")
+    assert await notified(platform, received.sid) == [14109, 14109]
+    assert platform.smsc.count == 10
+
+
+async def test_a_text_says_what_it_waits_for(platform: Platform) -> None:
+    smsc = platform.smsc
+    smsc.bind_status = Status.RINVPASWD
+    smsc.drop()
+    await smsc.wait(lambda: smsc.attempts >= 3)
+    sid = await platform.send()
+    (entry,) = await soon(lambda: platform.store.timeline.list(sid))
+    assert (entry.kind, entry.name) == (TimelineKind.SMPP, "waiting")
+    assert entry.detail["reason"].startswith("smpp:offhook is not bound: ESME_RINVPASWD since 20")
+    smsc.bind_status = 0
+    await platform.until(sid, "delivered")
+
+
+async def test_a_text_that_waits_for_an_smsc_fails_when_its_validity_ends(platform: Platform) -> None:
+    await platform.smsc.stop()
+    await asyncio.sleep(0.05)
+    sid = await platform.send(request={"validity_period": 2})
+    started = utcnow()
+    record = await platform.until(sid, "failed")
+    assert (record.error_code, platform.smsc.count) == (30036, 0)
+    assert timedelta(seconds=1) < utcnow() - started < timedelta(seconds=5)
+
+
+async def test_a_bad_moment_fails_nothing_and_repeats_no_segment(platform: Platform) -> None:
+    bad = True
+    numbers: list[int] = []
+
+    def answer(text: SubmitSm) -> int:
+        numbers.append(text.short_message[5])
+        return Status.RSYSERR if bad and text.short_message[5] == 2 else 0
+
+    platform.smsc.answer = answer
+    sid = await platform.send("x" * 400)
+    await platform.smsc.wait(lambda: numbers.count(2) == 2)
+    assert (await platform.until(sid, "sending")).error_code is None
+    # Another life of the node knows which segments the centre has.
+    await platform.stop()
+    await platform.start()
+    await platform.smsc.wait(lambda: numbers.count(2) == 3)
+    bad = False
+    await platform.until(sid, "delivered")
+    assert (numbers.count(1), numbers.count(3)) == (1, 1)
+
+
+async def test_a_link_that_breaks_again_and_again_fails_nothing(platform: Platform) -> None:
+    """An SMSC that drops the link beyond ten texts without a response."""
+    smsc = platform.smsc
+    outstanding = 0
+
+    def answer(text: SubmitSm) -> int | None:
+        nonlocal outstanding
+        outstanding += 1
+        if outstanding > 10:
+            smsc.drop()
+            return None
+        return 0
+
+    def ended() -> None:
+        nonlocal outstanding
+        outstanding = 0
+
+    smsc.answer = answer
+    smsc.turn_ended = ended
+    sids = [await platform.send(f"text {index}") for index in range(60)]
+    for sid in sids:
+        await platform.until(sid, "delivered")
+
+
+async def test_a_receipt_in_another_base_and_one_before_its_response(platform: Platform) -> None:
+    smsc = platform.smsc
+    smsc.receipt_after = None
+    smsc.respond_as = lambda number: f"{number + 0xABC:08X}"
+    sids = [await platform.send(f"text {index}") for index in range(3)]
+    for sid in sids:
+        await platform.until(sid, "sent")
+    for index in range(1, 4):
+        text = f"id:{index + 0xABC} sub:001 dlvrd:001 stat:DELIVERED err:000".encode()
+        assert await smsc.deliver(THEIRS[1:], OURS[1:], text, esm_class=0x04) == 0
+    for sid in sids:
+        await platform.until(sid, "delivered")
+    early = asyncio.ensure_future(
+        smsc.deliver(THEIRS[1:], OURS[1:], f"id:{4 + 0xABC} stat:DELIVRD".encode(), esm_class=0x04)
+    )
+    assert await asyncio.wait_for(early, 10) == 0
+    await platform.until(await platform.send(), "delivered")
+
+
+async def test_a_receipt_that_is_not_understood_is_in_the_timeline(platform: Platform) -> None:
+    platform.smsc.receipt_after = None
+    platform.smsc.respond_as = lambda number: f"id-{number}"
+    sid = await platform.send()
+    await platform.until(sid, "sent")
+    for word in ("ENROUTE", "BAFFLED"):
+        text = f"id:ID-1 stat:{word} err:000".encode()
+        assert await platform.smsc.deliver(THEIRS[1:], OURS[1:], text, esm_class=0x04) == 0
+
+    async def two_receipts() -> list[str]:
+        entries = await platform.store.timeline.list(sid)
+        words = [entry.detail["state"] for entry in entries if entry.name == "receipt"]
+        return words if len(words) == 2 else []
+
+    assert await soon(two_receipts) == ["ENROUTE", "BAFFLED"]
+    assert (await platform.until(sid, "sent")).error_code is None
+
+
+async def test_a_text_that_is_not_whole_is_marked_and_not_handed_on(
+    platform: Platform, webhook: Webhook
+) -> None:
+    await reply_with(platform, webhook, "<Response><Message>Hello</Message></Response>")
+    await platform.node.incoming(IncomingText(THEIRS, OURS, "Hello…", segments=1, missing=1))
+    (received,) = await platform.listed("inbound")
+    assert (received.body, received.error_code, received.status) == ("Hello…", 30009, "received")
+    assert await notified(platform, received.sid) == [30009]
+    assert webhook.asked.empty()
+    first = (await soon(lambda: platform.store.timeline.list(received.sid)))[0]
+    assert (first.detail["from"], first.detail["to"], first.detail["missing"]) == (THEIRS, OURS, 1)

@@ -17,6 +17,7 @@ from offhook.delivery.client import WebhookClient
 from offhook.errors import DELIVERY
 from offhook.ids import MESSAGE
 from offhook.messaging.carriers import IncomingText, UnknownRecipientError
+from offhook.messaging.loops import Loops
 from offhook.messaging.notifications import notify
 from offhook.messaging.outcomes import MISSING_SEGMENT
 from offhook.messaging.reply import Reply, entry_of
@@ -42,6 +43,7 @@ class Inbound:
         self._store = store
         self._http = http
         self._released = released
+        self._loops = Loops()
         self._free = asyncio.Semaphore(CONCURRENT)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -118,7 +120,9 @@ class Inbound:
                 record, TimelineKind.NOTE, "no webhook", {"reason": f"the account is {account.status}"}
             )
             return
-        await Reply(self._store, self._http, record, account).run(entry_of(number, number.sms_url))
+        await Reply(self._store, self._http, record, account, self._loops).run(
+            entry_of(number, number.sms_url)
+        )
 
     def _note(self, record: MessageRecord, kind: TimelineKind, name: str, detail: dict[str, Any]) -> None:
         self._store.timelines.add(TimelineEntry(record.sid, record.account_sid, utcnow(), kind, name, detail))

@@ -1,6 +1,7 @@
 """Tells the owner of a text what went wrong with it: a notification, and the same in the text's timeline."""
 
 from offhook.clock import new_sid, utcnow
+from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import DELIVERY, NOTIFICATIONS
 from offhook.ids import NOTIFICATION
 from offhook.store.records import MessageRecord, NotificationRecord, TimelineEntry, TimelineKind
@@ -10,13 +11,16 @@ from offhook.store.store import Store
 async def notify(store: Store, record: MessageRecord, code: int, message: str = "", url: str = "") -> None:
     """Commit a notification of the message `record`; `message` is what the code means unless given."""
     known = NOTIFICATIONS.get(code)
+    level = 1 if known is not None and known.level == "warning" else 0
     words = message or DELIVERY.get(code, "")
+    if url and level == 0:
+        log_failed_webhook(record.sid, url, code, words)
     row = NotificationRecord(
         sid=new_sid(NOTIFICATION),
         account_sid=record.account_sid,
         call_sid=None,
         message_sid=record.sid,
-        log=1 if known is not None and known.level == "warning" else 0,
+        log=level,
         error_code=code,
         message_date=utcnow(),
         message_text=words,

@@ -36,6 +36,9 @@ VALIDITY_SECONDS: Final = 14_400
 
 EXPIRY_CHECK: Final = 0.5
 
+ONE_SEGMENT: Final = 35
+"""Characters that are one segment in any alphabet."""
+
 FRESH_SECONDS: Final = 1.0
 """No segment of a text that is younger can be at an SMSC already."""
 
@@ -143,7 +146,9 @@ class Outbound:
     async def _taken(self, records: Sequence[MessageRecord]) -> dict[str, tuple[str | None, ...]]:
         """The ids of segments that an SMSC took before, of texts that were tried before."""
         limit = utcnow() - timedelta(seconds=FRESH_SECONDS)
-        sids = [record.sid for record in records if record.num_segments > 1 and record.date_created < limit]
+        sids = [
+            record.sid for record in records if len(record.body) > ONE_SEGMENT and record.date_created < limit
+        ]
         if not sids:
             return {}
         taken: dict[str, tuple[str | None, ...]] = {}

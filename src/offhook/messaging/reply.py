@@ -4,23 +4,22 @@ The interpreter decides; here its effects become requests, rows and timeline ent
 """
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-from offhook.clock import new_sid, utcnow
+from offhook.clock import monotonic, utcnow
 from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
 from offhook.delivery.evidence import Evidence
-from offhook.delivery.failure_log import log_failed_webhook
-from offhook.errors import NOTIFICATIONS
-from offhook.ids import ENTROPY_BYTES, MESSAGE, NOTIFICATION, sid_milliseconds
+from offhook.ids import ENTROPY_BYTES, MESSAGE, sid_milliseconds
 from offhook.ids import new_sid as sid_of
+from offhook.messaging.loops import MOST_IN_A_ROW, QUIET_SECONDS, Loops
 from offhook.messaging.moves import params_of
+from offhook.messaging.notifications import notify
 from offhook.sms import segments
 from offhook.sms.message_state import MessageStatus
 from offhook.store.erasure import ORIGIN
 from offhook.store.records import (
     AccountRecord,
     MessageRecord,
-    NotificationRecord,
     NumberRecord,
     TimelineEntry,
     TimelineKind,
@@ -34,19 +33,21 @@ from offhook.webhook.policy import cookie_key
 
 NOT_OURS: Final = 14108
 TOO_MANY_REPLIES: Final = 14109
-MOST_REPLIES: Final = 50
+MOST_REPLIES: Final = 10
+LOOP: Final = 14107
 
 
 class Reply:
     """The execution of the TwiML that answers one text."""
 
     def __init__(
-        self, store: Store, http: WebhookClient, record: MessageRecord, account: AccountRecord
+        self, store: Store, http: WebhookClient, record: MessageRecord, account: AccountRecord, loops: Loops
     ) -> None:
         self._store = store
         self._http = http
         self._record = record
         self._account = account
+        self._loops = loops
         self._replies = 0
         self._requests = 0
 
@@ -61,19 +62,21 @@ class Reply:
                 state, wanted = interpreter.step(state, event)
                 queue.extend(wanted)
 
-    async def _carry_out(self, effect: effects.Effect) -> events.Event | None:
+    async def _carry_out(self, effect: interpreter.Wanted) -> interpreter.Event | None:
         match effect:
             case effects.Fetch():
                 return await self._fetch(effect)
             case effects.SendMessage():
                 return await self._send(effect)
             case effects.Notify(code, message, url):
-                await self._notify(code, message, url)
+                await notify(self._store, self._record, code, message, url)
             case effects.Trace(verb, line, detail):
                 self._note(TimelineKind.TWIML, verb, {"line": line, **dict(detail)})
+            case _:
+                assert_never(effect)
         return None
 
-    async def _fetch(self, effect: effects.Fetch) -> events.Event:
+    async def _fetch(self, effect: effects.Fetch) -> events.Fetched | events.FetchFailed:
         of_text = message_params(params_of(self._record))
         # An action is told of the reply: what says so stands in the place of what says it of the text.
         told = dict(effect.params)
@@ -103,20 +106,23 @@ class Reply:
             effect.request, response.url, response.status, response.content_type, response.body
         )
 
-    async def _send(self, effect: effects.SendMessage) -> events.Event:
+    async def _send(self, effect: effects.SendMessage) -> events.MessageQueued:
         """Queue a reply; its SID follows from that of the text, so that a repeat makes it once."""
         index, self._replies = self._replies, self._replies + 1
         digest = hashlib.sha256(f"{self._record.sid}:{index}".encode()).digest()
         sid = sid_of(MESSAGE, sid_milliseconds(self._record.sid), digest[:ENTROPY_BYTES])
         status = "failed"
         if index >= MOST_REPLIES:
-            await self._notify(TOO_MANY_REPLIES, f"More than {MOST_REPLIES} replies", "")
-        elif await self._owned(effect.from_):
+            await self._refuse(TOO_MANY_REPLIES, f"More than {MOST_REPLIES} replies to one message")
+        elif not await self._owned(effect.from_):
+            await self._refuse(NOT_OURS, "The 'from' number of <Message> is not the account's")
+        elif not self._loops.allows(effect.from_, effect.to, monotonic()):
+            why = f"More than {MOST_IN_A_ROW} replies between two numbers, each within {QUIET_SECONDS:g} s"
+            await self._refuse(LOOP, why)
+        else:
             await self._store.messages.create_message(self._reply(sid, effect))
             self._note(TimelineKind.SMS, "reply", {"message_sid": sid})
             status = "queued"
-        else:
-            await self._notify(NOT_OURS, "The 'from' number of <Message> is not the account's", "")
         return events.MessageQueued(effect.message, sid, status)
 
     def _reply(self, sid: str, effect: effects.SendMessage) -> MessageRecord:
@@ -140,24 +146,8 @@ class Reply:
         number = await self._store.numbers.cached.get(sender)
         return number is not None and number.account_sid == self._record.account_sid
 
-    async def _notify(self, code: int, message: str, url: str) -> None:
-        known = NOTIFICATIONS.get(code)
-        level = 1 if known is not None and known.level == "warning" else 0
-        if url and level == 0:
-            log_failed_webhook(self._record.sid, url, code, message)
-        row = NotificationRecord(
-            sid=new_sid(NOTIFICATION),
-            account_sid=self._record.account_sid,
-            call_sid=None,
-            message_sid=self._record.sid,
-            log=level,
-            error_code=code,
-            message_date=utcnow(),
-            message_text=message,
-            request_url=url or None,
-        )
-        await self._store.notifications.create(row)
-        self._note(TimelineKind.ERROR, str(code), {"code": code, "message": message, "url": url})
+    async def _refuse(self, code: int, message: str) -> None:
+        await notify(self._store, self._record, code, message)
 
     def _note(self, kind: TimelineKind, name: str, detail: dict[str, Any]) -> None:
         entry = TimelineEntry(self._record.sid, self._record.account_sid, utcnow(), kind, name, detail)

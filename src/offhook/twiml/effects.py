@@ -217,7 +217,6 @@ class SendMessage:
     to: str
     from_: str
     body: str
-    media_urls: tuple[str, ...] = ()
     status_callback: str | None = None
 
 

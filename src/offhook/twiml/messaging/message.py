@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -10,13 +11,16 @@ from offhook.twiml import effects
 from offhook.twiml.attributes import http_method, phone_number, sender, web_url
 from offhook.twiml.events import Event, MessageQueued
 from offhook.twiml.turn import Turn
+from offhook.twiml.unbuilt import NOT_SUPPORTED
 from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
 
 INVALID_TO = 14101
 INVALID_BODY = 14103
 LONGEST_BODY = 1600
-MOST_MEDIA = 10
 MEDIA = ("Media", "MediaUrl")
+
+_ANSWERABLE = re.compile(r"\+?[0-9]{3,15}")
+"""A number or a short code; a sender that is a name, or is withheld, cannot be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +39,25 @@ class Message(Verb):
         """Send it; wait to know what became of it only if the action is to be told."""
         if self.refused:
             return NEXT
-        body, media = self._body(), self._media(turn)
-        if len(body) > LONGEST_BODY or not (body or media):
+        sender, recipient = self.from_ or turn.parties.to, self.to or turn.parties.from_
+        if not _ANSWERABLE.fullmatch(recipient) or recipient == sender:
+            why = "Only a number that is not the sender's can be written to"
+            turn.warn(INVALID_TO, self.element, why)
+            return NEXT
+        body = self._body()
+        if any(child.name in MEDIA for child in self.element.children):
+            rest = "the text goes alone" if body else "nothing is sent"
+            turn.warn(NOT_SUPPORTED, self.element, f"Media cannot be sent: {rest}")
+            if not body:
+                return NEXT
+        if not 0 < len(body) <= LONGEST_BODY:
             turn.warn(INVALID_BODY, self.element, f"The text must have 1 to {LONGEST_BODY} characters")
             return NEXT
         text = partial(
             effects.SendMessage,
-            to=self.to or turn.parties.from_,
-            from_=self.from_ or turn.parties.to,
+            to=recipient,
+            from_=sender,
             body=body,
-            media_urls=media,
             status_callback=turn.absolute(self.status_callback, 14105) if self.status_callback else None,
         )
         if self.action is None:
@@ -64,10 +77,3 @@ class Message(Verb):
     def _body(self) -> str:
         bodies = (child.text for child in self.element.children if child.name == "Body")
         return next(bodies, self.element.text)
-
-    def _media(self, turn: Turn) -> tuple[str, ...]:
-        written = [child.text for child in self.element.children if child.name in MEDIA]
-        if len(written) > MOST_MEDIA:
-            turn.warn(INVALID_BODY, self.element, f"Only the first {MOST_MEDIA} media are sent")
-        absolute = (turn.absolute(text) for text in written[:MOST_MEDIA])
-        return tuple(url for url in absolute if url is not None)

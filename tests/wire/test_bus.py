@@ -245,7 +245,8 @@ async def test_what_jetstream_refuses_is_counted_and_logged(
         return lost.value("maximum messages exceeded") == 3
 
     try:
-        bus.announce(notices(0, 4))
+        for number in range(4):
+            bus.announce(notices(number, number + 1))
         await eventually(all_refused)
         assert own_nats.child is not None
         os.kill(own_nats.child.pid, signal.SIGKILL)

@@ -49,6 +49,9 @@ MAX_WORK_BYTES: Final = 32 * 1024 * 1024
 MAX_OUTGOING: Final = 100_000
 """Messages that may wait to be written to the socket; more are dropped."""
 
+TOLD_TOGETHER: Final = 50
+"""Outbox rows in one message at most: few enough to be shared by several consumers."""
+
 ACK_SECONDS: Final = 60.0
 
 _PAUSE_SECONDS = 0.2
@@ -144,18 +147,23 @@ class Bus:
     def announce(self, notices: Sequence[Notice]) -> None:
         """Tell of committed outbox rows, without waiting: what gets lost a sweeper finds in the outbox.
 
-        Callbacks are told as one wake-up, as the dispatcher asks the outbox what comes next.
+        Callbacks are told as one wake-up, as the dispatcher asks the outbox what comes next. Texts that are
+        committed together are told together; calls one by one, so that they spread over voice nodes.
         """
-        awake = False
+        items: dict[str, list[subjects.WorkItem]] = {}
         for notice in notices:
-            if notice.topic not in (subjects.WORK_CALLS, subjects.WORK_MESSAGES):
-                awake = True
-                continue
-            payload = subjects.encode_work(notice.id, notice.sid)
-            if not self._post(notice.topic, payload, {"Nats-Msg-Id": f"{notice.id}"}, self._acknowledgements):
-                self._lost("away" if not self._client.is_connected else "too many wait")
-        if awake:
+            items.setdefault(notice.topic, []).append(subjects.WorkItem(notice.id, notice.sid))
+        for topic, size in ((subjects.WORK_CALLS, 1), (subjects.WORK_MESSAGES, TOLD_TOGETHER)):
+            work = items.pop(topic, [])
+            for start in range(0, len(work), size):
+                self._announce(topic, work[start : start + size])
+        if items:
             self._post(subjects.WAKE_CALLBACKS, b"")
+
+    def _announce(self, topic: str, items: Sequence[subjects.WorkItem]) -> None:
+        identity = {"Nats-Msg-Id": "-".join(str(item.id) for item in (items[0], *items[1:][-1:]))}
+        if not self._post(topic, subjects.encode_work(items), identity, self._acknowledgements):
+            self._lost("away" if not self._client.is_connected else "too many wait")
 
     def emit_entry(self, account_sid: str, sid: str, payload: bytes) -> None:
         """Tell a timeline entry (its JSON) live, without waiting; lost when NATS is away."""

@@ -33,7 +33,7 @@ Handler = Callable[[Sequence["Work"]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A message of a work queue: the outbox row `id` asks for work on the resource `sid`."""
+    """An item of a work queue's message: the outbox row `id` asks for work on the resource `sid`."""
 
     id: int
     sid: str
@@ -102,19 +102,20 @@ class Pull:
         self._wake.set()
 
     async def _handle(self, messages: list[Msg], handler: Handler) -> None:
-        work, readable = [], []
+        work: list[Work] = []
+        readable: list[Msg] = []
         for message in messages:
             try:
-                item = subjects.decode_work(message.data)
+                items = subjects.decode_work(message.data)
             except msgspec.MsgspecError:
                 _log.error("a message of %s cannot be read and is dropped", self._subject)
                 await message.term()
                 continue
-            work.append(Work(item.id, item.sid))
+            work.extend(Work(item.id, item.sid) for item in items)
             readable.append(message)
         try:
-            if work:
-                await handler(work)
+            for start in range(0, len(work), self._batch):
+                await handler(work[start : start + self._batch])
         except Exception:
             _log.exception("work of %s failed, it comes again", self._subject)
             for message in readable:

@@ -2,7 +2,7 @@
 
 | subject | kind | payload |
 |---|---|---|
-| `work.calls`, `work.messages` | JetStream work queue | JSON `WorkItem`: outbox row and resource |
+| `work.calls`, `work.messages` | JetStream work queue | JSON list of `WorkItem`: outbox row and resource |
 | `wake.callbacks` | plain | empty: callbacks wait in the outbox |
 | `voice.NODE.calls` | request/reply | JSON, api to the voice node that leases a call |
 | `health.NODE.ROLE` | request/reply | JSON of `metrics.Registry.report` |
@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -27,7 +28,7 @@ _MEANINGFUL: Final = str.maketrans(dict.fromkeys(".*> \t\r\n", "_"))
 
 
 class WorkItem(msgspec.Struct, frozen=True):
-    """What a message of a work queue says: which outbox row asks for work on which resource.
+    """One thing that a message of a work queue says: which outbox row asks for work on which resource.
 
     It is a hint; the rows are the truth. A consumer claims the resource in PostgreSQL, then acknowledges.
     """
@@ -36,18 +37,18 @@ class WorkItem(msgspec.Struct, frozen=True):
     sid: str
 
 
-def encode_work(outbox_id: int, sid: str) -> bytes:
+def encode_work(items: Sequence[WorkItem]) -> bytes:
     """The payload of `work.calls` and `work.messages`."""
-    return msgspec.json.encode(WorkItem(outbox_id, sid))
+    return msgspec.json.encode(items)
 
 
-def decode_work(payload: bytes) -> WorkItem:
+def decode_work(payload: bytes) -> list[WorkItem]:
     """Read the payload of `work.calls` and `work.messages`.
 
     Raises:
         msgspec.MsgspecError: it is not one.
     """
-    return msgspec.json.decode(payload, type=WorkItem)
+    return msgspec.json.decode(payload, type=list[WorkItem])
 
 
 def voice_calls(node: str) -> str:

@@ -85,4 +85,5 @@ def test_subjects() -> None:
     assert subjects.voice_calls("node-1") == "voice.node-1.calls"
     assert subjects.voice_calls("a.b *>") == "voice.a_b___.calls"
     assert subjects.events("AC1", "CA1") == "events.AC1.CA1"
-    assert subjects.decode_work(subjects.encode_work(5, "SM1")) == subjects.WorkItem(5, "SM1")
+    items = [subjects.WorkItem(5, "SM1"), subjects.WorkItem(6, "SM2")]
+    assert subjects.decode_work(subjects.encode_work(items)) == items

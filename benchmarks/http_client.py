@@ -13,7 +13,7 @@ class HttpClient(asyncio.Protocol, ABC):
 
     Attributes:
         delays: seconds from each request to its whole answer.
-        failed: answers that were not 201, and connections lost before the end.
+        failed: answers that were neither 201 nor 202, and connections lost before the end.
         done: is set when `finish` was called or the connection is lost.
     """
 
@@ -54,7 +54,7 @@ class HttpClient(asyncio.Protocol, ABC):
             return
         self._buffer = body[length:]
         self.delays.append(time.perf_counter() - self._sent_at)
-        self.failed += not head.startswith(b"HTTP/1.1 201")
+        self.failed += not head.startswith((b"HTTP/1.1 201", b"HTTP/1.1 202"))
         self.next()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -249,3 +249,22 @@ def test_a_timer_that_is_due_at_once() -> None:
         return errors
 
     assert uvloop.run(scene()) == []
+
+
+async def test_a_centre_that_takes_fifty_a_second_is_used_well(
+    smsc: Smsc, notes: Notes, carrier: SmppCarrier
+) -> None:
+    loop = asyncio.get_running_loop()
+    opened, taken = loop.time(), 0
+
+    def answer(_: SubmitSm) -> int:
+        nonlocal taken
+        if taken >= 5 + 50 * (loop.time() - opened):
+            return Status.RTHROTTLED
+        taken += 1
+        return 0
+
+    smsc.answer = answer
+    carrier.submit([text(number) for number in range(200)])
+    await notes.wait(lambda: len(notes.taken) == 200)
+    assert loop.time() - opened < 8

@@ -28,6 +28,9 @@ LIFELINE_VARIABLE = "OFFHOOK_LIFELINE_FD"
 SEED_NUMBERS = ("+15105550100", "+15105550101")
 """The numbers a new account owns: 555-0100 to 555-0199 are kept for fiction in every American area code."""
 
+RTP_PORTS = (16384, 32767)
+"""The UDP ports for audio: below those that Linux gives to programs which ask for any."""
+
 ROLES = ("media", "streams", "voice", "messaging", "api", "sandbox")
 """The roles in the order they are started: each connects to those before it."""
 
@@ -118,9 +121,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     database_url: str | None = None
     nats_url: str | None = None
-    rtp_ports: tuple[int, int] = (20000, 29999)
-    media_workers: int = 1
     retention: Retention = Retention()
+    rtp_ports: tuple[int, int] = RTP_PORTS
     log_level: str = "info"
     log_format: str = "text"
     node: str = "node-1"
@@ -155,9 +157,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_nets: tuple[str, ...] = ()
     loopback_only: bool = True
     public_address: str | None = None
-    rtp_ports: tuple[int, int] = (20000, 29999)
-    media_workers: int = 1
     retention: Retention = Retention()
+    rtp_ports: tuple[int, int] = RTP_PORTS
     sockets: dict[str, int] = {}
     log_level: str = "info"
     log_format: str = "text"
@@ -254,12 +255,14 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
         values["nats_url"] = _checked_url(text, "OFFHOOK_NATS_URL", ("nats", "tls"))
     if text := given("rtp_ports"):
         values["rtp_ports"] = parse_port_range(text)
-    if text := given("media_workers"):
-        values["media_workers"] = _whole_number(text, "OFFHOOK_MEDIA_WORKERS", 1, 64)
     kept = {kind: text for kind in Retention.__struct_fields__ if (text := given(f"keep_{kind}"))}
     if kept:
         limits = {kind: parse_keep(text, f"OFFHOOK_KEEP_{kind.upper()}") for kind, text in kept.items()}
         values["retention"] = Retention(**limits)
+    if (text := given("media_workers")) and text != "1":
+        raise ConfigurationError(
+            f"OFFHOOK_MEDIA_WORKERS {text!r}: one media worker is run; more are not built"
+        )
     for name, shown, choices in (
         ("log_level", "--log-level", ("debug", "info", "warning", "error")),
         ("log_format", "OFFHOOK_LOG_FORMAT", ("text", "json")),

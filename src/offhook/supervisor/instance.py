@@ -231,7 +231,6 @@ class Instance:
             loopback_only=public.loopback_only,
             rtp_ports=options.rtp_ports,
             retention=options.retention,
-            media_workers=options.media_workers,
             log_level=options.log_level,
             log_format=options.log_format,
             node=options.node,

@@ -1,8 +1,8 @@
-"""Bridged legs: the worker's CPU for relaying against Debian's rtpengine in userspace, with the same streams.
+"""Bridged legs: the worker's CPU and delay in relaying against Debian's rtpengine in userspace, with the same streams.
 
 Both are pinned to the same core, one after the other, and get packets from the same load generator: pairs
-of phones that talk to each other, 50 packets a second each way. Prints the CPU per leg of both and the
-ratio.
+of phones that talk to each other, 50 packets a second each way. Prints the CPU per leg and the time that packets take
+of both, and the ratios.
 
 Usage: python benchmarks/media_bridge.py [--pairs 200] [--seconds 20]
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import re
 import shutil
@@ -28,17 +29,20 @@ from offhook.media.client import MediaClient
 from offhook.media.protocol import LegOpened
 
 NG_PORT = 22222
-RATIO_TARGET = 1.5
+RATIO_TARGET = 1.0
+DELAY_TARGET_MS = (0.5, 1.5)
+"""Median and 99th percentile."""
 SETTLE_SECONDS = 2.5
 
 
 @dataclass
 class Result:
-    """What relaying cost: CPU seconds over so many seconds, and packets that reached the phones."""
+    """What relaying cost: CPU seconds over so many seconds, packets that reached the phones, and after how long."""
 
     cpu: float
     sent: int
     received: int
+    delays_ms: tuple[float, float]
 
 
 def cpu_seconds(pid: int) -> float:
@@ -57,7 +61,8 @@ async def loaded(pid: int, seconds: float, legs: list[LegOpened]) -> Result:
     output, _ = await load.communicate()
     counts = json.loads(output)
     print(f"    load generator: {counts}")
-    return Result(cpu, counts["sent"], counts["received"])
+    delays = (counts.get("delay_ms_p50", math.nan), counts.get("delay_ms_p99", math.nan))
+    return Result(cpu, counts["sent"], counts["received"], delays)
 
 
 async def measure_worker(pairs: int, seconds: float, core: int) -> Result:
@@ -168,9 +173,16 @@ async def measure(pairs: int, seconds: float, core: int) -> None:
         per_leg = result.cpu / seconds / (2 * pairs)
         print(
             f"{name:14} {result.cpu / seconds:6.1%} of a core, {per_leg * 1e6:6.1f} µs per leg and second,"
-            f" {per_leg / 50 * 1e6:5.2f} µs a packet; {result.received / result.sent:.2%} of packets arrived"
+            f" {per_leg / 50 * 1e6:5.2f} µs a packet; {result.received / result.sent:.2%} of packets arrived,"
+            f" half of them within {result.delays_ms[0]:.2f} ms and 99 % within {result.delays_ms[1]:.2f} ms"
         )
     print(f"ratio of CPU per leg: {ours.cpu / theirs.cpu:.2f} (at most {RATIO_TARGET} wanted)")
+    for name, mine, other, wanted in zip(
+        ("median", "99th percentile"), ours.delays_ms, theirs.delays_ms, DELAY_TARGET_MS, strict=True
+    ):
+        print(
+            f"ratio of the {name} of delays: {mine / other:.2f} ({mine:.2f} ms; at most {wanted} ms wanted)"
+        )
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 20 ms.
 
 Usage: media_load.py SECONDS LOCAL_PORT < lines of "HOST PORT", one per phone, phone i at LOCAL_PORT + 2 i.
-Packets are spread evenly over the 20 ms. Prints one JSON line: packets sent and received, the CPU it used,
-and how late it was.
+Packets are spread evenly over the 20 ms. Every tenth pair of phones writes the time into its packets; what gets
+such a packet from the other phone of its pair compares it with the time at which the kernel took it in, however late
+it is read. Prints one JSON line: packets sent and received, the CPU it used, how late it was, and those delays.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import resource
 import socket
+import struct
 import sys
 import time
 
@@ -21,6 +23,13 @@ from offhook.audio import g711
 FRAME_SECONDS = 0.02
 SLICES = 20
 """Groups of phones that send together, a millisecond apart."""
+TIMED = 20
+"""The first two of so many phones are a pair whose packets are timed."""
+SETTLE_SECONDS = 2.5
+SO_TIMESTAMPNS = 35
+"""Linux: the time at which a packet came, as ancillary data (socket(7))."""
+_TIMESPEC = struct.Struct("@qq")
+_SENT_AT = struct.Struct("!Q")
 
 
 def open_phone(port: int, leg: tuple[str, int]) -> socket.socket:
@@ -38,6 +47,43 @@ def speech_frames() -> np.ndarray:
     return g711.ulaw_encode(noise.astype(np.int16)).reshape(50, 160)
 
 
+class TimedPhones:
+    """The phones whose packets are timed, and the delays in milliseconds that they have seen."""
+
+    def __init__(self, phones: list[socket.socket], packets: np.ndarray) -> None:
+        self.indexes = {index for index in range(len(phones)) if index % TIMED < 2}
+        self.delays: list[float] = []
+        self._phones = phones
+        self._packets = packets
+        for index in self.indexes:
+            phones[index].setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+    def stamp(self, index: int) -> None:
+        """Write the time into the packet that leaves now."""
+        _SENT_AT.pack_into(self._packets[index].data, 12, time.time_ns())
+
+    def receive(self, index: int) -> int:
+        """Take what has come; how many packets."""
+        count = 0
+        try:
+            while True:
+                data, ancillary, _, _ = self._phones[index].recvmsg(2048, 64)
+                count += 1
+                seconds, nanoseconds = _TIMESPEC.unpack_from(ancillary[0][2])
+                delay = (seconds * 10**9 + nanoseconds - _SENT_AT.unpack_from(data, 12)[0]) / 1e6
+                if 0 <= delay < 1000:
+                    self.delays.append(delay)
+        except OSError:
+            return count
+
+    def report(self) -> dict[str, float]:
+        """Percentiles of the delays."""
+        if not self.delays:
+            return {}
+        shown = {50: "delay_ms_p50", 99: "delay_ms_p99"}
+        return {name: round(float(np.percentile(self.delays, at)), 3) for at, name in shown.items()}
+
+
 def main() -> None:
     seconds, local_port = float(sys.argv[1]), int(sys.argv[2])
     legs = [(line.split()[0], int(line.split()[1])) for line in sys.stdin if line.strip()]
@@ -49,6 +95,7 @@ def main() -> None:
     packets[:, 0] = 0x80
     packets[:, 8:12].view(">u4")[:, 0] = np.arange(count) + 1000
     views = [packet.data for packet in packets]
+    timed = TimedPhones(phones, packets)
     payloads = speech_frames()
     groups = [range(start, count, SLICES) for start in range(SLICES)]
     sent = received = refused = 0
@@ -58,6 +105,8 @@ def main() -> None:
     ticks = int(seconds / FRAME_SECONDS)
     began = time.process_time()
     for tick in range(ticks):
+        if tick * FRAME_SECONDS < SETTLE_SECONDS:
+            timed.delays.clear()
         packets[:, 2:4].view(">u2")[:, 0] = tick & 0xFFFF
         packets[:, 4:8].view(">u4")[:, 0] = (tick * 160) & 0xFFFFFFFF
         packets[:, 12:] = payloads[tick % 50]
@@ -69,11 +118,16 @@ def main() -> None:
             due += FRAME_SECONDS / SLICES
             for index in group:
                 phone = phones[index]
+                if index in timed.indexes:
+                    timed.stamp(index)
                 try:
                     phone.send(views[index])
                     sent += 1
                 except OSError:
                     refused += 1
+                if index in timed.indexes:
+                    received += timed.receive(index)
+                    continue
                 try:
                     while True:
                         phone.recv_into(scratch)
@@ -86,6 +140,7 @@ def main() -> None:
         "refused": refused,
         "cpu_seconds": round(time.process_time() - began, 2),
         "worst_ms_late": round(worst * 1000, 1),
+        **timed.report(),
     }
     print(json.dumps(result), flush=True)
 

@@ -35,9 +35,9 @@ MAX_TICKS_BEHIND: Final = 5
 COLLECT_TICKS: Final = 250
 """Garbage of the youngest generation is collected just after a tick, this often, and at no other time."""
 COALESCE_PACKETS: Final = 8
-COALESCE_SECONDS: Final = 0.001
-"""When so many relayed packets come at once, the next ones are let gather for a millisecond: one wait then
-serves many of them."""
+COALESCE_SECONDS: Final = 0.0003
+"""When so many relayed packets come at once, the next ones are let gather for a moment: one wait then serves
+many of them, and none waits for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +112,20 @@ class Engine:
 
     def _serve_until(self, until: float) -> None:
         """Serve what is waited for until a moment has come; at least once."""
-        handlers = self._handlers
+        forward = self._legs.relays.forward
+        now = time.monotonic()
         while True:
-            left = until - time.monotonic()
-            ready = self._epoll.poll(left if left > 0 else 0)
-            for fileno, events in ready:
-                handler = handlers.get(fileno)
-                if handler is not None:
-                    handler(events)
+            ready = self._epoll.poll(max(0.0, until - now))
+            now = time.monotonic()
             if ready:
+                forward(ready, self._handlers, now)
                 self._control.flush()
-            if time.monotonic() >= until:
+                now = time.monotonic()
+            if now >= until:
                 return
             if len(ready) >= COALESCE_PACKETS:
                 time.sleep(COALESCE_SECONDS)
+                now = time.monotonic()
 
     def _run_tick(self, due: float) -> float:
         """Run the tick that was due then; when the next one is."""
@@ -142,7 +142,9 @@ class Engine:
 
     def _command(self, command: protocol.Command) -> None:
         if isinstance(command, protocol.GetLoad):
-            self._control.tell(self._load.load(len(self._legs.open), self._legs.relayed, self._link.dropped))
+            self._control.tell(
+                self._load.load(len(self._legs.open), len(self._legs.relays), self._link.dropped)
+            )
         else:
             self._legs.command(command)
 

@@ -129,6 +129,8 @@ class NumpyKernel:
         self._jitter.flush(slot)
 
     def listen(self, slots: Slots) -> Samples:
+        if not len(slots):
+            return self.frames_out[:0]
         frames, missing, begun = self._jitter.take(slots)
         if not begun.all():
             frames[~begun] = 0
@@ -142,6 +144,8 @@ class NumpyKernel:
         return self._detector.feed(slots, frames)
 
     def speak(self, slots: Slots) -> None:
+        if not len(slots):
+            return
         self._sequence[slots] += np.uint16(1)
         self._timestamp[slots] += np.uint32(FRAME_SAMPLES)
         self._sequence_field[slots, 0] = self._sequence[slots]

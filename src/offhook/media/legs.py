@@ -18,7 +18,7 @@ from offhook.media.leg import LAWS, Identity, Leg
 from offhook.media.playback import Playback, Reason
 from offhook.media.poller import Poller
 from offhook.media.ports import NoPortError, PortPool, reachable_address
-from offhook.media.relay import Relay
+from offhook.media.relay import Relay, Relays
 from offhook.media.streams_link import StreamsLink, Watch
 from offhook.sdp.address import unusable
 
@@ -48,6 +48,7 @@ class Legs:
         self.playing: dict[int, Leg] = {}
         self.changed = True
         self.poller = Poller(kernel)
+        self.relays = Relays()
         self._host = host
         self._ports = ports
         self._kernel = kernel
@@ -57,11 +58,6 @@ class Legs:
         self.tell = tell
         self._tapped: dict[int, Leg] = {}
         self._free_slots = list(range(capacity - 1, -1, -1))
-
-    @property
-    def relayed(self) -> int:
-        """How many legs are relayed now."""
-        return sum(leg.relay is not None for leg in self.open.values())
 
     def command(self, command: protocol.Command) -> None:
         """Do what voice says. A leg that is not open is passed over."""
@@ -266,7 +262,8 @@ class Legs:
     def _start_relay(self, leg: Leg, partner: Leg) -> None:
         leg.relay = Relay(leg, partner, self._kernel, time.monotonic())
         self.poller.remove(leg)
-        self._watch(leg.fileno, select.EPOLLIN, leg.relay.forward)
+        self.relays.add(leg.relay)
+        self._watch(leg.fileno, select.EPOLLIN, _never)
         self.changed = True
 
     def _stop_relay(self, leg: Leg) -> None:
@@ -274,6 +271,7 @@ class Legs:
         for one in (leg, leg.partner):
             if one is not None and one.relay is not None:
                 one.relay.stop()
+                self.relays.remove(one.relay)
                 one.relay = None
                 self._watch(one.fileno, 0, None)
                 self._kernel.flush(one.slot)
@@ -297,6 +295,10 @@ class Legs:
         if (target := leg.transport.target) is not None:
             with contextlib.suppress(OSError):
                 leg.rtcp.sendto(data, (target[0], min(65535, target[1] + 1)))
+
+
+def _never(events: int) -> None:
+    """The handler of a relayed leg, which `Relays` serves before handlers are looked for."""
 
 
 def _new_identity() -> Identity:

@@ -53,11 +53,13 @@ async def start_worker(directory: Path, core: int) -> asyncio.subprocess.Process
     return process
 
 
-async def run_load(seconds: float, legs: list[protocol.LegOpened]) -> asyncio.subprocess.Process:
-    """Phones for all legs, in a process of their own."""
+async def run_load(
+    seconds: float, legs: list[protocol.LegOpened], timed: int = 0
+) -> asyncio.subprocess.Process:
+    """Phones for all legs, in a process of their own; the first `timed` are pairs that are bridged."""
     script = str(Path(__file__).with_name("media_load.py"))
     load = await asyncio.create_subprocess_exec(
-        *(sys.executable, script, str(seconds), str(LOCAL_PORT)),
+        *(sys.executable, script, str(seconds), str(LOCAL_PORT), str(timed)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

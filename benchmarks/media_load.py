@@ -1,10 +1,11 @@
 """The load of the media benchmarks: many telephones in a process of their own, each sending a packet every
 20 ms.
 
-Usage: media_load.py SECONDS LOCAL_PORT < lines of "HOST PORT", one per phone, phone i at LOCAL_PORT + 2 i.
-Packets are spread evenly over the 20 ms. Every tenth pair of phones writes the time into its packets; what gets
-such a packet from the other phone of its pair compares it with the time at which the kernel took it in, however late
-it is read. Prints one JSON line: packets sent and received, the CPU it used, how late it was, and those delays.
+Usage: media_load.py SECONDS LOCAL_PORT TIMED < lines of "HOST PORT", one per phone, phone i at LOCAL_PORT + 2 i.
+Packets are spread evenly over the 20 ms. Of the first TIMED phones, which are bridged in pairs, every tenth pair
+writes the time into its packets; the other phone of the pair compares it with the time at which the kernel took the
+packet in, however late it is read. Prints one JSON line: packets sent and received, the CPU it used, how late it was,
+and those delays.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ def speech_frames() -> np.ndarray:
 
 
 class TimedPhones:
-    """The phones whose packets are timed, and the delays in milliseconds that they have seen."""
+    """The phones whose packets are timed, among the first `count`, and the delays in milliseconds they have seen."""
 
-    def __init__(self, phones: list[socket.socket], packets: np.ndarray) -> None:
-        self.indexes = {index for index in range(len(phones)) if index % TIMED < 2}
+    def __init__(self, phones: list[socket.socket], packets: np.ndarray, count: int) -> None:
+        self.indexes = {index for index in range(count) if index % TIMED < 2}
         self.delays: list[float] = []
         self._phones = phones
         self._packets = packets
@@ -95,7 +96,7 @@ def main() -> None:
     packets[:, 0] = 0x80
     packets[:, 8:12].view(">u4")[:, 0] = np.arange(count) + 1000
     views = [packet.data for packet in packets]
-    timed = TimedPhones(phones, packets)
+    timed = TimedPhones(phones, packets, int(sys.argv[3]))
     payloads = speech_frames()
     groups = [range(start, count, SLICES) for start in range(SLICES)]
     sent = received = refused = 0

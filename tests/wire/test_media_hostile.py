@@ -165,10 +165,25 @@ async def test_addresses_that_are_none_are_refused() -> None:
             with pytest.raises(MediaError):
                 await worker.client.open_leg(host)
         leg = await worker.client.open_leg()
-        for host, port in (("not an address", 9), ("::1", 9), ("127.0.0.1", 0), ("127.0.0.1", 70000)):
+        for host, port in (("::1", 9), ("127.0.0.1", 0), ("127.0.0.1", 70000), ("239.1.1.1", 9)):
             worker.client.set_remote(leg.leg, host, port, "PCMU", 0)
         assert (await worker.client.stats(leg.leg)).remote_host == ""
         assert [event.leg for event in worker.of(protocol.RemoteRefused)] == [leg.leg] * 4
+
+
+async def test_names_are_resolved_or_refused() -> None:
+    async with media_worker() as worker:
+        phone = await Phone.open()
+        leg = await worker.client.open_leg()
+        worker.client.set_remote(leg.leg, "nowhere.invalid", 9, "PCMU", 0)
+        refused = await worker.event(protocol.RemoteRefused)
+        worker.client.set_remote(leg.leg, "nowhere.invalid", 9, "PCMU", 0)
+        worker.client.set_remote(leg.leg, "localhost", phone.port, "PCMU", 0)
+        await phone.received(2)
+        phone.close()
+    assert refused.leg == leg.leg
+    assert "does not resolve" in refused.reason
+    assert len(worker.of(protocol.RemoteRefused)) == 1
 
 
 async def test_commands_for_legs_that_are_not_open_are_passed_over() -> None:

@@ -23,11 +23,9 @@ KEYS: Final = "123A456B789C*0#D"
 _RAMP_SAMPLES = 16
 
 
-def tone(hz: Sequence[float], samples: int, *, start: int = 0, amplitude: float = TONE_AMPLITUDE) -> Samples:
-    """A sum of sine waves. `start` is the sample at which this piece begins, so that pieces join without a
-    click.
-    """
-    at = (np.arange(start, start + samples) / SAMPLE_RATE)[:, None]
+def tone(hz: Sequence[float], samples: int, *, amplitude: float = TONE_AMPLITUDE) -> Samples:
+    """A sum of sine waves."""
+    at = (np.arange(samples) / SAMPLE_RATE)[:, None]
     waves = np.sin(2 * np.pi * np.asarray(hz, dtype=np.float64)[None, :] * at)
     return np.asarray(np.clip(waves.sum(axis=1) * amplitude, -32767, 32767), dtype=np.int16)
 

@@ -1,8 +1,7 @@
 """Voice activity by energy: a frame is speech when it stands out of the noise floor, which is followed
 slowly.
 
-Enough to end a recording at silence and to shorten a jitter buffer where nobody hears it; end of speech for
-recognition is the business of the speech workers' own model.
+Enough to end a recording at silence; end of speech for recognition is the business of the speech workers' own model.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The worker's loop: packets in between, and every 20 ms a tick over all legs.
 
 Legs that the tick hears are polled a few times a tick. Relayed legs, control and audio sockets are waited
-for, and served at once. Nothing here blocks but the wait itself, and nothing awaits.
+for, and served at once; relayed legs are served between the parts of a poll and of a tick as well. Nothing here
+blocks but the wait itself, and nothing awaits.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ POLLS_PER_TICK: Final = 4
 LATE_SECONDS: Final = 0.010
 MAX_TICKS_BEHIND: Final = 5
 """Ticks that are made up for after a standstill; more are left out."""
+WARNING_SECONDS: Final = 10.0
 COLLECT_TICKS: Final = 250
 """Garbage of the youngest generation is collected just after a tick, this often, and at no other time."""
 COALESCE_PACKETS: Final = 8
@@ -71,8 +73,10 @@ class Engine:
             self._watch,
             self._control.tell,
         )
-        self._tick = Tick(self._legs, kernel, self._link)
+        self._tick = Tick(self._legs, kernel, self._link, self._relay_waiting)
         self._load = LoadMeter()
+        self._standstills = 0
+        self._warn_again_at = 0.0
 
     def _watch(self, fileno: int, events: int, handler: Callable[[int], None] | None) -> None:
         """Call the handler when a file descriptor is ready; no longer when it is None."""
@@ -101,7 +105,7 @@ class Engine:
         polls_left = POLLS_PER_TICK - 1
         while self._running:
             self._serve_until(due - polls_left * step)
-            self._legs.poller.poll(time.monotonic())
+            self._legs.poller.poll(time.monotonic(), self._relay_waiting)
             if polls_left:
                 polls_left -= 1
             else:
@@ -127,6 +131,13 @@ class Engine:
                 time.sleep(COALESCE_SECONDS)
                 now = time.monotonic()
 
+    def _relay_waiting(self) -> None:
+        """Pass on what has come for relayed legs, in the midst of other work; commands and the rest wait."""
+        if len(self._legs.relays):
+            ready = self._epoll.poll(0)
+            if ready:
+                self._legs.relays.forward(ready, {}, time.monotonic())
+
     def _run_tick(self, due: float) -> float:
         """Run the tick that was due then; when the next one is."""
         began = time.monotonic()
@@ -136,9 +147,20 @@ class Engine:
         if self._load.ticks % COLLECT_TICKS == 0:
             gc.collect(0)
         if ended - due > MAX_TICKS_BEHIND * TICK_SECONDS:
-            logger.warning("the tick stood still for %d ms", (ended - due) * 1000)
+            self._warn_of_standstill(began, ended - due)
             return ended + TICK_SECONDS
         return due + TICK_SECONDS
+
+    def _warn_of_standstill(self, now: float, seconds: float) -> None:
+        """Say that ticks are left out, in one line for all that are within the same ten seconds."""
+        self._standstills += 1
+        if now < self._warn_again_at:
+            return
+        count, self._standstills = self._standstills, 0
+        self._warn_again_at = now + WARNING_SECONDS
+        logger.warning(
+            "the tick stood still for %d ms (times since this was last said: %d)", seconds * 1000, count
+        )
 
     def _command(self, command: protocol.Command) -> None:
         if isinstance(command, protocol.GetLoad):

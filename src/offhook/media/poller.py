@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from offhook.rtp.packet import HEADER_BYTES, SEQUENCE_MASK, unpack_header
 
 MAX_ROUNDS: Final = 8
 """Packets of one leg taken in one poll: a flood waits in its own socket's buffer, and is dropped there."""
-BATCH: Final = 512
+BATCH: Final = 256
 ROW_BYTES: Final = 1536
 
 
@@ -36,13 +37,14 @@ class Poller:
         if self._legs.pop(leg.fileno, None):
             self._epoll.unregister(leg.fileno)
 
-    def poll(self, now: float) -> None:
-        """Take what has arrived."""
+    def poll(self, now: float, breathe: Callable[[], None] = lambda: None) -> None:
+        """Take what has arrived; `breathe` is called after each batch."""
         for _ in range(MAX_ROUNDS):
             ready = self._epoll.poll(0, BATCH)
             if not ready:
                 return
             self._take_round(ready, now)
+            breathe()
 
     def _take_round(self, ready: list[tuple[int, int]], now: float) -> None:
         """Take a packet of each of these legs: ordinary ones as a batch, others one by one."""

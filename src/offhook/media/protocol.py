@@ -37,7 +37,7 @@ class AudioFile(_Message, frozen=True):
 
 
 class Tone(_Message, frozen=True):
-    """A sum of sine waves (1 to 4, in Hz), each at -13 dBm0 or so."""
+    """A sum of sine waves (1 to 4, in whole Hz), each at about -16 dBm0."""
 
     hz: tuple[float, ...]
     milliseconds: int

@@ -15,9 +15,18 @@ from typing import Final
 from offhook.audio.frames import FRAME_SAMPLES
 from offhook.media.kernel import FRAME_PACKET_BYTES, TickKernel
 from offhook.media.leg import CLOCK_RATE, Leg, arrival_at
-from offhook.rtp import packet as rtp
+from offhook.rtp.packet import (
+    HEADER_BYTES,
+    MAX_PACKET_BYTES,
+    SEQUENCE_MASK,
+    TIMESTAMP_MASK,
+    Packet,
+    pack,
+    pack_header_into,
+    unpack_header,
+)
 
-_BUFFER = bytearray(rtp.MAX_PACKET_BYTES)
+_BUFFER = bytearray(MAX_PACKET_BYTES)
 _BUFFER_VIEW: Final = memoryview(_BUFFER)
 _FRAME_VIEW: Final = _BUFFER_VIEW[:FRAME_PACKET_BYTES]
 
@@ -64,7 +73,7 @@ class Relay:
         self.sequence_step = self.timestamp_step = 0
         self._since = now
 
-    def pass_on(self, packet: rtp.Packet) -> None:
+    def pass_on(self, packet: Packet) -> None:
         """Send a packet that the leg has counted: the first of a stream, an event, or one with more than a
         plain header.
         """
@@ -76,25 +85,23 @@ class Relay:
                 return
             self._continue_with(packet)
             marker = True
-        sequence = (packet.sequence + self.sequence_step) & rtp.SEQUENCE_MASK
-        timestamp = (packet.timestamp + self.timestamp_step) & rtp.TIMESTAMP_MASK
+        sequence = (packet.sequence + self.sequence_step) & SEQUENCE_MASK
+        timestamp = (packet.timestamp + self.timestamp_step) & TIMESTAMP_MASK
         self.sequence, self.timestamp = sequence, timestamp
         payload_type = self._dtmf_out if is_event else self.payload_type
-        self._transmit(rtp.Packet(payload_type, marker, sequence, timestamp, self.ssrc, packet.payload))
+        self._transmit(Packet(payload_type, marker, sequence, timestamp, self.ssrc, packet.payload))
 
-    def _put_between(self, event: rtp.Packet) -> None:
+    def _put_between(self, event: Packet) -> None:
         """Send a packet of an event that has an SSRC of its own: the audio after it moves on by one."""
         if self._event != (event.ssrc, event.timestamp):
             self._event = (event.ssrc, event.timestamp)
-            self._event_timestamp = (self.timestamp + FRAME_SAMPLES) & rtp.TIMESTAMP_MASK
+            self._event_timestamp = (self.timestamp + FRAME_SAMPLES) & TIMESTAMP_MASK
         self.sequence_step += 1
-        self.sequence = sequence = (self.sequence + 1) & rtp.SEQUENCE_MASK
+        self.sequence = sequence = (self.sequence + 1) & SEQUENCE_MASK
         timestamp = self._event_timestamp
-        self._transmit(
-            rtp.Packet(self._dtmf_out, event.marker, sequence, timestamp, self.ssrc, event.payload)
-        )
+        self._transmit(Packet(self._dtmf_out, event.marker, sequence, timestamp, self.ssrc, event.payload))
 
-    def _continue_with(self, packet: rtp.Packet) -> None:
+    def _continue_with(self, packet: Packet) -> None:
         """Choose the steps so that this packet follows the last one sent; at first by as much time as has
         passed.
         """
@@ -104,9 +111,9 @@ class Relay:
         self.timestamp_step = self.timestamp + frames * FRAME_SAMPLES - packet.timestamp
         self.ssrc_in = packet.ssrc
 
-    def _transmit(self, packet: rtp.Packet) -> None:
+    def _transmit(self, packet: Packet) -> None:
         try:
-            self.target.transport.send(rtp.pack(packet))
+            self.target.transport.send(pack(packet))
         except OSError:
             return
         self.target.packets_sent += 1
@@ -155,31 +162,29 @@ class Relays:
                 count = leg.transport.recv(buffer)
             except OSError:
                 continue
-            first, second, sequence, timestamp, ssrc = rtp.unpack_header(buffer)
+            first, second, sequence, timestamp, ssrc = unpack_header(buffer)
             if (
                 first != 0x80
                 or second & 0x7F != leg.fast_payload_type
                 or ssrc != relay.ssrc_in
                 or ssrc != leg.remote_ssrc
-                or count < rtp.HEADER_BYTES
+                or count < HEADER_BYTES
             ):
                 leg.receive_odd(buffer[:count], now)
                 continue
             if not leg.reception.receive(sequence, timestamp, arrival):  # type: ignore[union-attr]
                 leg.discard()
                 continue
-            relay.sequence = sequence = (sequence + relay.sequence_step) & rtp.SEQUENCE_MASK
-            relay.timestamp = timestamp = (timestamp + relay.timestamp_step) & rtp.TIMESTAMP_MASK
-            rtp.pack_header_into(
-                buffer, 0, 0x80, second & 0x80 | relay.payload_type, sequence, timestamp, relay.ssrc
-            )
-            target = relay.target
-            payload_bytes = count - rtp.HEADER_BYTES
             leg.last_heard = now
-            leg.bytes_received += payload_bytes
+            leg.bytes_received += count - HEADER_BYTES
+            relay.sequence = sequence = (sequence + relay.sequence_step) & SEQUENCE_MASK
+            relay.timestamp = timestamp = (timestamp + relay.timestamp_step) & TIMESTAMP_MASK
+            marker_and_type = second & 0x80 | relay.payload_type
+            pack_header_into(buffer, 0, 0x80, marker_and_type, sequence, timestamp, relay.ssrc)
+            target = relay.target
             try:
                 target.transport.send(_FRAME_VIEW if count == FRAME_PACKET_BYTES else buffer[:count])
             except OSError:
                 continue
             target.packets_sent += 1
-            target.bytes_sent += payload_bytes
+            target.bytes_sent += count - HEADER_BYTES

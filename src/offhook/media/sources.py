@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -71,13 +72,16 @@ class ToneSource:
     """A sum of sine waves for some time."""
 
     def __init__(self, hz: tuple[float, ...], milliseconds: int) -> None:
-        self._hz = hz
+        self._second = second_of_tone(hz)
         self._length = milliseconds * SAMPLE_RATE // 1000
         self._at = 0
 
     def fill(self, block: Samples) -> int:
         count = min(len(block), self._length - self._at)
-        block[:count] = tone(self._hz, count, start=self._at)
+        start = self._at % SAMPLE_RATE
+        first = min(count, SAMPLE_RATE - start)
+        block[:first] = self._second[start : start + first]
+        block[first:count] = self._second[: count - first]
         self._at += count
         return count
 
@@ -86,6 +90,12 @@ class ToneSource:
 
     def release(self) -> None:
         """Nothing is held."""
+
+
+@lru_cache(maxsize=64)
+def second_of_tone(hz: tuple[float, ...]) -> Samples:
+    """A second of a tone, computed once for all legs. Frequencies are whole Hz, so that it can be repeated."""
+    return tone([round(wave) for wave in hz], SAMPLE_RATE)
 
 
 class SilenceSource:

@@ -6,6 +6,7 @@ other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -26,6 +27,7 @@ TICKS_PER_SECOND: Final = 1000 // FRAME_MILLISECONDS
 REPORT_TICKS: Final = int(REPORT_SECONDS * TICKS_PER_SECOND)
 GUARD_TICKS: Final = TICKS_PER_SECOND // 2
 """How often a look is taken whether a source has fallen silent."""
+SENT_AT_ONCE: Final = 100
 SILENT_FRAME: Final = bytes(FRAME_BYTES)
 NOT_HEARD: Final = -1
 
@@ -33,7 +35,11 @@ NOT_HEARD: Final = -1
 class Tick:
     """Runs ticks over the legs."""
 
-    def __init__(self, legs: Legs, kernel: TickKernel, link: StreamsLink) -> None:
+    def __init__(
+        self, legs: Legs, kernel: TickKernel, link: StreamsLink, breathe: Callable[[], None] = lambda: None
+    ) -> None:
+        """breathe: called between the parts of a tick, for what cannot wait for its end."""
+        self._breathe = breathe
         self._legs = legs
         self._kernel = kernel
         self._link = link
@@ -55,6 +61,7 @@ class Tick:
         if self._legs.changed:
             self._arrange()
         heard = self._kernel.listen(self._heard_slots)
+        self._breathe()
         self._kernel.frames_out[self._heard_slots] = 0
         for leg in list(self._legs.playing.values()):
             if leg.remote is not None:
@@ -62,11 +69,13 @@ class Tick:
         for leg, row in self._bridged:
             self._pass_between(leg, heard[row])
         self._kernel.speak(self._speaking_slots)
+        self._breathe()
         self._send()
         for leg in list(self._legs.playing.values()):
             if leg.queue.started or leg.queue.ended:
                 self._legs.report_plays(leg, now)
         self._detect(heard)
+        self._breathe()
         self._hear_taps(heard)
         self._link.flush(now)
         self._number += 1
@@ -114,7 +123,19 @@ class Tick:
 
     def _send(self) -> None:
         """Send every leg its packet. An unreachable peer is no reason to stop: it may be there later."""
-        for leg in self._speaking:
+        for start in range(0, len(self._speaking), SENT_AT_ONCE):
+            self._send_to(self._speaking[start : start + SENT_AT_ONCE])
+            self._breathe()
+        for leg in self._packing:
+            with suppress(OSError):
+                leg.send_packed()
+        for leg in self._silent:
+            leg.event = None
+            self._kernel.skip(leg.slot)
+
+    @staticmethod
+    def _send_to(legs: list[Leg]) -> None:
+        for leg in legs:
             packet: bytes | memoryview = leg.packet
             if leg.event is not None:
                 packet, leg.event = leg.event, None
@@ -124,12 +145,6 @@ class Tick:
                 continue
             leg.packets_sent += 1
             leg.bytes_sent += len(packet) - HEADER_BYTES
-        for leg in self._packing:
-            with suppress(OSError):
-                leg.send_packed()
-        for leg in self._silent:
-            leg.event = None
-            self._kernel.skip(leg.slot)
 
     def _detect(self, heard: Samples) -> None:
         """Tell of keys pressed as tones."""

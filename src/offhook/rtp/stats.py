@@ -10,7 +10,8 @@ MAX_DROPOUT: Final = 3000
 """A larger step forward is a restarted sender, if the next packet follows on."""
 MAX_MISORDER: Final = 100
 
-_WRAP = 1 << 32
+_HALF_WRAP: Final = 1 << 31
+"""Of timestamps: two that are further apart tell nothing of jitter."""
 
 
 class Reception:
@@ -57,9 +58,11 @@ class Reception:
             self._restart(sequence)
         self.received += 1
         transit = arrival - timestamp
-        difference = abs(transit - self._transit)
+        difference = transit - self._transit
+        if difference < 0:
+            difference = -difference
         self._transit = transit
-        if difference < _WRAP >> 1:
+        if difference < _HALF_WRAP:
             self.jitter += (difference - self.jitter) * 0.0625
         return True
 

@@ -9,26 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.audio import frames, mixer, tones, wav
+from offhook.audio import frames, mixer, wav
 from offhook.audio.g711 import ulaw_encode
 from offhook.audio.resample import StreamResampler, resample
 from offhook.audio.vad import VoiceActivity
 
 
-def test_mixing_clips_and_leaves_out_oneself() -> None:
+def test_mixing_clips() -> None:
     loud = np.full(160, 30000, dtype=np.int16)
     quiet = np.full(160, 100, dtype=np.int16)
     assert mixer.mix(loud, loud).tolist() == [32767] * 160
-    assert mixer.mix_all([loud, -loud, quiet]).tolist() == [100] * 160
-    assert [voice[0] for voice in mixer.mix_minus([loud, quiet, quiet])] == [200, 30100, 30100]
-
-
-def test_tones_join_without_a_click() -> None:
-    whole = tones.tone((440.0, 350.0), 400)
-    pieces = np.concatenate([tones.tone((440.0, 350.0), 150), tones.tone((440.0, 350.0), 250, start=150)])
-    assert (whole == pieces).all()
-    with pytest.raises(ValueError):
-        tones.key_frequencies("X")
+    assert mixer.mix(-loud, quiet).tolist() == [-29900] * 160
 
 
 def test_resampling_keeps_length_and_pitch() -> None:

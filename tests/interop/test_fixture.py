@@ -59,11 +59,12 @@ def test_a_phone_waits_before_it_speaks(offhook: Platform) -> None:
     point(
         offhook, voice_url=offhook.webhooks.answer("/voice", "<Response><Dial>+15551230001</Dial></Response>")
     )
-    offhook.phone("+15551230001").behave(answer_after=0)
-    offhook.phone(PHONE).call(OWNED, say="Hello", say_after=2, hangup_after=4)
-    call = offhook.phone("+15551230001").wait_for_call("ended")
+    other = offhook.phone("+15551230001")
+    other.behave(answer_after=0)
+    offhook.phone(PHONE).call(OWNED, say="Hello", say_after=2)
+    call = other.wait_for_call("answered").wait_for_phrases(1)
     samples = np.abs(wav.read(call.heard()).mono.astype(int))
-    assert 1.0 < int(np.argmax(samples > 1000)) / 8000 < 3.9
+    assert int(np.argmax(samples > 1000)) / 8000 > 1.0
 
 
 def test_the_call_of_a_phone_has_the_platforms_sid(offhook: Platform) -> None:

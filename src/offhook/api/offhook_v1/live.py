@@ -47,9 +47,9 @@ class LiveTimelines:
         async def heard(_subject: str, payload: bytes) -> None:
             waiting.put(payload)
 
-        self._clients += 1
         unsubscribe = await self._services.bus.subscribe(subjects.account_events(account_sid), heard)
         closing = asyncio.create_task(self._services.closing.wait())
+        self._clients += 1
         try:
             yield None  # A comment: the headers go out, and the client knows that it is heard.
             while not closing.done():

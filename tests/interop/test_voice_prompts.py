@@ -87,6 +87,15 @@ def test_play_pause_and_digits(stage: Stage) -> None:
         heard = samples_heard(phone.wait_for_call("ended"))
         assert 0.9 <= seconds_of_tone(heard, 770) <= 1.1
 
+    def instead_of_a_document() -> None:
+        own = stage.another()
+        url = own.web.answer("voice", Answer(tone_wav(990.0, 2.5), "audio/wav"))
+        phone = own.phone()
+        own.call(phone, url=url)
+        heard = samples_heard(phone.wait_for_call("ended"))
+        assert 2.3 <= seconds_of_tone(heard, 990) <= 2.6
+        assert own.final_status() == "completed"
+
     def until_hung_up() -> None:
         own = stage.another()
         url = own.web.answer("tone.wav", Answer(tone_wav(880.0, 0.2), "audio/x-wav"))
@@ -106,4 +115,4 @@ def test_play_pause_and_digits(stage: Stage) -> None:
         assert own.final_status() == "completed"
         assert own.error_codes(sid) == own.timeline_codes(sid) == [13420]
 
-    together(wav, relative_mp3, until_hung_up, not_audio)
+    together(wav, relative_mp3, instead_of_a_document, until_hung_up, not_audio)

@@ -317,6 +317,23 @@ async def test_ten_megabytes_end_early(client: WebhookClient) -> None:
             assert sent < 9_000_000
 
 
+async def test_audio_may_be_left_unread(client: WebhookClient) -> None:
+    async def long(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": request.query["type"]})
+        await response.prepare(request)
+        await response.write(b"x" * 100_000)
+        return response
+
+    async with serving(("/", long)) as url:
+        answer = await client.fetch(FetchRequest(f"{url}/?type=audio/mpeg", leaves_audio=True))
+        assert (answer.status, answer.content_type, answer.body) == (200, "audio/mpeg", b"")
+        for request in (
+            FetchRequest(f"{url}/?type=audio/mpeg"),
+            FetchRequest(f"{url}/?type=text/xml", leaves_audio=True),
+        ):
+            assert (await failure(client, request)).code == 11750
+
+
 async def test_the_limit_is_exact(client: WebhookClient) -> None:
     async def body(request: web.Request) -> web.Response:
         return web.Response(body=bytes(int(request.query["size"])))

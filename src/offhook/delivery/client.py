@@ -58,6 +58,7 @@ class FetchRequest:
         timeout: seconds for everything: retries, redirects and the whole body.
         connect_timeout: seconds for name resolution, TCP and TLS of one hop.
         max_bytes: limit of the decompressed body; 11750 beyond it.
+        leaves_audio: the body of audio is not read: whoever plays it asks for it again, of any size.
         max_redirects: 11215 beyond it.
         cookies: the key of the cookie jar to use; None for no cookies.
         idempotency_token: I-Twilio-Idempotency-Token; made up when None, the same on every retry.
@@ -71,6 +72,7 @@ class FetchRequest:
     timeout: float = 15.0
     connect_timeout: float = 5.0
     max_bytes: int = TWIML_MAX_BYTES
+    leaves_audio: bool = False
     max_redirects: int = 10
     cookies: str | None = None
     idempotency_token: str | None = None
@@ -242,7 +244,8 @@ class WebhookClient:
             location = response.headers.get("Location")
             if response.status in _REDIRECTS and location:
                 return _next_hop(hop, response.status, location)
-            body = await read_body(response, request.max_bytes)
+            left = request.leaves_audio and response.content_type.startswith("audio/")
+            body = b"" if left else await read_body(response, request.max_bytes)
             return FetchResponse(
                 status=response.status,
                 headers=_joined(response.headers),

@@ -34,6 +34,7 @@ async def fetch_document(
         params,
         auth_token=account.auth_token,
         cookies=cookie_key(account.sid, call.from_, call.to),
+        leaves_audio=True,
     )
     try:
         response = await http.fetch(request)

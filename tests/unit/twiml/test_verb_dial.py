@@ -109,6 +109,14 @@ def test_tells_of_sip() -> None:
     )
 
 
+def test_tells_of_the_headers_of_a_sip_answer() -> None:
+    call = run('<Dial action="done"><Sip>sip:a@b.example</Sip></Dial>')
+    headers = (("X-Agent", "7"), ("X-Queue", "sales"))
+    (fetch,) = call.on(DialDone(2, "completed", "CA1", 5, bridged=True, sip_headers=headers))
+    assert isinstance(fetch, Fetch)
+    assert fetch.params[-2:] == (("DialSipHeader_X-Agent", "7"), ("DialSipHeader_X-Queue", "sales"))
+
+
 @pytest.mark.parametrize(
     ("attributes", "field", "value"),
     [

@@ -199,5 +199,6 @@ def _params(done: DialDone) -> effects.Pairs:
         ("RecordingDuration", done.recording_duration),
         ("DialSipCallId", done.sip_call_id),
         ("DialSipResponseCode", done.sip_response_code),
+        *((f"DialSipHeader_{name}", value) for name, value in done.sip_headers),
     )
     return tuple((name, str(value)) for name, value in known if value is not None)

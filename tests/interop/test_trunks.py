@@ -109,7 +109,10 @@ def test_nobody_takes_the_call(trunks: tuple[Sipp, Sipp], stage: Stage) -> None:
     with carrier.serve(*full):
         sid = stage.call(CALLED, twiml=TALK)
         assert stage.final_status() == "failed"
-    assert notes(stage, sid, "unreached") == [f"127.0.0.1:{spare.port} over TCP cannot be reached"]
+    reason = f"127.0.0.1:{spare.port} over TCP cannot be reached"
+    assert notes(stage, sid, "unreached") == [reason]
+    (told,) = stage.client.calls(sid).notifications.list()
+    assert (told.error_code, reason in told.message_text) == ("32011", True)
 
 
 def test_a_number_the_carrier_does_not_know_is_nobodys(trunks: tuple[Sipp, Sipp], stage: Stage) -> None:
@@ -297,3 +300,9 @@ def connection_port(listed: str) -> str:
     found = re.search(r"Contact: <sip:[^>]*:([0-9]+)>", listed)
     assert found is not None, listed
     return found[1]
+
+
+def test_a_call_that_nobody_hears_of_has_failed(stage: Stage) -> None:
+    sid = stage.call(CALLED, twiml=TALK, timeout=2)
+    assert stage.final_status() == "failed"
+    assert stage.error_codes(sid) == [32011]

@@ -45,7 +45,7 @@ def on_sip(leg: Leg, event: sip.LegEvent, note: Note) -> tuple[Heard, ...]:
             if event.detail:
                 note(TimelineKind.SIP, "unreached", notes.unreached(event))
             source = events.FailureSource(event.source)
-            return (events.LegFailed(event.status, event.reason, source),)
+            return (events.LegFailed(event.status, event.detail or event.reason, source),)
         case sip.Cancelled() | sip.Ended():
             return (events.LegEnded(),)
         case sip.AckTimeout():

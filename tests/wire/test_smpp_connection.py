@@ -14,7 +14,7 @@ from offhook.messaging.carriers.smpp import SmppCarrier
 from offhook.messaging.connection import SmppConnection
 from offhook.smpp.bodies import DataSm, SubmitSm
 from offhook.smpp.pdu import encode, encode_bare
-from offhook.smpp.session import Role, SessionConfig
+from offhook.smpp.session import Role, SessionConfig, State
 from offhook.smpp.vocabulary import RESPONSE, Command, Status, Tag
 from offhook.smsc import SmscSettings
 
@@ -268,3 +268,19 @@ async def test_a_centre_that_takes_fifty_a_second_is_used_well(
     carrier.submit([text(number) for number in range(200)])
     await notes.wait(lambda: len(notes.taken) == 200)
     assert loop.time() - opened < 8
+
+
+async def test_a_transmitter_and_a_receiver(smsc: Smsc, notes: Notes) -> None:
+    smsc.receipt_after = None
+    carrier = SmppCarrier(SmscSettings("offhook", "secret", "127.0.0.1", smsc.port, bind="pair"))
+    carrier.start(notes)
+    await smsc.wait(
+        lambda: {each.session.state for each in smsc.connections} == {State.BOUND_TX, State.BOUND_RX}
+    )
+    await notes.wait(lambda: notes.ups > 0)
+    carrier.submit([text(1)])
+    await notes.wait(lambda: bool(notes.taken))
+    smsc.connections = {each for each in smsc.connections if each.session.state is State.BOUND_RX}
+    assert await smsc.deliver("15551230000", "15550100100", b"Hi") == 0
+    assert notes.texts == [IncomingText("+15551230000", "+15550100100", "Hi")]
+    await carrier.close()

@@ -162,7 +162,7 @@ def _answered(call: Call, event: events.LegAnswered, now: float) -> Step:
     """The far end picked up an outbound call."""
     if call.is_answered:
         return call, ()
-    call, changed = mark_answered(call, now)
+    call, changed = mark_answered(replace(call, sip_headers=event.sip_headers), now)
     done: tuple[Wanted, ...] = (effects.ClearTimer(RING_TIMER), *changed)
     if (parent := call.parent) is not None:
         told = events.ChildAnswered(parent.child, call.sip_call_id, event.sip_headers)

@@ -9,6 +9,7 @@ from offhook.calls.effects import Wanted
 from offhook.calls.place import ALONE, Place
 from offhook.calls.status import CALLBACK_EVENT, TERMINAL, CallStatus, Direction, can_move
 from offhook.twiml import interpreter
+from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import CallFacts, Entry
 
 LIMIT_TIMER = "limit"
@@ -43,6 +44,8 @@ class Call:
     place: Place = ALONE
     next_child: int = 1
     sip_call_id: str | None = None
+    sip_headers: Pairs = ()
+    """The ``X-`` headers of the far end's answer."""
     reached: bool = False
     """Whether anybody has reacted to the INVITE."""
     response: int | None = None

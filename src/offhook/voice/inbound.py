@@ -28,16 +28,12 @@ from offhook.store.database import DatabaseUnavailableError
 from offhook.store.disk import RETRY_AFTER_SECONDS, Disk, DiskFullError
 from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
 from offhook.twiml.entry import CallFacts, Entry, EntryPoint, method_of
-from offhook.voice import journal
+from offhook.voice import journal, notes
 from offhook.voice.calls import Calls
 from offhook.voice.leg import Leg
 from offhook.voice.services import Services
 
 logger = logging.getLogger(__name__)
-
-#: SIP headers of the caller's that its TwiML may see (``SipHeader_X-…``), and how many.
-_HEADER_PREFIX = "x-"
-_MAX_HEADERS = 20
 
 _MAX_PROVEN = 10_000
 
@@ -233,14 +229,9 @@ def _entry(number: NumberRecord) -> Entry | None:
 def _sip_params(invite: IncomingInvite) -> tuple[tuple[str, str], ...]:
     """What a webhook is told of a SIP phone's call."""
     request = invite.request
-    headers = [
-        (f"SipHeader_{name}", value)
-        for name, value in request.fields
-        if name.lower().startswith(_HEADER_PREFIX)
-    ]
     return (
         ("SipDomain", request.request_uri.host),
         ("SipCallId", request.call_id),
         ("SipSourceIp", invite.flow.remote.host),
-        *headers[:_MAX_HEADERS],
+        *((f"SipHeader_{name}", value) for name, value in notes.extension_headers(request)),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from offhook.calls.callbacks import Outcome, status_callback
 from offhook.calls.effects import Changed
 from offhook.calls.status import TERMINAL, TRANSITIONS, CallbackEvent, CallStatus
 from offhook.clock import new_sid, utcnow
+from offhook.delivery.evidence import Evidence
 from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import NOTIFICATIONS
 from offhook.store.database import DatabaseUnavailableError
@@ -64,8 +66,8 @@ class Journal:
             _Write(lambda: self._commit(effect, at, recording), effect.status in TERMINAL)
         )
 
-    def notify(self, code: int, message: str, url: str) -> None:
-        """Commit a notification."""
+    def notify(self, code: int, message: str, url: str, evidence: Evidence | None = None) -> None:
+        """Commit a notification. `evidence`: the request that is to blame, if there was one."""
         entry = NOTIFICATIONS.get(code)
         level = entry.level if entry is not None else "error"
         if url and level == "error":
@@ -82,6 +84,8 @@ class Journal:
             message_text=message or (entry.title if entry is not None else ""),
             request_url=url or None,
         )
+        if evidence is not None:
+            row = replace(row, **evidence.notified())
         self._writes.put_nowait(_Write(lambda: self._store.notifications.create(row)))
 
     def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:

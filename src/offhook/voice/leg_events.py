@@ -36,7 +36,7 @@ def on_sip(leg: Leg, event: sip.LegEvent, note: Note) -> tuple[Heard, ...]:
             return (events.LegRinging(early),)
         case sip.Answered():
             if (reason := _agree(lambda: leg.answered(event.sdp), note)) is None:
-                return (events.LegAnswered(),)
+                return (events.LegAnswered(notes.extension_headers(event.response)),)
             leg.hang_up()
             return (events.NotNegotiated(reason),)
         case sip.Rerouted():

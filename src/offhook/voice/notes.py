@@ -11,10 +11,15 @@ from typing import Any
 
 from offhook.media.protocol import Counters
 from offhook.sip.events import Failed, Rerouted, SipMessageLog
+from offhook.sip.message import Field, Message
 from offhook.voice.routing import LOOP_HEADER
 
 #: A timeline shows the beginning of what is long; the rest helps nobody.
 _SHOWN_BYTES = 4096
+
+#: What a peer may tell an application, and how many rows of it.
+_EXTENSION = "x-"
+_MOST_HEADERS = 20
 
 #: With the rows that it is folded into.
 _SECRET_HEADER = re.compile(
@@ -36,6 +41,16 @@ def sip_message(log: SipMessageLog) -> dict[str, Any]:
     return detail
 
 
+def extension_headers(message: Message) -> tuple[Field, ...]:
+    """The ``X-`` rows of a SIP message, which webhooks repeat as ``SipHeader_X-…``; the first of them."""
+    rows = [
+        (name, value)
+        for name, value in message.fields
+        if name.lower().startswith(_EXTENSION) and name.lower() != LOOP_HEADER.lower()
+    ]
+    return tuple(rows[:_MOST_HEADERS])
+
+
 def unreached(event: Failed | Rerouted) -> dict[str, Any]:
     """Why nobody took an INVITE."""
     return {"status": event.status, "reason": event.detail or event.reason}
@@ -44,8 +59,3 @@ def unreached(event: Failed | Rerouted) -> dict[str, Any]:
 def rtp_counters(counters: Counters) -> dict[str, Any]:
     """What passed through a leg."""
     return {name: getattr(counters, name) for name in counters.__struct_fields__}
-
-
-def shown_body(body: bytes) -> str:
-    """The beginning of a response's body, as text."""
-    return body[:_SHOWN_BYTES].decode(errors="replace")

@@ -11,12 +11,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Protocol, assert_never
 
 from offhook.calls import effects, events, room
 from offhook.calls.call import Call, step
 from offhook.calls.effects import RoomRecording, Wanted
+from offhook.calls.status import Direction
 from offhook.clock import monotonic
+from offhook.delivery.evidence import Evidence
 from offhook.media import protocol
 from offhook.media.client import MediaError
 from offhook.sip import events as sip
@@ -70,11 +73,13 @@ class CallSession:
         self._dialler = dialler
         self._destination = destination
         self._asked = record.asked
+        self._to_sip = call.direction is not Direction.INBOUND and record.to.lower().startswith("sip:")
         self._journal = Journal(services.store, record)
         self._prompts = Prompts(leg.media, services.streams, leg.rtp, account.auth_token, self.feed)
         self._recorder = Recorder(
             services, record, leg, Listeners(self.note, self.feed, self._room_recorded, self.start_task)
         )
+        self._evidence: Evidence | None = None
         self._inbox: deque[events.CallEvent | heard.Event] = deque()
         self._stepping = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -153,7 +158,18 @@ class CallSession:
 
     async def _fetch(self, effect: twiml.Fetch) -> None:
         params = self.record.params(self.call.status)
-        self.feed(await fetch_document(self.services.http, self.account, params, effect, self.note))
+        if self._to_sip and self.call.is_answered:
+            params = replace(params, extra=(*params.extra, *self._sip_params()))
+        told, evidence = await fetch_document(self.services.http, self.account, params, effect)
+        failed = isinstance(told, heard.FetchFailed)
+        self.note(TimelineKind.WEBHOOK, "failed" if failed else "fetched", evidence.detail())
+        self._evidence = evidence
+        self.feed(told)
+
+    def _sip_params(self) -> tuple[tuple[str, str], ...]:
+        """What the documents of a call to a SIP address are told of its answer."""
+        headers = ((f"SipHeader_{name}", value) for name, value in self.call.sip_headers)
+        return ("SipCallId", self.call.sip_call_id or ""), ("SipResponseCode", "200"), *headers
 
     async def _send(self, effect: twiml.SendMessage) -> None:
         queued = await queue_message(self.services, self.record, effect)
@@ -246,8 +262,10 @@ class CallSession:
         self._journal.note(kind, name, detail)
 
     def notify(self, code: int, message: str, url: str) -> None:
-        """Put a notification on record."""
-        self._journal.notify(code, message, url)
+        """Put a notification on record, with the last request for a document if that is to blame."""
+        evidence = self._evidence
+        blamed = evidence if evidence is not None and url and evidence.url == url else None
+        self._journal.notify(code, message, url, blamed)
 
     def record_room(self, sid: str, request: RoomRecording) -> None:
         """Record what this call says and hears, for a room."""

@@ -303,6 +303,15 @@ def test_the_dial_action_is_told_how_it_ended() -> None:
     assert params["DialSipResponseCode"] == "200"
 
 
+def test_the_action_is_told_the_headers_of_the_answer() -> None:
+    driver = dialling("action='/done'", "<Sip>sip:a@b.example</Sip>")
+    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildAnswered(1, "x@sip", (("X-Agent", "7"),)))
+    driver.feed(events.ChildJoined(1, "CA2"))
+    room_ends(driver, 3)
+    assert dict(driver.last(twiml.Fetch).params)["DialSipHeader_X-Agent"] == "7"
+
+
 def test_the_action_is_told_the_response_of_the_call_that_it_names() -> None:
     driver = dialling("action='/done'", TWO)
     driver.feed(events.ChildPlaced(1, "CA2"))

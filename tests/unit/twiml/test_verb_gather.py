@@ -218,3 +218,9 @@ def test_an_empty_document_follows() -> None:
     call = gather('numDigits="1"')
     call.press("1")
     assert call.respond("<Response/>") == [HangUp()]
+
+
+def test_the_timeline_says_that_nothing_was_pressed() -> None:
+    call = gather("")
+    call.fired()
+    assert (("result", "no input"),) in [trace.detail for trace in call.traces]

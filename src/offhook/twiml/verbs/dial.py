@@ -201,4 +201,5 @@ def _params(done: DialDone) -> effects.Pairs:
         ("DialSipResponseCode", done.sip_response_code),
         *((f"DialSipHeader_{name}", value) for name, value in done.sip_headers),
     )
-    return tuple((name, str(value)) for name, value in known if value is not None)
+    of_answer = ((f"DialSipHeader_{name}", value) for name, value in done.sip_headers)
+    return (*((name, str(value)) for name, value in known if value is not None), *of_answer)

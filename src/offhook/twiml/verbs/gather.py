@@ -90,7 +90,7 @@ class Gather(Verb):
                 return self
             return self._press(event.digit, turn)._go_on(turn)
         if self.prompts.over:
-            return self._submit()
+            return self._submit(turn)
         return replace(self, prompts=self.prompts.step(event, turn))._go_on(turn)
 
     def _press(self, digit: str, turn: Turn) -> Gather:
@@ -111,11 +111,13 @@ class Gather(Verb):
         if not gather.prompts.over:
             return gather
         if gather.complete:
-            return gather._submit()
+            return gather._submit(turn)
         turn.stop(gather.timer)
         return replace(gather, timer=turn.start(effects.StartTimer, self.timeout))
 
-    def _submit(self) -> Outcome:
+    def _submit(self, turn: Turn) -> Outcome:
+        if not self.digits:
+            turn.want(effects.Trace("Gather", self.element.line, (("result", "no input"),)))
         if not self.digits and not self.action_on_empty_result:
             return NEXT
         ended_by = (("FinishedOnKey", self.finished_on),) if self.finished_on else ()

@@ -11,8 +11,9 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -38,6 +39,13 @@ ROLES = ("media", "streams", "voice", "messaging", "api", "sandbox")
 _KEEP_UNITS = {"d": 1, "mb": 10**6, "gb": 10**9}
 _KEEP = re.compile(r"([0-9]{1,6})\s*(d|mb|gb)")
 _SPACE_BEFORE_URI = re.compile(r"\s+(?=sip:)", re.IGNORECASE)
+
+_FOREIGN_VARIABLES = (
+    *(SETTINGS_VARIABLE, READY_VARIABLE, LIFELINE_VARIABLE),
+    "OFFHOOK_API_URL",
+    "OFFHOOK_TEST_LOG",
+)
+"""Variables that are read elsewhere: by roles, by programs that use the platform, by the pytest plugin."""
 
 
 class ConfigurationError(Exception):
@@ -219,10 +227,13 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
     Raises:
         ConfigurationError: one line that names the flag and what is wrong with its value.
     """
+    known = {*_FOREIGN_VARIABLES, *(f"OFFHOOK_{name.upper()}" for name in flags)}
 
     def given(name: str) -> str | None:
+        variable = f"OFFHOOK_{name.upper()}"
+        known.add(variable)
         flag = flags.get(name)
-        return str(flag) if flag else environ.get(f"OFFHOOK_{name.upper()}") or None
+        return str(flag) if flag else environ.get(variable) or None
 
     asked = flags.get("allow_net")
     nets: Iterable[object] = (
@@ -271,7 +282,18 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
             values[name] = _one_of(text.lower(), shown, choices)
     if text := given("node"):
         values["node"] = _node_name(text)
+    _check_names(environ, known)
     return msgspec.convert(values, type=Options)
+
+
+def _check_names(environ: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse a variable that means nothing to us: whoever mistyped it would get a default instead."""
+    words = [name.removeprefix("OFFHOOK_") for name in known]
+    for name in sorted(environ):
+        if name.startswith("OFFHOOK_") and name not in known:
+            alike = get_close_matches(name.removeprefix("OFFHOOK_"), words, 1)
+            hint = f": did you mean OFFHOOK_{alike[0]}?" if alike else ""
+            raise ConfigurationError(f"{name} is not a setting{hint}")
 
 
 def parse_address(text: str, what: str) -> Address:

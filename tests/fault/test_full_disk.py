@@ -97,6 +97,15 @@ async def test_work_is_announced_while_the_disk_is_full_and_afterwards(tiny_disk
         await server.stop()
 
 
+def test_a_start_on_a_full_disk_is_one_clear_line(tiny_disk: SmallDisk) -> None:
+    tiny_disk.fill()
+    instance = Running(tiny_disk.path / "data", *ANY_PORTS)
+    said = instance.rest_of_stderr()
+    assert instance.process.wait() == 2
+    assert said.count("\n") == 1, said
+    assert "MiB are needed to start" in said
+
+
 @pytest.fixture
 async def traffic(small_disk: SmallDisk) -> AsyncIterator[Traffic]:
     """A customer of a platform whose data is on the small disk."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -12,6 +13,10 @@ from pathlib import Path
 import phonenumbers
 import pytest
 from tests.fault.running import ANY_PORTS, Running, alive, wait_until_gone
+from tests.fault.traffic import settings_of
+from tests.harness.services import _execute
+
+from offhook.supervisor.nats import Nats
 
 
 @pytest.fixture
@@ -145,6 +150,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, started: list[Running],
         ((), {"OFFHOOK_NATS_URL": "nats://127.0.0.1:1"}, "OFFHOOK_NATS_URL"),
         ((), {"OFFHOOK_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, "OFFHOOK_DATABASE_URL"),
         (("--data", "/dev/null/x"), {}, "--data /dev/null/x"),
+        ((), {"OFFHOOK_TRUNKS": "sip:x"}, "OFFHOOK_TRUNKS is not a setting: did you mean OFFHOOK_TRUNK?"),
     ],
 )
 def test_what_cannot_be_used_is_one_clear_line(
@@ -155,6 +161,45 @@ def test_what_cannot_be_used_is_one_clear_line(
     assert instance.process.wait() == 2
     assert said.count("\n") == 1, said
     assert words in said
+
+
+def test_a_nats_that_does_not_let_us_in_is_one_clear_line(
+    tmp_path: Path, started: list[Running], own_nats: Nats
+) -> None:
+    url = own_nats.url.replace("test@", "wrong@")
+    instance = up(started, tmp_path / "data", *ANY_PORTS, environ={"OFFHOOK_NATS_URL": url})
+    said = instance.rest_of_stderr()
+    assert instance.process.wait() == 2
+    assert said.count("\n") == 1, said
+    assert "does not let us in: 'Authorization Violation'" in said
+    assert "wrong" not in said
+
+
+def test_a_database_that_cannot_be_used_is_one_clear_line(tmp_path: Path, started: list[Running]) -> None:
+    data = tmp_path / "data"
+    instance = up(started, data, *ANY_PORTS)
+    instance.ready()
+    pretend = "UPDATE alembic_version SET version_num = '9999'"
+    asyncio.run(_execute(settings_of(instance).database_url, pretend))
+    instance.stop()
+    refused(started, data, "its schema 9999 is newer than this version of Offhook")
+    if os.geteuid() == 0:
+        owner = (data / "postgres").stat()
+        os.chown(data / "postgres", 0, 0)
+        refused(started, data, "belongs to root, as a copy does that was made without `cp -a`")
+        os.chown(data / "postgres", owner.st_uid, owner.st_gid)
+    (data / "postgres" / "PG_VERSION").write_text("17\n")
+    refused(started, data, "was made by PostgreSQL 17, and 18 is installed")
+
+
+def refused(started: list[Running], data: Path, words: str) -> None:
+    """A start on `data` ends with status 2, and a last line that contains `words`."""
+    instance = up(started, data, *ANY_PORTS)
+    said = instance.rest_of_stderr()
+    assert instance.process.wait() == 2
+    assert words in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert said.count("offhook: ") == 1
 
 
 def test_interrupted_while_starting_it_ends_cleanly(tmp_path: Path, started: list[Running]) -> None:

@@ -237,3 +237,14 @@ def test_ready_is_announced_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.read(reading, 1000) == b'{"node": "node-1", "port": 1}\n'
     assert os.read(reading, 1000) == b""
     os.close(reading)
+
+
+def test_a_variable_that_means_nothing_is_named_and_one_beside_its_flag_is_not() -> None:
+    with pytest.raises(ConfigurationError, match="OFFHOOK_HTPP is not a setting: did you mean OFFHOOK_HTTP"):
+        read_options({}, {"OFFHOOK_HTPP": ":1"})
+    with pytest.raises(ConfigurationError, match=r"^OFFHOOK_QQQ is not a setting$"):
+        read_options({}, {"OFFHOOK_QQQ": "1"})
+    options = read_options(
+        {"allow_net": ["10.0.0.0/8"]}, {"OFFHOOK_ALLOW_NET": "127.0.0.0/8", "OFFHOOK_API_URL": "x"}
+    )
+    assert options.allow_nets == ("10.0.0.0/8",)

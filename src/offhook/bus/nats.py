@@ -58,6 +58,7 @@ _PAUSE_SECONDS = 0.2
 _WARN_SECONDS = 10.0
 _PENDING_BYTES = 8 * 1024 * 1024
 
+_errors = RateLimit(_WARN_SECONDS)
 _unannounced = metrics.registry.counter("announcements_lost", labels=1)
 
 Server = Callable[[bytes], Awaitable[bytes]]
@@ -346,5 +347,7 @@ def _reason(acknowledgement: bytes) -> str:
 
 
 async def _log_error(error: Exception) -> None:
-    if not isinstance(error, nats.errors.UnexpectedEOF | OSError | TimeoutError):
-        _log.warning("NATS: %s", type(error).__name__)
+    if isinstance(error, nats.errors.UnexpectedEOF | OSError | TimeoutError):
+        return
+    if (left_out := _errors.admit(monotonic())) is not None:
+        _log.warning("NATS: %s (%d more)", str(error) or type(error).__name__, left_out)

@@ -29,6 +29,10 @@ _LOCK: Final = 0x0FF400C
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
+class UnknownSchemaError(Exception):
+    """The database has a schema that this version does not know: a newer version has used it."""
+
+
 async def migrate(url: str, patience: float = 20.0) -> str:
     """Apply every revision that the database does not have, and return the newest one's name.
 
@@ -36,6 +40,7 @@ async def migrate(url: str, patience: float = 20.0) -> str:
 
     Raises:
         DatabaseUnavailableError: PostgreSQL did not answer for `patience` seconds.
+        UnknownSchemaError: a newer version has used the database.
         asyncpg.PostgresError: a revision failed; the database is as it was.
     """
     connection = await _connect(url, patience)
@@ -55,6 +60,10 @@ def upgrade_sql(current: str | None) -> tuple[str, str]:
     head = script.get_current_head()
     if head is None:
         raise RuntimeError(f"there are no revisions in {_MIGRATIONS}")
+    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+        raise UnknownSchemaError(
+            f"its schema {current} is newer than this version of Offhook, which knows {head}"
+        )
     sql = io.StringIO()
 
     def steps(revision: object, context: MigrationContext) -> list[RevisionStep]:

@@ -26,6 +26,9 @@ from offhook import clock
 from offhook.config import ConfigurationError
 
 _ORPHAN_SECONDS = 15.0
+_NEEDED_TO_START = 128 * 2**20
+"""Bytes for a new database and its first log, or for an old one's recovery."""
+
 _RUN_PREFIX = "offhook-"
 _LONGEST_SOCKET_BASE = 60
 """sun_path holds 108 bytes; the names below the directory take up to 40."""
@@ -80,11 +83,20 @@ class DataDirectory:
             self.children_lock = os.open(path / "children.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise ConfigurationError(f"--data {path}: {os.strerror(error.errno or 0)}") from None
+        self._check_room()
         if not self._take():
             holder = os.pread(self._lock, 20, 0).decode(errors="replace").strip()
             raise ConfigurationError(f"--data {path}: in use by another instance (process {holder})")
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def _check_room(self) -> None:
+        free = shutil.disk_usage(self.path).free
+        if free < _NEEDED_TO_START:
+            raise ConfigurationError(
+                f"--data {self.path}: {free // 2**20} MiB are free on its disk, {_NEEDED_TO_START // 2**20} MiB are"
+                " needed to start"
+            )
 
     def _take(self) -> bool:
         """Take the lock; a command that looks whether an instance runs may hold it for a moment."""

@@ -18,7 +18,7 @@ from offhook.config import SEED_NUMBERS, ConfigurationError, Options, Settings, 
 from offhook.smsc import SmscSettings
 from offhook.supervisor import process
 from offhook.supervisor.datadir import DataDirectory, InstanceFacts, Secrets
-from offhook.supervisor.nats import Nats, check_reachable
+from offhook.supervisor.nats import Nats, check_usable
 from offhook.supervisor.postgres import Postgres
 from offhook.supervisor.process import StartError
 from offhook.supervisor.roles import Role, RoleMissingError
@@ -42,8 +42,7 @@ async def run(options: Options, on_ready: Callable[[InstanceFacts, Secrets], Non
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(signum, stop.set)
-    directory = DataDirectory(options.data_dir)
-    instance = Instance(options, directory)
+    instance = Instance(options, DataDirectory(options.data_dir))
     loop.add_signal_handler(signal.SIGCHLD, instance.reap_orphans)
     start = asyncio.create_task(instance.start())
     stopped = asyncio.create_task(stop.wait())
@@ -145,7 +144,7 @@ class Instance:
             )
             self._stores.append(postgres)
         if nats_url:
-            await check_reachable(nats_url)
+            await check_usable(nats_url)
         else:
             nats = Nats(
                 data / "nats",
@@ -195,12 +194,10 @@ class Instance:
         return role
 
     def _check_prepared(self, prepare: Role) -> None:
-        """Raise what kept the database from being prepared; a URL of the operator's is theirs to mend."""
-        error = prepare.announcement.get("error")
-        if error and self._options.database_url:
-            raise ConfigurationError(f"OFFHOOK_DATABASE_URL: {error}")
-        if error:
-            raise StartError(str(error))
+        """Raise what kept the database from being prepared; it is the operator's to mend."""
+        if error := prepare.announcement.get("error"):
+            where = "OFFHOOK_DATABASE_URL" if self._options.database_url else f"--data {self._directory.path}"
+            raise ConfigurationError(f"{where}: {error}")
 
     def _settings(self, run_dir: Path, database_url: str, nats_url: str) -> Settings:
         """Turn what was asked for and what was bound into what the roles are told."""

@@ -10,10 +10,11 @@ import json
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from offhook.config import ConfigurationError
 from offhook.supervisor.logs import last_line, open_log
@@ -94,7 +95,7 @@ class Nats:
 
     async def works(self) -> bool:
         """Whether JetStream answers."""
-        return await _jetstream_answers(self.port, self._token)
+        return not await _problem(urlsplit(self.url))
 
     def _write_configuration(self) -> None:
         """Write the configuration; JSON strings are strings of NATS's own format as well."""
@@ -123,18 +124,19 @@ class Nats:
             ) from None
 
 
-async def check_reachable(url: str) -> None:
-    """Check that one of the servers of an operator's NATS URL (separated by commas) greets clients.
+async def check_usable(url: str) -> None:
+    """Check that one of the servers of an operator's NATS URL (separated by commas) lets us in and has JetStream.
 
     Raises:
-        ConfigurationError: none does.
+        ConfigurationError: none does; it says what the last one answered, never the URL, which holds secrets.
     """
-    servers = [urlsplit(part if "://" in part else f"nats://{part}") for part in url.split(",")]
-    for server in servers:
-        if await _greets(server.port or 4222, server.hostname or "127.0.0.1"):
+    problem = ""
+    for part in url.split(","):
+        server = urlsplit(part if "://" in part else f"nats://{part}")
+        problem = await _problem(server)
+        if not problem:
             return
-    names = ", ".join(f"{server.hostname}:{server.port or 4222}" for server in servers)
-    raise ConfigurationError(f"OFFHOOK_NATS_URL: no NATS server answers at {names}")
+    raise ConfigurationError(f"OFFHOOK_NATS_URL: {problem}")
 
 
 def nats_program() -> Path:
@@ -159,29 +161,45 @@ def _usable_port(wanted: int) -> int:
     raise StartError("no free port on 127.0.0.1 for NATS")
 
 
-async def _jetstream_answers(port: int, token: str) -> bool:
-    """Ask JetStream for its state, in NATS's own protocol: the answer is MSG, without JetStream HMSG 503."""
-    connect = json.dumps({"auth_token": token, "verbose": False, "headers": True, "no_responders": True})
-    question = (
-        f"CONNECT {connect}\r\nSUB offhook.supervisor 1\r\nPUB $JS.API.INFO offhook.supervisor 0\r\n\r\n"
-    )
+async def _problem(server: SplitResult) -> str:
+    """Say what keeps us from using JetStream on a server, asked in NATS's own protocol; empty when nothing does."""
+    host, port = server.hostname or "127.0.0.1", server.port or 4222
+    name = f"the server at {host}:{port}"
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection(host, port)
             with contextlib.closing(writer):
-                writer.write(question.encode())
-                while line := await reader.readline():
-                    if line.startswith((b"MSG ", b"HMSG ", b"-ERR")):
-                        return line.startswith(b"MSG ")
+                answer = await _ask(server, reader, writer)
     except (OSError, TimeoutError, ValueError):
-        return False
-    return False
+        return f"no NATS server answers at {host}:{port}"
+    if answer.startswith(b"-ERR"):
+        return f"{name} does not let us in: {answer[4:].decode(errors='replace').strip()}"
+    return "" if answer.startswith(b"MSG ") else f"{name} runs without JetStream"
 
 
-async def _greets(port: int, host: str = "127.0.0.1") -> bool:
+async def _ask(server: SplitResult, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Log in and ask JetStream for its state: MSG is its answer, HMSG that nobody is there to give one."""
+    greeting = (await reader.readline()).removeprefix(b"INFO ")
+    if server.scheme == "tls" or json.loads(greeting).get("tls_required"):
+        await writer.start_tls(ssl.create_default_context(), server_hostname=server.hostname)
+    login: dict[str, object] = {"verbose": False, "headers": True, "no_responders": True}
+    if server.password is not None:
+        login |= {"user": unquote(server.username or ""), "pass": unquote(server.password)}
+    elif server.username:
+        login["auth_token"] = unquote(server.username)
+    inbox = "offhook.supervisor"
+    question = f"CONNECT {json.dumps(login)}\r\nSUB {inbox} 1\r\nPUB $JS.API.INFO {inbox} 0\r\n\r\n"
+    writer.write(question.encode())
+    while line := await reader.readline():
+        if line.startswith((b"MSG ", b"HMSG ", b"-ERR")):
+            return line
+    raise ConnectionError
+
+
+async def _greets(port: int) -> bool:
     try:
         async with asyncio.timeout(5):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except (OSError, TimeoutError):
         return False
     try:

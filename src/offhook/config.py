@@ -47,6 +47,9 @@ _FOREIGN_VARIABLES = (
 )
 """Variables that are read elsewhere: by roles, by programs that use the platform, by the pytest plugin."""
 
+_LIST_VARIABLES = ("OFFHOOK_ALLOW_NET", "OFFHOOK_SMSC", "OFFHOOK_TRUNK")
+"""Variables whose flags may be given more than once."""
+
 
 class ConfigurationError(Exception):
     """A setting that cannot be used; one line for the operator, seen with exit status 2."""
@@ -227,7 +230,7 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
     Raises:
         ConfigurationError: one line that names the flag and what is wrong with its value.
     """
-    known = {*_FOREIGN_VARIABLES, *(f"OFFHOOK_{name.upper()}" for name in flags)}
+    known = {*_FOREIGN_VARIABLES, *_LIST_VARIABLES}
 
     def given(name: str) -> str | None:
         variable = f"OFFHOOK_{name.upper()}"

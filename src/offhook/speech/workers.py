@@ -5,6 +5,9 @@ A request has a deadline; a worker that misses it or ends is killed and replaced
 another one once. A worker that grew too large is replaced between two requests. The pool keeps no order but
 that of urgency: the first piece of a text goes before the later pieces of others, so that nobody waits for
 the end of a long text.
+
+A loaded engine is most of an idle platform's memory, so workers run only while calls may want them: they are
+started when the first one is expected, and end when nothing was asked for a while.
 """
 
 import asyncio
@@ -30,6 +33,8 @@ _MAX_REQUESTS = 20_000
 _FIRST_BACKOFF = 0.2
 _LAST_BACKOFF = 30.0
 _ATTEMPTS = 2
+_IDLE_SECONDS = 900.0
+"""After so long without a request a worker ends."""
 
 
 class SpeechError(Exception):
@@ -38,6 +43,10 @@ class SpeechError(Exception):
 
 class _WorkerLostError(Exception):
     """The worker died, hung or talked nonsense; it has to be replaced."""
+
+
+class _IdleError(Exception):
+    """Nothing was asked of the worker for long; it is not needed."""
 
 
 @dataclass(order=True, slots=True)
@@ -52,31 +61,49 @@ class _Job:
 class WorkerPool:
     """Workers of one engine."""
 
-    def __init__(self, engine: str, workers: int, *, deadline: float = _DEADLINE_SECONDS) -> None:
+    def __init__(
+        self,
+        engine: str,
+        workers: int,
+        *,
+        deadline: float = _DEADLINE_SECONDS,
+        idle_seconds: float = _IDLE_SECONDS,
+    ) -> None:
         self.engine = engine
         self._deadline = deadline
+        self._idle_seconds = idle_seconds
         self._size = workers
         self._jobs: asyncio.PriorityQueue[_Job] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._pids: set[int] = set()
         self._failing = 0
         self._warm = asyncio.Event()
 
-    async def start(self) -> None:
-        """Start the workers; they load their engines in the background."""
-        self._tasks = [asyncio.create_task(self._run_worker()) for _ in range(self._size)]
+    def start(self) -> None:
+        """Start the workers that do not run; they load their engines in the background."""
+        while len(self._tasks) < self._size:
+            task = asyncio.create_task(self._run_worker())
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        # Asked for while the worker was on its way out.
+        if not task.cancelled() and not self._jobs.empty():
+            self.start()
 
     async def close(self) -> None:
         """End the workers; what waits fails."""
-        for task in self._tasks:
+        running = tuple(self._tasks)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         while not self._jobs.empty():
             _fail(self._jobs.get_nowait(), "the speech workers were stopped")
 
     async def wait_warm(self) -> None:
-        """Return once one worker can speak without delay."""
+        """Return once one of the workers that were started can speak without delay."""
         await self._warm.wait()
 
     @property
@@ -99,10 +126,11 @@ class WorkerPool:
             raise SpeechError(f"engine {self.engine} is not available")
         job = _Job(urgency, next(self._numbers), piece, asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
+        self.start()
         return await job.result
 
     async def _run_worker(self) -> None:
-        """Keep one worker running for ever."""
+        """Keep one worker running until nothing was asked of it for long."""
         backoff = _FIRST_BACKOFF
         while True:
             worker = _Worker(self.engine)
@@ -115,6 +143,9 @@ class WorkerPool:
                 self._warm.set()
                 await self._serve(worker)
                 _log.info("speech worker %s %d is replaced: it grew", self.engine, worker.pid)
+            except _IdleError:
+                self._warm.clear()
+                return
             except (_WorkerLostError, OSError) as error:
                 self._failing += 0 if worker.was_ready else 1
                 _log.warning("speech worker %s lost: %s", self.engine, error)
@@ -131,9 +162,10 @@ class WorkerPool:
 
         Raises:
             _WorkerLostError: it is of no further use; its job was put back or failed.
+            _IdleError: nothing was asked for long.
         """
         for _ in range(_MAX_REQUESTS):
-            job = await self._jobs.get()
+            job = await self._next_job()
             if job.result.done():
                 continue
             try:
@@ -150,6 +182,13 @@ class WorkerPool:
                 job.result.set_result(reply.audio)
             if isinstance(reply, Spoken) and reply.resident > _MAX_RESIDENT:
                 return
+
+    async def _next_job(self) -> _Job:
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                return await self._jobs.get()
+        except TimeoutError:
+            raise _IdleError from None
 
     def _retry(self, job: _Job) -> None:
         job.attempts += 1

@@ -17,6 +17,7 @@ from offhook.errors import RemoteProtocolError
 from offhook.streams.protocol import (
     Cancel,
     Command,
+    Expect,
     Prepare,
     Prepared,
     RecordingFinished,
@@ -100,6 +101,11 @@ class StreamsClient:
         for timer in self._recordings.values():
             if timer is not None:
                 timer.cancel()
+
+    def expect_speech(self) -> None:
+        """Say that a call begins, so that speech is ready when it is wanted; it is only a hint."""
+        if self._writer is not None:
+            self._writer.write(encode(Expect()))
 
     async def prepare(self, url: str, *, auth_token: str | None = None) -> Prompt:
         """Have the audio file at `url` downloaded (GET, signed if `auth_token` is given) and converted.

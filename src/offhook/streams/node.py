@@ -41,8 +41,7 @@ class StreamsNode:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen. Speech workers load meanwhile: a text that comes too early waits for them."""
-        await self._speech.start()
+        """Listen."""
         run = Path(self._settings.run_dir)
         for name, serve in (("streams.sock", self._serve_voice), ("streams-audio.sock", self._serve_media)):
             path = run / name

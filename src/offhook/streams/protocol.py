@@ -33,6 +33,10 @@ class Synthesize(msgspec.Struct, tag=True, array_like=True, frozen=True):
     language: str | None
 
 
+class Expect(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """A call begins: a text to speak may follow soon."""
+
+
 class Cancel(msgspec.Struct, tag=True, array_like=True, frozen=True):
     """The answers to `request` are no longer wanted."""
 
@@ -104,5 +108,5 @@ class RecordingFinished(msgspec.Struct, tag=True, array_like=True, frozen=True):
     empty: bool
 
 
-Command = Prepare | Synthesize | Cancel | StartRecording | StopRecording
+Command = Expect | Prepare | Synthesize | Cancel | StartRecording | StopRecording
 Reply = Prepared | SegmentReady | SynthesisFinished | RequestFailed | RecordingFinished

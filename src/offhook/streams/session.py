@@ -18,6 +18,7 @@ from offhook.streams.prompts import PromptError, Prompts
 from offhook.streams.protocol import (
     Cancel,
     Command,
+    Expect,
     Prepare,
     Prepared,
     RecordingFinished,
@@ -80,6 +81,8 @@ class Session:
                 self._spawn(command.request, self._prepare(command))
             case Synthesize():
                 self._spawn(command.request, self._synthesize(command))
+            case Expect():
+                self._speech.expect()
             case Cancel():
                 if (task := self._requests.get(command.request)) is not None:
                     task.cancel()

@@ -122,6 +122,7 @@ class Inbound:
         if account is None or not account.is_active:
             self._refuse(invite, 403, "the account is not active")
             return
+        services.streams.expect_speech()
         try:
             leg = await services.legs.open(invite.flow)
         except MediaError as error:

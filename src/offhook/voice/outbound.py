@@ -48,6 +48,7 @@ class Outbound:
     async def _place(self, record: CallRecord) -> None:
         services = self._services
         account = await services.store.accounts.cached.get(record.account_sid)
+        services.streams.expect_speech()
         try:
             if account is None or not account.is_active:
                 raise UnroutableError(10001, "The account is not active.")

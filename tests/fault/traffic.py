@@ -288,7 +288,7 @@ class Traffic:
         messages: list[MessageRecord] = []
         for sid in sids:
             if sid.startswith("CA"):
-                if (call := await store.calls.fetch_any(sid)) is not None:
+                if (call := await store.calls.fetch(self.account, sid)) is not None:
                     calls.append(call)
             elif (message := await store.messages.fetch(self.account, sid)) is not None:
                 messages.append(message)

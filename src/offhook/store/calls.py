@@ -12,7 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from offhook.store import schema
 from offhook.store.batcher import Batcher
 from offhook.store.call_transitions import CallTransition, move
 from offhook.store.database import POISON, Connection, Database, GroupCommit
@@ -20,6 +19,7 @@ from offhook.store.erasure import erase
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import (
     CALL_TERMINAL,
+    LIVE_CALL,
     CallbackDraft,
     CallRecord,
     DeleteOutcome,
@@ -36,7 +36,7 @@ _PACE: Final = 0.02
 
 _INSERT = f"""
     INSERT INTO calls ({_ALL})
-    SELECT {_ALL} FROM {unnest(schema.calls, _NAMES)} ON CONFLICT (sid) DO NOTHING
+    SELECT {_ALL} FROM {unnest(CallRecord, _NAMES)} ON CONFLICT (sid) DO NOTHING
 """
 
 _CREATE = f"""
@@ -105,11 +105,6 @@ class Calls:
         row = await self._database.fetchrow(
             f"SELECT {_ALL} FROM calls WHERE sid = $1 AND account_sid = $2", sid, account_sid
         )
-        return None if row is None else load(CallRecord, row)
-
-    async def fetch_any(self, sid: str) -> CallRecord | None:
-        """A call, whosever it is, or None."""
-        row = await self._database.fetchrow(f"SELECT {_ALL} FROM calls WHERE sid = $1", sid)
         return None if row is None else load(CallRecord, row)
 
     async def list_page(self, account_sid: str, filters: CallFilters, page: Page) -> PageResult[CallRecord]:
@@ -248,7 +243,7 @@ class Calls:
         """Live calls whose lease has ended by the store's own clock (see `leases`)."""
         rows = await self._database.fetch(
             f"""SELECT {columns(CallRecord, "c")} FROM calls AS c
-                WHERE c.{schema.LIVE_CALL} AND c.lease IS NOT NULL AND NOT EXISTS (
+                WHERE c.{LIVE_CALL} AND c.lease IS NOT NULL AND NOT EXISTS (
                     SELECT FROM leases, lease_clock
                     WHERE leases.id = c.lease AND leases.deadline > lease_clock.reading)
                 LIMIT $1""",

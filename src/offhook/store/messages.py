@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from offhook.store import ledger, outbox, schema
+from offhook.store import ledger, outbox
 from offhook.store.batcher import Batcher
 from offhook.store.database import POISON, Connection, Database, GroupCommit
 from offhook.store.erasure import ORIGIN, erase
@@ -39,7 +39,7 @@ _LONGEST_WAIT = timedelta(days=36)
 _CREATE = f"""
     WITH made AS (
         INSERT INTO messages ({_ALL})
-        SELECT {_ALL} FROM {unnest(schema.messages, _NAMES)}
+        SELECT {_ALL} FROM {unnest(MessageRecord, _NAMES)}
         WHERE NOT EXISTS (SELECT FROM erased WHERE erased.sid = input.sid)
         ON CONFLICT (sid) DO NOTHING
         RETURNING sid, date_created)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offhook.store import schema
 from offhook.store.database import Database, GroupCommit
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import NotificationRecord
@@ -21,7 +20,7 @@ _COLUMNS = (
 )
 _INSERT = f"""
     INSERT INTO notifications ({_ALL})
-    SELECT {", ".join(_COLUMNS)} FROM {unnest(schema.notifications, _NAMES)}
+    SELECT {", ".join(_COLUMNS)} FROM {unnest(NotificationRecord, _NAMES)}
         LEFT JOIN erased ON erased.sid = coalesce(call_sid, message_sid)
     ON CONFLICT (sid) DO NOTHING
 """

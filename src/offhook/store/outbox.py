@@ -18,7 +18,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from offhook.clock import new_token
-from offhook.store import schema
 from offhook.store.batcher import Batcher
 from offhook.store.database import Connection, Database
 from offhook.store.records import CallbackDraft, OutboxRow, Topic, WorkNotice
@@ -32,7 +31,7 @@ HOLD: Final = timedelta(seconds=2)
 
 _INSERT = (
     "INSERT INTO outbox (resource_sid, topic, payload) "
-    f"SELECT resource_sid, topic, payload FROM {unnest(schema.outbox, ('resource_sid', 'topic', 'payload'))} "
+    f"SELECT resource_sid, topic, payload FROM {unnest(OutboxRow, ('resource_sid', 'topic', 'payload'))} "
     "RETURNING topic, id, resource_sid"
 )
 

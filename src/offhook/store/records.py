@@ -23,6 +23,9 @@ API_VERSION: Final = "2010-04-01"
 CURRENCY: Final = "USD"
 
 CALL_TERMINAL: Final = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
+LIVE_CALL: Final = "status IN ('queued', 'initiated', 'ringing', 'in-progress')"
+"""The condition of the index `ix_calls_live`, in SQL."""
+
 MESSAGE_TERMINAL: Final = frozenset({"delivered", "undelivered", "failed", "received", "canceled", "read"})
 
 

@@ -33,6 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from offhook.store.records import LIVE_CALL
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -45,7 +47,6 @@ metadata = MetaData(
 
 MONEY = Numeric(18, 5)
 TIME = DateTime(timezone=True)
-LIVE_CALL = "status IN ('queued', 'initiated', 'ringing', 'in-progress')"
 
 
 def _sid(name: str = "sid", **options: Any) -> Column[str]:

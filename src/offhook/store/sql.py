@@ -4,16 +4,24 @@ records."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
 from operator import attrgetter
-from typing import Any, TypeVar
-
-from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 Record = TypeVar("Record")
 
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_TYPES: Final[Mapping[Any, str]] = {
+    bool: "boolean",
+    int: "bigint",
+    str: "text",
+    Decimal: "numeric",
+    datetime: "timestamptz",
+    Mapping: "jsonb",
+}
+"""What a field's values are sent as; PostgreSQL makes a bigint a column's integer or smallint itself."""
 _GETTERS: dict[type[Any], attrgetter[Any]] = {}
 
 
@@ -48,16 +56,17 @@ def values(record: Any) -> tuple[Any, ...]:
     return row
 
 
-def unnest(table: Table, names: Sequence[str], first: int = 1, alias: str = "input") -> str:
+def unnest(record: Any, names: Sequence[str], first: int = 1, alias: str = "input") -> str:
     """A FROM item that turns one array argument for each column into rows: `unnest($1::text[], …) AS
     input(…)`.
 
     Args:
-        table: gives the types.
+        record: gives the types.
         names: the columns, in the order of the arguments.
         first: the number of the first argument.
     """
-    arrays = ", ".join(f"${first + at}::{_type(table, name)}[]" for at, name in enumerate(names))
+    hints = {name.rstrip("_"): hint for name, hint in get_type_hints(record).items()}
+    arrays = ", ".join(f"${first + at}::{_type(hints[name])}[]" for at, name in enumerate(names))
     quoted = ", ".join(f'"{name}"' for name in names)
     return f"unnest({arrays}) AS {alias}({quoted})"
 
@@ -69,5 +78,12 @@ def transpose(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _type(table: Table, name: str) -> str:
-    return table.c[name].type.compile(dialect=_DIALECT)
+def _type(hint: Any) -> str:
+    """PostgreSQL's type for a field's annotation, which may allow None."""
+    present = (
+        [kind for kind in get_args(hint) if kind is not type(None)]
+        if type(None) in get_args(hint)
+        else [hint]
+    )
+    kind = get_origin(present[0]) or present[0]
+    return "text" if issubclass(kind, StrEnum) else _TYPES[kind]

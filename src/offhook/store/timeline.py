@@ -18,7 +18,6 @@ from typing import Any, Final
 
 import msgspec
 
-from offhook.store import schema
 from offhook.store.database import POISON, Database, DatabaseUnavailableError
 from offhook.store.records import TimelineEntry, TimelineKind
 from offhook.store.retention import Retained
@@ -35,7 +34,7 @@ _ALL = columns(TimelineEntry)
 _INSERT = f"""
     INSERT INTO timeline ({_ALL})
     SELECT resource_sid, account_sid, at, kind, name, CASE WHEN erased.sid IS NULL THEN detail ELSE '{{}}' END
-    FROM {unnest(schema.timeline, _NAMES)} LEFT JOIN erased ON erased.sid = resource_sid
+    FROM {unnest(TimelineEntry, _NAMES)} LEFT JOIN erased ON erased.sid = resource_sid
     WHERE erased.deleted IS NOT TRUE
 """
 

@@ -110,7 +110,7 @@ class Bus:
             max_reconnect_attempts=-1,
             reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # any number of seconds
             connect_timeout=2,
-            ping_interval=5,
+            ping_interval=10,
             max_outstanding_pings=2,
             pending_size=_PENDING_BYTES,
             error_cb=_log_error,

@@ -26,7 +26,7 @@ from offhook.clock import monotonic
 _log = logging.getLogger(__name__)
 
 REDELIVERY_SECONDS: Final = 1.0
-_PULL_SECONDS: Final = 5.0
+_PULL_SECONDS: Final = 30.0
 
 Handler = Callable[[Sequence["Work"]], Awaitable[None]]
 

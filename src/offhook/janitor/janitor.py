@@ -1,4 +1,4 @@
-"""The janitor's round: what it does every second, and what every minute.
+"""The janitor's round: what it does every two seconds, and what every two minutes.
 
 Any number of janitors may run on one store; each step takes its rows with `SKIP LOCKED` or does nothing the
 second time.
@@ -16,7 +16,7 @@ from offhook.store.store import Store
 
 _log = logging.getLogger(__name__)
 
-ROUND_SECONDS: Final = 1.0
+ROUND_SECONDS: Final = 2.0
 _ROUNDS_BETWEEN_CLEANING = 60
 
 
@@ -33,7 +33,7 @@ class Janitor:
         self._rounds = 0
 
     async def run(self) -> None:
-        """Make a round every second until cancelled."""
+        """Make a round every two seconds until cancelled."""
         while True:
             try:
                 await self.round()

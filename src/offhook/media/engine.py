@@ -2,7 +2,8 @@
 
 Legs that the tick hears are polled a few times a tick. Relayed legs, control and audio sockets are waited
 for, and served at once; relayed legs are served between the parts of a poll and of a tick as well. Nothing here
-blocks but the wait itself, and nothing awaits.
+blocks but the wait itself, and nothing awaits. Without legs there are no ticks: the worker sleeps until voice wants
+something.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import select
 import time
 from collections.abc import Callable
@@ -61,6 +63,8 @@ class Engine:
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._running = True
+        self._stopped = os.eventfd(0)
+        self._watch(self._stopped, select.EPOLLIN, lambda events: None)
         kernel = kernel or NumpyKernel(settings.legs)
         self._link = StreamsLink(settings.audio_path, self._watch)
         self._control = ControlServer(settings.control_path, self._watch, self._command, self._close_legs)
@@ -94,6 +98,7 @@ class Engine:
     def stop(self) -> None:
         """Let `run` return; may be called from a signal handler."""
         self._running = False
+        os.eventfd_write(self._stopped, 1)
 
     def run(self) -> None:
         """Work until stopped."""
@@ -104,6 +109,9 @@ class Engine:
         step = TICK_SECONDS / POLLS_PER_TICK
         polls_left = POLLS_PER_TICK - 1
         while self._running:
+            if not self._legs.open and not self._link.waiting:
+                self._serve_until_a_leg()
+                due, polls_left = time.monotonic() + TICK_SECONDS, POLLS_PER_TICK - 1
             self._serve_until(due - polls_left * step)
             self._legs.poller.poll(time.monotonic(), self._relay_waiting)
             if polls_left:
@@ -113,6 +121,14 @@ class Engine:
                 polls_left = POLLS_PER_TICK - 1
             self._control.flush()
         self._close()
+
+    def _serve_until_a_leg(self) -> None:
+        """Serve what is waited for until there is a leg to tick for, or the worker is to stop."""
+        while self._running and not self._legs.open:
+            for fileno, events in self._epoll.poll():
+                if (handler := self._handlers.get(fileno)) is not None:
+                    handler(events)
+            self._control.flush()
 
     def _serve_until(self, until: float) -> None:
         """Serve what is waited for until a moment has come; at least once."""
@@ -178,6 +194,7 @@ class Engine:
         self._control.close()
         self._link.close()
         self._epoll.close()
+        os.close(self._stopped)
 
 
 class LoadMeter:

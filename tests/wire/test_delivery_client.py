@@ -521,3 +521,26 @@ async def test_certificates_that_nobody_vouches_for(client: WebhookClient, tmp_p
         assert (await failure(client, FetchRequest(url))).code == 11237
     async with serving(("/", hello)) as url:
         assert (await failure(client, FetchRequest(url.replace("http", "https")))).code == 11220
+
+
+async def test_an_application_that_sends_head_and_body_apart_is_not_kept_waiting(
+    client: WebhookClient,
+) -> None:
+    """With Nagle's algorithm it sends the body only when the head is acknowledged, by default after 40 ms."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(
+                int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            )
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n")
+            writer.write(b"<Response/>")
+
+    async with raw_server(talk) as url:
+        waits = [
+            (await client.fetch(FetchRequest(url, params=[("CallSid", "CA1")]))).elapsed_ms for _ in range(40)
+        ]
+    # A new connection acknowledges its first few answers at once in any case.
+    assert min(waits[-10:]) < 30

@@ -9,12 +9,16 @@ response's status or content.
 """
 
 import base64
+import contextlib
+import re
+import socket
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Self
-from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 import aiohttp
 from aiohttp import ClientTimeout, TCPConnector, TraceConfig
@@ -26,6 +30,7 @@ from offhook.delivery import failures
 from offhook.delivery.body import BodyTooLargeError, BodyUnreadableError, read_body
 from offhook.delivery.cookies import CookieShelf
 from offhook.delivery.failures import FetchError, Redirect
+from offhook.delivery.form import encode
 from offhook.delivery.guard import Guard
 from offhook.delivery.overrides import InvalidRetryPolicyError, Overrides, read_overrides
 from offhook.webhook.signature import sign
@@ -40,6 +45,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_URL_LENGTH = 16384
 _CONNECTIONS = 2000
 _CONNECTIONS_PER_HOST = 400
+_LONGEST_KNOWN = 2048
+_strange = re.compile(r"[\x00-\x1f\\\x7f]").search
 # Everything RFC 3986 lets stand in a URL, so that a well-formed URL is signed and sent exactly as it was
 # given.
 _URL_SAFE = "%/:=&?~#+!$,;'@()*[]"
@@ -165,8 +172,6 @@ class WebhookClient:
         """
         started = time.monotonic()
         request, overrides = _apply_overrides(request)
-        if request.idempotency_token is None:
-            request = replace(request, idempotency_token=str(uuid.uuid4()))
         deadline = started + overrides.total_timeout
         attempt = 0
         while True:
@@ -190,7 +195,7 @@ class WebhookClient:
         for _ in range(request.max_redirects + 1):
             connection: dict[str, bool] = {}
             try:
-                result = await self._exchange(request, hop, overrides, deadline, connection)
+                result = await self._exchange(request, hop, overrides, started, deadline, connection)
             except FetchError as error:
                 error.redirects = hop.redirects
                 raise
@@ -205,7 +210,7 @@ class WebhookClient:
             if isinstance(result, _Hop):
                 hop = result
                 continue
-            return replace(result, elapsed_ms=_milliseconds(started))
+            return result
         raise FetchError(
             failures.TOO_MANY_REDIRECTS,
             f"more than {request.max_redirects} redirects",
@@ -219,6 +224,7 @@ class WebhookClient:
         request: FetchRequest,
         hop: _Hop,
         overrides: Overrides,
+        started: float,
         deadline: float,
         connection: dict[str, bool],
     ) -> FetchResponse | _Hop:
@@ -229,7 +235,7 @@ class WebhookClient:
             connect=overrides.connect_timeout,
             sock_read=overrides.read_timeout,
         )
-        form = urlencode(hop.params).encode() if hop.method == "POST" else None
+        form = encode(hop.params).encode() if hop.method == "POST" else None
         async with self._open_session().request(
             hop.method,
             url,
@@ -244,6 +250,7 @@ class WebhookClient:
             location = response.headers.get("Location")
             if response.status in _REDIRECTS and location:
                 return _next_hop(hop, response.status, location)
+            _acknowledge(response)
             left = request.leaves_audio and response.content_type.startswith("audio/")
             body = b"" if left else await read_body(response, request.max_bytes)
             return FetchResponse(
@@ -252,7 +259,7 @@ class WebhookClient:
                 content_type=_text(response.headers.get("Content-Type", "")) or None,
                 body=body,
                 url=_with_userinfo(hop.url, hop.userinfo),
-                elapsed_ms=0,
+                elapsed_ms=_milliseconds(started),
                 redirects=hop.redirects,
             )
 
@@ -312,7 +319,7 @@ def without_credentials(url: str) -> str:
 
 
 def _apply_overrides(request: FetchRequest) -> tuple[FetchRequest, Overrides]:
-    """The request without its URL's fragment, and how it is to be made."""
+    """The request without its URL's fragment and with a token, and how it is to be made."""
     url, _, fragment = request.url.strip().partition("#")
     defaults = Overrides(
         connect_timeout=request.connect_timeout, read_timeout=request.timeout, total_timeout=request.timeout
@@ -322,7 +329,8 @@ def _apply_overrides(request: FetchRequest) -> tuple[FetchRequest, Overrides]:
     except InvalidRetryPolicyError as error:
         detail = f"the retry policy {error} is invalid"
         raise FetchError(failures.INVALID_RETRY_POLICY, detail, url=_shown(url)) from None
-    return replace(request, url=url), overrides
+    token = request.idempotency_token or str(uuid.uuid4())
+    return replace(request, url=url, idempotency_token=token), overrides
 
 
 def _first_hop(request: FetchRequest) -> _Hop:
@@ -331,7 +339,7 @@ def _first_hop(request: FetchRequest) -> _Hop:
     if method == "POST" or not request.params:
         return hop
     joint = "&" if urlsplit(hop.url).query else "?"
-    return replace(hop, url=hop.url.rstrip("?") + joint + urlencode(request.params), params=())
+    return replace(hop, url=hop.url.rstrip("?") + joint + encode(request.params), params=())
 
 
 def _next_hop(hop: _Hop, status: int, location: str) -> _Hop:
@@ -358,7 +366,17 @@ def _hop(method: str, url: str, params: Sequence[tuple[str, str]], userinfo: str
     Raises:
         FetchError: 11100, the URL is not an absolute http or https URL.
     """
-    if any(character < " " or character in "\\\x7f" for character in url):
+    bare, given = _known_target(url) if len(url) <= _LONGEST_KNOWN else _target(url)
+    return _Hop(method, bare, params, given or userinfo)
+
+
+def _target(url: str) -> tuple[str, str]:
+    """A URL as it is signed and sent, and its userinfo.
+
+    Raises:
+        FetchError: 11100, the URL is not an absolute http or https URL.
+    """
+    if _strange(url):
         # Browsers and libraries disagree about what such a URL names.
         raise FetchError(failures.INVALID_URL, "the URL holds characters that no URL has")
     try:
@@ -371,9 +389,13 @@ def _hop(method: str, url: str, params: Sequence[tuple[str, str]], userinfo: str
         raise FetchError(
             failures.INVALID_URL, "the URL is not an absolute http or https URL", url=_shown(url)
         )
-    given, _, netloc = parts.netloc.rpartition("@")
+    userinfo, _, netloc = parts.netloc.rpartition("@")
     bare = urlunsplit((parts.scheme.lower(), _ascii_host(netloc), parts.path or "/", parts.query, ""))
-    return _Hop(method, quote(bare, safe=_URL_SAFE), params, given or userinfo)
+    return quote(bare, safe=_URL_SAFE), userinfo
+
+
+_known_target = lru_cache(1024)(_target)
+"""An application has few URLs, which are asked again and again."""
 
 
 def _ascii_host(netloc: str) -> str:
@@ -448,6 +470,21 @@ def _shown(url: str) -> str:
 
 def _milliseconds(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
+
+
+def _acknowledge(response: aiohttp.ClientResponse) -> None:
+    """Have what came so far acknowledged at once, if the body is still to come (tcp(7), TCP_QUICKACK).
+
+    An application that writes head and body apart, without TCP_NODELAY, sends the body only when its head is
+    acknowledged (RFC 896), which would wait for 40 ms here.
+    """
+    connection = response.connection
+    if connection is None or connection.transport is None or response.content.is_eof():
+        return
+    endpoint = connection.transport.get_extra_info("socket")
+    if endpoint is not None:
+        with contextlib.suppress(OSError):
+            endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _reuse_trace() -> TraceConfig:

@@ -9,7 +9,6 @@ but the URL is signed of a GET.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ Params = Iterable[tuple[str, str]]
 def sign(auth_token: str, url: str, params: Params = ()) -> str:
     """Return the header's value (base64). `params` are those of a form body: none for GET."""
     signed = url + "".join(name + value for name, value in sorted(set(params)))
-    digest = hmac.new(auth_token.encode(), signed.encode("utf-8", "surrogatepass"), hashlib.sha1).digest()
+    digest = hmac.digest(auth_token.encode(), signed.encode("utf-8", "surrogatepass"), "sha1")
     return base64.b64encode(digest).decode("ascii")
 
 

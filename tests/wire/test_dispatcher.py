@@ -224,7 +224,7 @@ async def test_a_callback_that_never_succeeds_is_given_up(
     assert (notification.error_code, notification.log) == (15003, 1)
     assert notification.request_variables == "CallStatus=ringing"
     assert notification.response_body == "sorry"
-    told = [record.getMessage() for record in caplog.records if record.name == "offhook.delivery.dispatcher"]
+    told = [record.getMessage() for record in caplog.records if record.name == "offhook.delivery.failure_log"]
     place = f"{listener.url.removeprefix('http://')}/path"
     assert told == [
         f"callback ringing of {call.sid} to {place}: error 15003, answered 500; attempt 2 of 4 in 0.05 s",

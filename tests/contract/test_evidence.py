@@ -123,6 +123,7 @@ def test_notifications(tenant: Tenant, call_sid: str) -> None:
     client = tenant.client()
     assert [found.sid for found in client.api.account.notifications.list(log=0)] == [row.sid]
     assert client.api.account.notifications.list(log=1) == []
+    assert tenant.request("GET", "/Notifications.json?Log=2147483648").json()["code"] == 20001
     assert [found.sid for found in client.calls(call_sid).notifications.list()] == [row.sid]
     assert_matches("FetchNotification", 200, tenant.request("GET", f"/Notifications/{row.sid}.json").json())
     one = tenant.request("GET", f"/Calls/{call_sid}/Notifications/{row.sid}.json").json()

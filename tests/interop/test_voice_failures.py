@@ -70,6 +70,25 @@ def test_documents_that_cannot_be_used(stage: Stage) -> None:
     )
 
 
+def test_what_was_asked_and_answered_is_shown(stage: Stage) -> None:
+    url = stage.web.answer("voice", Answer(b"Internal Server Error", "text/plain", 500))
+    moved = stage.web.answer("moved", Answer(status=301, headers={"Location": url}))
+    sid = fails(stage, moved, 11200)
+    notifications = stage.client.calls(sid).notifications
+    (listed,) = notifications.list()
+    shown = notifications(listed.sid).fetch()
+    assert (shown.request_url, shown.request_method) == (moved, "POST")
+    assert f"CallSid={sid}" in shown.request_variables
+    assert (shown.response_body, "content-type=text" in shown.response_headers) == (
+        "Internal Server Error",
+        True,
+    )
+    (fetched,) = (entry for entry in stage.whole_timeline(sid) if entry["name"] == "fetched")
+    (redirect,) = fetched["detail"]["redirects"]
+    assert (redirect["from"], redirect["to"]) == (f"POST {moved}", f"GET {url}")
+    assert "without its parameters" in redirect["note"]
+
+
 def test_requests_that_never_end(stage: Stage) -> None:
     def hangs() -> None:
         own = stage.another()

@@ -346,6 +346,9 @@ async def test_a_failing_webhook_goes_to_the_fallback_and_is_noted(
     (received,) = await platform.listed("inbound")
     notes = await platform.store.notifications.about(received.sid)
     assert [note.error_code for note in notes] == [11200]
+    assert (notes[0].request_url, notes[0].request_method) == (f"{webhook.url}/broken", "POST")
+    assert "Body=Hi" in (notes[0].request_variables or "")
+    assert notes[0].response_body == "no"
 
 
 async def test_a_reply_from_a_number_of_somebody_else_is_not_sent(

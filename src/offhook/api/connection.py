@@ -95,10 +95,13 @@ class Connection(HttpToolsProtocol):
             RefusedError: it is too large, or it names no host or several (RFC 9112, section 3.2).
         """
         self._head_octets = -1
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD:
+        octets, hosts = len(self.url), 0
+        for name, value in self.headers:
+            octets += len(name) + len(value) + 4
+            hosts += name == b"host"
+        if octets > MAX_HEAD:
             self._too_large()
             raise RefusedError
-        hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             self._refusal = (HTTPStatus.BAD_REQUEST, "A request must have one Host header")
             raise RefusedError

@@ -36,6 +36,10 @@ class Evidence:
     params: Iterable[tuple[str, str]]
     outcome: FetchResponse | FetchError
 
+    def is_about(self, url: str) -> bool:
+        """Whether a document at `url` is what was asked for, or what redirects led to."""
+        return bool(url) and url in (self.url, self.outcome.url)
+
     def detail(self) -> dict[str, Any]:
         """The detail of a timeline entry (`store.records.TimelineEntry`)."""
         outcome = self.outcome

@@ -1,6 +1,9 @@
 """Tells the owner of a text what went wrong with it: a notification, and the same in the text's timeline."""
 
+from dataclasses import replace
+
 from offhook.clock import new_sid, utcnow
+from offhook.delivery.evidence import Evidence, shown_url
 from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import DELIVERY, NOTIFICATIONS
 from offhook.ids import NOTIFICATION
@@ -8,8 +11,18 @@ from offhook.store.records import MessageRecord, NotificationRecord, TimelineEnt
 from offhook.store.store import Store
 
 
-async def notify(store: Store, record: MessageRecord, code: int, message: str = "", url: str = "") -> None:
-    """Commit a notification of the message `record`; `message` is what the code means unless given."""
+async def notify(
+    store: Store,
+    record: MessageRecord,
+    code: int,
+    message: str = "",
+    url: str = "",
+    evidence: Evidence | None = None,
+) -> None:
+    """Commit a notification of the message `record`; `message` is what the code means unless given.
+
+    `evidence` is the latest request of the text: it is told of when it is the one for `url`.
+    """
     known = NOTIFICATIONS.get(code)
     level = 1 if known is not None and known.level == "warning" else 0
     words = message or DELIVERY.get(code, "")
@@ -24,10 +37,12 @@ async def notify(store: Store, record: MessageRecord, code: int, message: str = 
         error_code=code,
         message_date=utcnow(),
         message_text=words,
-        request_url=url or None,
+        request_url=shown_url(url) or None,
     )
+    if evidence is not None and evidence.is_about(url):
+        row = replace(row, **evidence.notified())
     await store.notifications.create(row)
-    detail = {"code": code, "message": words, "url": url}
+    detail = {"code": code, "message": words, "url": shown_url(url)}
     store.timelines.add(
         TimelineEntry(record.sid, record.account_sid, utcnow(), TimelineKind.ERROR, str(code), detail)
     )

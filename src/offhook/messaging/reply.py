@@ -50,6 +50,7 @@ class Reply:
         self._loops = loops
         self._replies = 0
         self._requests = 0
+        self._evidence: Evidence | None = None
 
     async def run(self, entry: EntryPoint) -> None:
         """Ask `entry` and do what the documents say."""
@@ -69,7 +70,7 @@ class Reply:
             case effects.SendMessage():
                 return await self._send(effect)
             case effects.Notify(code, message, url):
-                await notify(self._store, self._record, code, message, url)
+                await notify(self._store, self._record, code, message, url, self._evidence)
             case effects.Trace(verb, line, detail):
                 self._note(TimelineKind.TWIML, verb, {"line": line, **dict(detail)})
             case _:
@@ -95,16 +96,16 @@ class Reply:
         try:
             response = await self._http.fetch(request)
         except FetchError as error:
-            self._note(
-                TimelineKind.WEBHOOK, "failed", Evidence(request.url, request.method, params, error).detail()
-            )
+            self._asked_for("failed", Evidence(request.url, request.method, params, error))
             return events.FetchFailed(effect.request, error.code, error.detail)
-        self._note(
-            TimelineKind.WEBHOOK, "fetched", Evidence(request.url, request.method, params, response).detail()
-        )
+        self._asked_for("fetched", Evidence(request.url, request.method, params, response))
         return events.Fetched(
             effect.request, response.url, response.status, response.content_type, response.body
         )
+
+    def _asked_for(self, name: str, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._note(TimelineKind.WEBHOOK, name, evidence.detail())
 
     async def _send(self, effect: effects.SendMessage) -> events.MessageQueued:
         """Queue a reply; its SID follows from that of the text, so that a repeat makes it once."""

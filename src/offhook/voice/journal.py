@@ -18,7 +18,7 @@ from offhook.calls.callbacks import Outcome, status_callback
 from offhook.calls.effects import Changed
 from offhook.calls.status import TERMINAL, TRANSITIONS, CallbackEvent, CallStatus
 from offhook.clock import new_sid, utcnow
-from offhook.delivery.evidence import Evidence
+from offhook.delivery.evidence import Evidence, shown_url
 from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import NOTIFICATIONS
 from offhook.store.database import DatabaseUnavailableError
@@ -82,7 +82,7 @@ class Journal:
             error_code=code,
             message_date=utcnow(),
             message_text=message or (entry.title if entry is not None else ""),
-            request_url=url or None,
+            request_url=shown_url(url) or None,
         )
         if evidence is not None:
             row = replace(row, **evidence.notified())

@@ -264,7 +264,7 @@ class CallSession:
     def notify(self, code: int, message: str, url: str) -> None:
         """Put a notification on record, with the last request for a document if that is to blame."""
         evidence = self._evidence
-        blamed = evidence if evidence is not None and url and evidence.url == url else None
+        blamed = evidence if evidence is not None and evidence.is_about(url) else None
         self._journal.notify(code, message, url, blamed)
 
     def record_room(self, sid: str, request: RoomRecording) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from offhook.calls import effects, events
 from offhook.calls.status import CallStatus
-from offhook.twiml.effects import Dial, Pairs
+from offhook.twiml.effects import Dial, DialNumber, Pairs
 
 RING_TIMER = "dial-ring"
 
@@ -219,9 +219,10 @@ def _silence() -> tuple[effects.CallEffect, ...]:
 
 
 def _place(request: Dial, index: int, number: int) -> effects.PlaceChild:
-    return effects.PlaceChild(
-        number, request.targets[index], request.caller_id, request.timeout, request.check_caller_id
-    )
+    """Only a telephone has to be called from a number of the account's; a SIP address may be shown any name."""
+    target = request.targets[index]
+    checked = request.check_caller_id and isinstance(target, DialNumber)
+    return effects.PlaceChild(number, target, request.caller_id, request.timeout, checked)
 
 
 def _next(dialling: Dialling) -> Step:

@@ -88,6 +88,12 @@ class Journal:
             row = replace(row, **evidence.notified())
         self._writes.put_nowait(_Write(lambda: self._store.notifications.create(row)))
 
+    async def write(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do a write of the call's that must not be lost, in its turn; return when it is done."""
+        write = _Write(work, final=True)
+        self._writes.put_nowait(write)
+        await write.done.wait()
+
     def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """Write into the call's timeline."""
         record = self._record
@@ -102,6 +108,7 @@ class Journal:
     async def _run(self) -> None:
         while (write := await self._writes.get()) is not None:
             await self._persist(write)
+            write.done.set()
 
     async def _persist(self, write: _Write) -> None:
         """Write, however long the database is away or its disk is full."""
@@ -151,11 +158,12 @@ class Journal:
 class _Write:
     """A write that waits. `final`: it is tried until it succeeds, because a live row would be left otherwise."""
 
-    __slots__ = ("final", "work")
+    __slots__ = ("done", "final", "work")
 
     def __init__(self, work: Callable[[], Awaitable[object]], final: bool = False) -> None:
         self.work = work
         self.final = final
+        self.done = asyncio.Event()
 
 
 def row_status(status: CallStatus) -> str:

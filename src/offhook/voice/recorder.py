@@ -6,7 +6,7 @@ wanted it when the file is complete. A recording that outlives its call is waite
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -57,12 +57,16 @@ class _Recording:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who is told what: the call's timeline, the call, and the room that a recording is of."""
+    """Who is told what: the call's timeline, the call, and the room that a recording is of.
+
+    `write` does a write that must not be lost, however long the store is away.
+    """
 
     note: Callable[[TimelineKind, str, Mapping[str, Any]], None]
     done: Callable[[events.RecordingDone], None]
     room_done: Callable[[str, Recorded | None], None]
     start_task: Callable[[Coroutine[Any, Any, None], str], None]
+    write: Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]
 
 
 class Recorder:
@@ -146,7 +150,7 @@ class Recorder:
 
     async def _begin(self, recording: _Recording) -> None:
         """Have streams write the file; the row says so."""
-        streams, store = self._services.streams, self._services.store
+        streams = self._services.streams
         try:
             await streams.start_recording(
                 recording.sid,
@@ -161,9 +165,7 @@ class Recorder:
             return
         if not recording.taps:
             await streams.stop_recording(recording.sid)
-        await store.recordings.create(self._row(recording))
-        if drafts := self._drafts(recording, "in-progress", None):
-            await store.outbox.enqueue_callbacks(self._record.sid, drafts)
+        await self._to.write(lambda: self._commit(recording, "in-progress", None, ""))
 
     def _stop(self, which: Callable[[_Recording], bool]) -> None:
         for recording in list(self._running.values()):
@@ -177,16 +179,21 @@ class Recorder:
         """Commit the finished Recording, then tell who wanted it."""
         status = status_of(event, recording.source)
         duration = max(1, round(event.milliseconds / 1000)) if event.milliseconds else 0
-        store = self._services.store
-        await store.recordings.create(self._row(recording))
-        await store.recordings.update(recording.sid, status, duration=duration, path=event.path or None)
-        if drafts := self._drafts(recording, status, duration):
-            await store.outbox.enqueue_callbacks(self._record.sid, drafts)
+        await self._to.write(lambda: self._commit(recording, status, duration, event.path))
         detail = {"sid": recording.sid, "status": status, "ms": event.milliseconds, "reason": event.reason}
         self._to.note(TimelineKind.MEDIA, "recorded", detail)
         self._services.switchboard.forget_recording(recording.sid)
         self._running.pop(recording.sid, None)
         self._tell(recording, event, duration, kept=status == "completed")
+
+    async def _commit(self, recording: _Recording, status: str, duration: int | None, path: str) -> None:
+        """Write what has become of a recording, and that whoever asked is to be told."""
+        store = self._services.store
+        await store.recordings.create(self._row(recording))
+        if duration is not None:
+            await store.recordings.update(recording.sid, status, duration=duration, path=path or None)
+        if drafts := self._drafts(recording, status, duration):
+            await store.outbox.enqueue_callbacks(self._record.sid, drafts)
 
     def _tell(self, recording: _Recording, event: RecordingFinished, duration: int, *, kept: bool) -> None:
         url = self._url(recording)

@@ -77,7 +77,10 @@ class CallSession:
         self._journal = Journal(services.store, record)
         self._prompts = Prompts(leg.media, services.streams, leg.rtp, account.auth_token, self.feed)
         self._recorder = Recorder(
-            services, record, leg, Listeners(self.note, self.feed, self._room_recorded, self.start_task)
+            services,
+            record,
+            leg,
+            Listeners(self.note, self.feed, self._room_recorded, self.start_task, self._journal.write),
         )
         self._evidence: Evidence | None = None
         self._inbox: deque[events.CallEvent | heard.Event] = deque()

@@ -261,6 +261,13 @@ def test_the_first_to_join_is_let_in_and_the_others_are_ended() -> None:
     assert driver.only(twiml.Speak).text == "After"
 
 
+def test_only_telephones_need_a_caller_id_of_the_account() -> None:
+    nouns = "<Number>+15551230001</Number><Sip>sip:a@b.example</Sip>"
+    driver = dialling("callerId='+15559990000'", nouns)
+    placed = [e for e in driver.wanted if isinstance(e, effects.PlaceChild)]
+    assert [e.check_caller_id for e in placed] == [True, False]
+
+
 def test_a_call_that_has_no_sid_yet_is_not_placed() -> None:
     driver = dialling(targets=TWO)
     joins(driver, 2, "CA3")

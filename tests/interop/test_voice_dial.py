@@ -269,3 +269,15 @@ def test_changing_calls_that_are_bridged(stage: Stage) -> None:
         from_one_recorded_dial_into_another,
         digits_pass_between_them,
     )
+
+
+def test_numbers_that_dial_each_other_come_to_an_end(stage: Stage) -> None:
+    inbound = stage.web.url("inbound")
+    one = stage.number(voice_url=stage.web.url("one"), status_callback=inbound)
+    other = stage.number(voice_url=stage.web.url("other"), status_callback=inbound)
+    stage.web.twiml("one", f"<Dial>{other}</Dial>")
+    stage.web.twiml("other", f"<Dial>{one}</Dial>")
+    stage.call(one, twiml="<Pause length='60'/>")
+    assert stage.final_status() == "completed"
+    codes = [notification.error_code for notification in stage.client.notifications.list(limit=100)]
+    assert codes.count("32006") == 1, codes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from offhook.calls import effects, events
 from offhook.calls.call import Call, Parent
@@ -20,6 +21,7 @@ from offhook.voice.services import Services
 from offhook.voice.session import CallSession
 
 _INVALID_CALLER_ID = 13247
+_TOO_MANY_HOPS = 32006
 _INTERNAL_FAILURE = 15000
 
 
@@ -68,6 +70,10 @@ class Calls:
         if effect.check_caller_id and not await services.owns(parent.account.sid, effect.caller_id):
             fail(_INVALID_CALLER_ID, "The caller id is not a number of this account.")
             return
+        hops_left = parent.leg.hops_left - 1
+        if hops_left < 1:
+            fail(_TOO_MANY_HOPS, "Too many calls in a row dial each other.")
+            return
         try:
             destination = await services.routing.destination(
                 _dialled(effect.target), effect.caller_id, parent.account.sid, sip=effect.target
@@ -87,7 +93,7 @@ class Calls:
             return
         parent.placing.discard(effect.child)
         call = _call(effect, record, parent.call.sid)
-        child = self.begin(call, record, parent.account, leg, destination)
+        child = self.begin(call, record, parent.account, leg, replace(destination, max_forwards=hops_left))
         parent.feed(events.ChildPlaced(effect.child, record.sid))
         child.feed(events.Began())
 

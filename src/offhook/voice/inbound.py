@@ -30,7 +30,7 @@ from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
 from offhook.twiml.entry import CallFacts, Entry, EntryPoint, method_of
 from offhook.voice import journal, notes
 from offhook.voice.calls import Calls
-from offhook.voice.leg import Leg
+from offhook.voice.leg import MAX_FORWARDS, Leg
 from offhook.voice.services import Services
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Inbound:
             self._refuse(invite, 503, str(error))
             return
         try:
-            leg.take(invite.leg, invite.sdp)
+            leg.take(invite.leg, invite.sdp, _hops_left(invite.request))
         except NotAcceptable as error:
             self._refuse(invite, 488, str(error))
             await leg.close()
@@ -225,6 +225,16 @@ def _entry(number: NumberRecord) -> Entry | None:
             fallback_method=method_of(number.voice_fallback_method),
         )
     return entry
+
+
+def _hops_left(request: Request) -> int:
+    """How many more calls in a row may follow from this INVITE."""
+    given = request.get("Max-Forwards") or ""
+    return (
+        min(int(given), MAX_FORWARDS)
+        if given.isascii() and given.isdigit() and len(given) < 4
+        else MAX_FORWARDS
+    )
 
 
 def _sip_params(invite: IncomingInvite) -> tuple[tuple[str, str], ...]:

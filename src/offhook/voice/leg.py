@@ -28,6 +28,10 @@ from offhook.voice.keys import KeyPresses
 _CALL_SID = "X-Twilio-CallSid"
 
 
+MAX_FORWARDS = 70
+"""Of a call that follows from no other (RFC 3261 section 8.1.1.6)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where an INVITE goes and what it says about the parties.
@@ -43,11 +47,13 @@ class Destination:
     credentials: Credentials | None = None
     beside: tuple[Target, ...] = ()
     otherwise: tuple[Target, ...] = ()
+    max_forwards: int = MAX_FORWARDS
 
 
 class Leg:
     """One leg. `sip` and `rtp` are its numbers towards the endpoint and `media`, the worker that carries it.
 
+    `hops_left` is how many more calls in a row may follow from this one (Max-Forwards).
     `call_sid` names the call towards the peer, once it is set.
     agreed: whether offer and answer have been exchanged; without it there is no audio. keys: tells a key that came
     twice from two keys.
@@ -71,6 +77,7 @@ class Leg:
         self.rtp = 0
         self.call_id: str | None = None
         self.call_sid: str | None = None
+        self.hops_left = MAX_FORWARDS
 
     @property
     def _headers(self) -> tuple[Field, ...]:
@@ -102,7 +109,9 @@ class Leg:
             credentials=destination.credentials,
             beside=destination.beside,
             otherwise=destination.otherwise,
+            max_forwards=destination.max_forwards,
         )
+        self.hops_left = destination.max_forwards
         self.call_id = self._endpoint.call_id(self.sip)
         return self.sip
 
@@ -124,9 +133,10 @@ class Leg:
 
     # Being called
 
-    def take(self, sip: int, offer: bytes | None) -> None:
+    def take(self, sip: int, offer: bytes | None, hops_left: int = MAX_FORWARDS) -> None:
         """Prepare the answer to an inbound INVITE. Raises NotAcceptable."""
         self.sip = sip
+        self.hops_left = hops_left
         self.call_id = self._endpoint.call_id(sip)
         if offer is None:
             self._offer = self._answer = negotiate.offer(self._host, self._port, session_id=self._session_id)

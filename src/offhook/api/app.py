@@ -33,7 +33,7 @@ from offhook.store.database import DatabaseUnavailableError
 from offhook.store.disk import RETRY_AFTER_SECONDS, DiskFullError
 from offhook.store.paging import InvalidPageTokenError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _unavailable = RateLimit(10.0)
 
 ROOT: Final = f"/{API_VERSION}"
@@ -233,7 +233,7 @@ async def _on_rest_error(
     resp.data, resp.content_type = rendering.error(error, getattr(req.context, "suffix", Suffix.JSON))
     if error.status == 401:
         resp.set_header("WWW-Authenticate", CHALLENGE)
-    _log.info("%s refused: %d %s", req.method, error.status, error.code)
+    logger.info("%s refused: %d %s", req.method, error.status, error.code)
 
 
 async def _on_http_error(
@@ -258,7 +258,7 @@ async def _on_unavailable(
     params: Mapping[str, Any],
 ) -> None:
     if (left_out := _unavailable.admit(time.monotonic())) is not None:
-        _log.error("refused with 503: %s (%d more)", error, left_out)
+        logger.error("refused with 503: %s (%d more)", error, left_out)
     resp.set_header("Retry-After", str(RETRY_AFTER_SECONDS if isinstance(error, DiskFullError) else 1))
     await _on_rest_error(req, resp, errors.rest(20503), params)
 
@@ -278,5 +278,5 @@ async def _on_exception(
     error: Exception,
     params: Mapping[str, Any],
 ) -> None:
-    _log.exception("%s failed", req.method)
+    logger.exception("%s failed", req.method)
     await _on_rest_error(req, resp, errors.rest(20500), params)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_HEAD: Final = 64 * 1024
 """Octets of a request line and its headers: several times a URL of 4,000 characters with every field known."""
@@ -153,7 +153,7 @@ class Connection(HttpToolsProtocol):
         body_missing = self._head_octets < 0 and cycle is not None and not cycle.response_started
         if body_missing or self._head_octets >= 0:
             missing = "body" if body_missing else "head"
-            _log.info("a request was given up: its %s did not come", missing)
+            logger.info("a request was given up: its %s did not come", missing)
             self._end(
                 HTTPStatus.REQUEST_TIMEOUT,
                 f"The {missing} of the request did not come within {self.patience:.0f} seconds",

@@ -21,7 +21,7 @@ from offhook.config import Settings, announce_ready, inherited_socket
 from offhook.store.disk import Disk
 from offhook.store.store import Store
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BACKLOG: Final = 2048
 GRACE_SECONDS: Final = 5
@@ -106,7 +106,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         announce_ready(self._settings, {"http": self._settings.public_url})
-        _log.info("accepting requests at %s", self._settings.public_url)
+        logger.info("accepting requests at %s", self._settings.public_url)
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -10,7 +10,6 @@ a language of that script. Of the others it says what letter each is, unless the
 import unicodedata
 from dataclasses import dataclass
 
-#: Amazon Polly's voices: language, women, men. Suffixes such as -Neural and -Generative are the same person.
 _POLLY = (
     ("en-US", "Joanna Ivy Kendra Kimberly Salli Ruth Danielle", "Joey Justin Matthew Kevin Stephen Gregory"),
     ("en-GB", "Amy Emma", "Brian Arthur"),
@@ -53,6 +52,7 @@ _POLLY = (
     ("sv-SE", "Astrid Elin", ""),
     ("tr-TR", "Filiz Burcu", ""),
 )  # fmt: skip
+"""Amazon Polly's voices: language, women, men. Suffixes such as -Neural and -Generative are the same person."""
 _WITH_A_VOICE = (
     "af am an ar arb as az ba be bg bn bpy bs ca chr cmn cs cv cy da de el en eo es et eu fa fi fo fr ga gd gn grc"
     " gu hak haw he hi hr ht hu hy hyw ia id in io is it iw ja ka kk kl kn ko kok ku ky la lb lfn lt ltg lv mi mk ml"
@@ -60,8 +60,6 @@ _WITH_A_VOICE = (
     " th ti tk tn tr tt ug uk ur uz vi yue zh"
 )
 _LANGUAGES = frozenset(_WITH_A_VOICE.split())
-#: Scripts whose letters are named one by one but in the languages written in them, by the first word of the names
-#: of their characters: what they are called, and those languages.
 _SCRIPTS = {
     "CJK": ("Chinese characters", "cmn yue zh"),
     "HIRAGANA": ("Japanese kana", "ja"),
@@ -71,6 +69,8 @@ _SCRIPTS = {
     "HEBREW": ("Hebrew script", "he iw"),
     "THAI": ("Thai script", "th"),
 }
+"""Scripts whose letters are named one by one but in the languages written in them, by the first word of the names
+of their characters: what they are called, and those languages."""
 _DEFAULT_LANGUAGE = "en-US"
 _MAX_TAG = 35
 # Google names most of its men with these letters: Google.en-US-Standard-B.

@@ -40,7 +40,7 @@ from offhook.log import RateLimit
 
 __all__ = ["Bus", "Handler", "RequestError", "Work"]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 DEDUPLICATION_SECONDS: Final = 30.0
 MAX_WORK_BYTES: Final = 32 * 1024 * 1024
@@ -138,7 +138,7 @@ class Bus:
 
     async def _disconnected(self) -> None:
         if not self._closing:
-            _log.warning("NATS is away, connecting again")
+            logger.warning("NATS is away, connecting again")
 
     @property
     def is_connected(self) -> bool:
@@ -189,7 +189,7 @@ class Bus:
                     await self._ensure_consumer(subject, durable)
                     await pull.run(handler)
                 except (NatsError, OSError, TimeoutError) as error:
-                    _log.warning("work queue %s: %s, trying again", subject, type(error).__name__)
+                    logger.warning("work queue %s: %s, trying again", subject, type(error).__name__)
                     await asyncio.sleep(_PAUSE_SECONDS)
         finally:
             self._pulls.discard(pull)
@@ -278,7 +278,7 @@ class Bus:
         """Count an announcement that did not get through; its row stays in the outbox."""
         _unannounced.add(1, why)
         if (left_out := self._warnings.admit(monotonic())) is not None:
-            _log.warning("work was not announced, it waits in the outbox: %s (%d more)", why, left_out)
+            logger.warning("work was not announced, it waits in the outbox: %s (%d more)", why, left_out)
 
     async def _answer(self, message: Msg, answer: Server) -> None:
         await message.respond(await answer(message.data))
@@ -293,12 +293,12 @@ class Bus:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             if isinstance(error, NatsError | OSError | TimeoutError):
-                _log.warning("not published: %s", type(error).__name__)
+                logger.warning("not published: %s", type(error).__name__)
             else:
-                _log.error("a task of the bus failed", exc_info=error)
+                logger.error("a task of the bus failed", exc_info=error)
 
     async def _reconnected(self) -> None:
-        _log.info("NATS is back")
+        logger.info("NATS is back")
         for pull in self._pulls:
             pull.interrupt()
 
@@ -350,4 +350,4 @@ async def _log_error(error: Exception) -> None:
     if isinstance(error, nats.errors.UnexpectedEOF | OSError | TimeoutError):
         return
     if (left_out := _errors.admit(monotonic())) is not None:
-        _log.warning("NATS: %s (%d more)", str(error) or type(error).__name__, left_out)
+        logger.warning("NATS: %s (%d more)", str(error) or type(error).__name__, left_out)

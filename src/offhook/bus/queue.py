@@ -23,7 +23,7 @@ from nats.errors import Error as NatsError
 from offhook.bus import subjects
 from offhook.clock import monotonic
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REDELIVERY_SECONDS: Final = 1.0
 _PULL_SECONDS: Final = 30.0
@@ -108,7 +108,7 @@ class Pull:
             try:
                 items = subjects.decode_work(message.data)
             except msgspec.MsgspecError:
-                _log.error("a message of %s cannot be read and is dropped", self._subject)
+                logger.error("a message of %s cannot be read and is dropped", self._subject)
                 await message.term()
                 continue
             work.extend(Work(item.id, item.sid) for item in items)
@@ -117,7 +117,7 @@ class Pull:
             for start in range(0, len(work), self._batch):
                 await handler(work[start : start + self._batch])
         except Exception:
-            _log.exception("work of %s failed, it comes again", self._subject)
+            logger.exception("work of %s failed, it comes again", self._subject)
             for message in readable:
                 await message.nak(REDELIVERY_SECONDS)
         else:

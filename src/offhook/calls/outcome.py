@@ -17,17 +17,17 @@ _BY_RESPONSE: dict[int, CallStatus] = {
     603: CallStatus.BUSY,
 }
 
-#: ``<Reject reason>`` as RFC 3261 §21 responses: Twilio answers "rejected" with 603 Decline.
 REJECT_RESPONSE: dict[str, tuple[int, str]] = {
     "rejected": (603, "Decline"),
     "busy": (486, "Busy Here"),
 }
+"""``<Reject reason>`` as RFC 3261 §21 responses: Twilio answers "rejected" with 603 Decline."""
 
-#: Status an inbound call ends in when its TwiML rejects it.
 REJECT_STATUS: dict[str, CallStatus] = {
     "rejected": CallStatus.BUSY,
     "busy": CallStatus.BUSY,
 }
+"""Status an inbound call ends in when its TwiML rejects it."""
 
 
 def status_of_failure(response: int, *, timed_out: bool = False) -> CallStatus:

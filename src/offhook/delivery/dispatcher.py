@@ -41,7 +41,7 @@ from offhook.store.outbox import HOLD
 from offhook.store.records import NotificationRecord, OutboxRow, TimelineEntry, TimelineKind
 from offhook.store.store import Store
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = (1.0, 5.0, 25.0, 120.0, 600.0)
 """Pauses before the second, third… attempt; after the last one a callback is given up."""
@@ -103,7 +103,7 @@ class Dispatcher:
                 try:
                     await self._round()
                 except Exception:
-                    _log.exception("callbacks could not be claimed")
+                    logger.exception("callbacks could not be claimed")
                     await asyncio.sleep(_LONGEST_WAIT)
         finally:
             await self._give_back()
@@ -144,7 +144,7 @@ class Dispatcher:
         if not self._hosts[host]:
             del self._hosts[host]
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("callback %d of %s failed here", row.id, row.resource_sid, exc_info=error)
+            logger.error("callback %d of %s failed here", row.id, row.resource_sid, exc_info=error)
         self._wake.set()
 
     async def _send(self, row: OutboxRow) -> None:
@@ -168,7 +168,7 @@ class Dispatcher:
         except FetchError as error:
             outcome = error
         except Exception as error:
-            _log.exception("a callback of %s cannot be made", row.resource_sid)
+            logger.exception("a callback of %s cannot be made", row.resource_sid)
             detail = f"the request cannot be made: {type(error).__name__}"
             outcome = FetchError(CONNECTION_FAILURE, detail)
         _seconds.add(monotonic() - began)

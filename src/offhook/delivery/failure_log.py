@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from offhook.errors import title
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _QUOTING = frozenset({11100, *range(12000, 15000)})
 """Codes whose message may quote a URL or a document; of others it is the platform's own wording."""
@@ -22,7 +22,7 @@ def log_failed_webhook(sid: str, url: str, code: int, message: str, *, request: 
     `request` says which: a webhook, or the callback of an event.
     """
     words = title(code) if code in _QUOTING or not message else message
-    _log.warning("%s of %s to %s: error %d, %s", request, sid, _place(url), code, words)
+    logger.warning("%s of %s to %s: error %d, %s", request, sid, _place(url), code, words)
 
 
 def _place(url: str) -> str:

@@ -14,7 +14,7 @@ from offhook.janitor.orphans import end_orphans
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.store import Store
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ROUND_SECONDS: Final = 2.0
 _ROUNDS_BETWEEN_CLEANING = 60
@@ -38,9 +38,9 @@ class Janitor:
             try:
                 await self.round()
             except DatabaseUnavailableError:
-                _log.warning("the janitor waits for PostgreSQL")
+                logger.warning("the janitor waits for PostgreSQL")
             except Exception:
-                _log.exception("a round of the janitor failed")
+                logger.exception("a round of the janitor failed")
             await asyncio.sleep(self._round_seconds)
 
     async def round(self) -> None:

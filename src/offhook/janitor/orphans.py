@@ -20,7 +20,7 @@ from offhook.store.call_transitions import CallTransition
 from offhook.store.records import CallbackDraft, CallRecord, TimelineEntry, TimelineKind
 from offhook.store.store import Store
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LIVE: Final = frozenset({"queued", "initiated", "ringing", "in-progress"})
 
@@ -42,7 +42,7 @@ async def end_orphans(store: Store, limit: int = 200) -> int:
         store.timelines.add(
             TimelineEntry(call.sid, call.account_sid, now, TimelineKind.STATUS, call.status, detail)
         )
-    _log.warning("ended %d calls whose voice node is gone", len(ended))
+    logger.warning("ended %d calls whose voice node is gone", len(ended))
     return len(ended)
 
 

@@ -27,7 +27,7 @@ from offhook.store.database import DatabaseUnavailableError
 from offhook.store.retention import BATCH, Retained
 from offhook.store.store import Store
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 600.0
 
@@ -84,10 +84,10 @@ class Retention:
             try:
                 removed, octets = await clear(keep)
             except DatabaseUnavailableError:
-                _log.warning("old %s wait for PostgreSQL", kind)
+                logger.warning("old %s wait for PostgreSQL", kind)
                 continue
             except Exception:
-                _log.exception("old %s could not be removed", kind)
+                logger.exception("old %s could not be removed", kind)
                 continue
             self._removed[kind] += removed
             self._report[kind] = {
@@ -97,7 +97,7 @@ class Retention:
                 "removed": self._removed[kind],
             }
             if removed:
-                _log.info("%d old %s removed; OFFHOOK_KEEP_%s says which", removed, kind, kind.upper())
+                logger.info("%d old %s removed; OFFHOOK_KEEP_%s says which", removed, kind, kind.upper())
 
     async def _rows(self, rows: Retained, keep: Keep) -> tuple[int, int]:
         removed = 0

@@ -16,7 +16,7 @@ from offhook.store.database import DatabaseUnavailableError
 from offhook.store.outbox import Outbox
 from offhook.store.records import Topic
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _swept = metrics.registry.counter("jobs_swept", labels=1)
 
@@ -39,6 +39,6 @@ async def sweep(
                 _swept.add(len(sids), topic.value)
                 await take(sids)
         except DatabaseUnavailableError:
-            _log.warning("the sweeper of %s waits for PostgreSQL", topic.value)
+            logger.warning("the sweeper of %s waits for PostgreSQL", topic.value)
         except Exception:
-            _log.exception("a sweep of %s failed", topic.value)
+            logger.exception("a sweep of %s failed", topic.value)

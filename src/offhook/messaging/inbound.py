@@ -26,7 +26,7 @@ from offhook.store.ledger import Posting
 from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind, Topic
 from offhook.store.store import Store
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONCURRENT: Final = 200
 """Webhooks asked at a time."""
@@ -101,7 +101,7 @@ class Inbound:
             await self._store.ledger.post([Posting(record.account_sid, record.sid, "message", price)])
             await self._store.outbox.done_for(Topic.MESSAGES, [record.sid])
         except Exception:
-            _log.exception("%s: its webhook is asked again later", record.sid)
+            logger.exception("%s: its webhook is asked again later", record.sid)
         finally:
             self._released(record.sid)
 

@@ -29,7 +29,7 @@ from offhook.store.messages import MessageTransition
 from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind, Topic
 from offhook.store.store import Store
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 VALIDITY_SECONDS: Final = 14_400
 """How long a text may wait to be sent, unless its request says otherwise (ValidityPeriod)."""
@@ -320,7 +320,7 @@ class Outbound:
                 try:
                     await self.take(sids)
                 except DatabaseUnavailableError:
-                    _log.warning("%d texts whose validity is over wait for PostgreSQL", len(sids))
+                    logger.warning("%d texts whose validity is over wait for PostgreSQL", len(sids))
                     for sid in sids:
                         self._waiting.add(sid, monotonic())
 
@@ -334,7 +334,7 @@ class Outbound:
                 try:
                     await self._store.outbox.extend(Topic.MESSAGES, held, HOLD)
                 except Exception:
-                    _log.exception("the claims of %d messages could not be extended", len(held))
+                    logger.exception("the claims of %d messages could not be extended", len(held))
 
     def _note(self, record: MessageRecord, kind: TimelineKind, name: str, detail: dict[str, Any]) -> None:
         self._store.timelines.add(TimelineEntry(record.sid, record.account_sid, utcnow(), kind, name, detail))
@@ -347,7 +347,7 @@ class Outbound:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a task of the node failed", exc_info=error)
+            logger.error("a task of the node failed", exc_info=error)
 
 
 def _kind(carrier: str) -> TimelineKind:

@@ -17,7 +17,7 @@ from offhook.messaging.carriers import DeliveryReport
 from offhook.messaging.receipt_ids import READINGS, Form, candidates, canonical, preferring
 from offhook.store.messages import Match, Messages, MessageTransition, Receipt, SegmentRecord
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BATCH: Final = 500
 PATIENCE: Final = 5.0
@@ -123,7 +123,7 @@ class Receipts:
         if now < waiting.since + PATIENCE:
             self._unmatched.append(waiting)
             return
-        _log.warning(
+        logger.warning(
             "%s: a receipt of a message that is not known (yet): %.64r",
             waiting.carrier,
             waiting.report.carrier_id,

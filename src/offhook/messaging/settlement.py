@@ -19,7 +19,7 @@ from offhook.store.database import DatabaseUnavailableError
 from offhook.store.messages import Messages, MessageTransition
 from offhook.store.records import MessageRecord
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BATCH: Final = 500
 RETRY_SECONDS: Final = 0.2
@@ -98,10 +98,10 @@ class Settlement:
             try:
                 await self._settle_all()
             except DatabaseUnavailableError:
-                _log.warning("%d outcomes wait for PostgreSQL", len(self._moves) + len(self._receipts))
+                logger.warning("%d outcomes wait for PostgreSQL", len(self._moves) + len(self._receipts))
                 self._wake.set()
             except Exception:
-                _log.exception("outcomes could not be committed and are tried again")
+                logger.exception("outcomes could not be committed and are tried again")
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
 
@@ -143,7 +143,7 @@ class Settlement:
         except DatabaseUnavailableError:
             raise
         except Exception:
-            _log.exception("a batch of %d outcomes is written one by one", len(batch))
+            logger.exception("a batch of %d outcomes is written one by one", len(batch))
         made: list[MessageRecord | None] = []
         for move in batch:
             try:
@@ -151,7 +151,7 @@ class Settlement:
             except DatabaseUnavailableError:
                 raise
             except Exception:
-                _log.exception("%s: its outcome cannot be written", move.sid)
+                logger.exception("%s: its outcome cannot be written", move.sid)
                 made.append(None)
         return made
 

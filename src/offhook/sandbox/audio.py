@@ -25,14 +25,14 @@ FRAME = 160
 PCMU = 0
 _KEY_FRAMES = 5
 _KEY_PAUSE_FRAMES = 3
-#: What a phone remembers of a call: ten minutes.
 _LONGEST_SAMPLES = 600 * 8000
-#: Samples louder than this are a sound: well above the noise of G.711, well below quiet speech.
+"""What a phone remembers of a call: ten minutes."""
 _LOUD = 300
-#: A silence of half a second ends what was heard as one phrase: sentences of a prompt are closer together.
+"""Samples louder than this are a sound: well above the noise of G.711, well below quiet speech."""
 _PHRASE_GAP_TICKS = 25
-#: A timestamp further away than this from what came before begins a new stretch.
+"""A silence of half a second ends what was heard as one phrase: sentences of a prompt are closer together."""
 _JUMP_SAMPLES = 10 * 8000
+"""A timestamp further away than this from what came before begins a new stretch."""
 
 Payload = tuple[int, bytes, bool, int]
 """What one packet holds: payload type, payload, marker, and samples by which its timestamp lies before now."""

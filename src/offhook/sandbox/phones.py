@@ -29,10 +29,10 @@ from offhook.streams.client import StreamsClient, StreamsError
 logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
-#: The header that names a call of Twilio's in SIP.
 _CALL_SID = "X-Twilio-CallSid"
-#: Calls and phones that are remembered; the oldest are forgotten.
+"""The header that names a call of Twilio's in SIP."""
 _REMEMBERED = 2000
+"""Calls and phones that are remembered; the oldest are forgotten."""
 
 
 class Phones:

@@ -12,13 +12,13 @@ from itertools import pairwise
 from offhook.errors import RemoteProtocolError
 from offhook.sdp.address import Family, family_of, is_name
 
-#: An offer with every codec and ICE candidate a browser knows is under 10 kB.
 MAX_LENGTH = 16_384
+"""An offer with every codec and ICE candidate a browser knows is under 10 kB."""
 MAX_LINES = 500
-#: Streams of one session; browsers with many participants bundle more, phones have two.
 MAX_MEDIA = 32
-#: Payload types are seven bits.
+"""Streams of one session; browsers with many participants bundle more, phones have two."""
 MAX_FORMATS = 128
+"""Payload types are seven bits."""
 
 
 @dataclass(frozen=True, slots=True)

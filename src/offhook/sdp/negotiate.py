@@ -17,13 +17,12 @@ from offhook.sdp.description import Connection, Description, Media, parse, seria
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
-#: The payload type under which we offer telephone-event; any dynamic one would do, 101 is what everybody
-#: uses.
 DTMF_PAYLOAD_TYPE = 101
-#: Profiles that carry plain RTP. The feedback profile is the same on the wire when no feedback is sent.
+"""The payload type under which we offer telephone-event; any dynamic one would do, 101 is what everybody uses."""
 _PROFILES = ("RTP/AVP", "RTP/AVPF")
-#: Milliseconds of audio in a packet: the least and the most that are sent, and what is sent unless asked otherwise.
+"""Profiles that carry plain RTP. The feedback profile is the same on the wire when no feedback is sent."""
 _MIN_PTIME, _MAX_PTIME, _PTIME = 10, 160, 20
+"""Milliseconds of audio in a packet: the least and the most that are sent, and what is sent unless asked otherwise."""
 
 
 class NotAcceptable(Exception):  # noqa: N818
@@ -44,8 +43,8 @@ PCMA = Codec("PCMA", 8)
 G711 = (PCMU, PCMA)
 
 _TELEPHONE_EVENT = ("TELEPHONE-EVENT", 8000)
-#: Static payload types, which need no rtpmap (RFC 3551 section 6).
 _STATIC = {"0": ("PCMU", 8000), "8": ("PCMA", 8000), "9": ("G722", 8000)}
+"""Static payload types, which need no rtpmap (RFC 3551 section 6)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,17 @@ from offhook.sip.flow import TCP, Address, Flow, Send
 
 logger = logging.getLogger(__name__)
 
-#: Each costs a file descriptor and some 10 kB.
 MAX_CONNECTIONS = 2_000
-#: A phone needs one connection, a trunk few; more from one address is somebody filling the table.
+"""Each costs a file descriptor and some 10 kB."""
 MAX_CONNECTIONS_PER_HOST = 200
+"""A phone needs one connection, a trunk few; more from one address is somebody filling the table."""
 CONNECT_SECONDS = 5.0
-#: A connection that never brought anything is closed soon; others outlive the longest registration.
 SILENT_SECONDS = 30.0
 IDLE_SECONDS = 2 * 7_200.0
+"""A connection that never brought anything is closed soon; others outlive the longest registration."""
 SWEEP_SECONDS = 10.0
-#: What may wait for a peer that does not read, or for a connection being opened.
 MAX_UNSENT = 1024 * 1024
+"""What may wait for a peer that does not read, or for a connection being opened."""
 
 
 class Connections:

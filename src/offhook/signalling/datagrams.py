@@ -13,11 +13,11 @@ from offhook.sip.flow import UDP, Address, Send
 
 logger = logging.getLogger(__name__)
 
-#: Datagrams read before anything is answered: enough to be cheap, few enough to keep the loop responsive.
 READ_BATCH = 64
+"""Datagrams read before anything is answered: enough to be cheap, few enough to keep the loop responsive."""
 _DATAGRAM = 65_535
-#: A burst of some thousand messages waits in the kernel while the loop is busy.
 RECEIVE_BUFFER = 4 * 1024 * 1024
+"""A burst of some thousand messages waits in the kernel while the loop is busy."""
 
 
 class Datagrams:

@@ -8,13 +8,13 @@ from offhook.sip import dtmf_relay
 from offhook.sip.body import SDP, is_multipart, parts_of
 from offhook.sip.message import Field, Request
 
-#: Methods of other RFCs: known, and not allowed. What is in no list is not implemented.
 KNOWN_METHODS = frozenset(
     {
         "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER",
         "REGISTER", "SUBSCRIBE", "UPDATE",
     }
 )  # fmt: skip
+"""Methods of other RFCs: known, and not allowed. What is in no list is not implemented."""
 
 
 class Refusal(NamedTuple):

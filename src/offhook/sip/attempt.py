@@ -25,8 +25,8 @@ class Target:
     credentials: Credentials | None = None
 
 
-#: Targets that ring at the same time.
 Round = tuple[Target, ...]
+"""Targets that ring at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from offhook.sip.message import Message
 
 SDP = "application/sdp"
 
-#: Parts that are looked at; a call has two or three.
 _MAX_PARTS = 16
+"""Parts that are looked at; a call has two or three."""
 _MAX_DEPTH = 2
 _IDENTITIES = ("", "7bit", "8bit", "binary", "identity")
 

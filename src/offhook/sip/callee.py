@@ -16,8 +16,8 @@ from offhook.sip.session import SDP_TYPE, Session, SessionState
 from offhook.sip.transaction import Input
 from offhook.sip.transaction_table import ServerTransaction
 
-#: Section 13.3.1.1: proxies give an INVITE up three minutes after the last provisional response.
 PROVISIONAL_INTERVAL = 60.0
+"""Section 13.3.1.1: proxies give an INVITE up three minutes after the last provisional response."""
 
 
 class IncomingSession(Session):

@@ -32,7 +32,7 @@ class OutgoingSession(Session):
         self.invitation = invitation
         self._cseq = 0
         self._rounds = deque(invitation.rounds)
-        #: Every attempt so far; those of the present round are the last `_ringing`.
+        # Every attempt so far; those of the present round are the last `_ringing`.
         self._attempts: list[Attempt] = []
         self._ringing = 0
         self._cancelling = False

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from offhook.sip.digest import Credentials, authorization, choose_challenge
 from offhook.sip.message import Field, Response
 
-#: By the status of a challenge: its header, and the header that answers it.
 _HEADERS = {
     401: ("WWW-Authenticate", "Authorization"),
     407: ("Proxy-Authenticate", "Proxy-Authorization"),
 }
+"""By the status of a challenge: its header, and the header that answers it."""
 
 
 class ClientAuth:

@@ -17,11 +17,11 @@ from offhook.sip.transaction_table import TransactionTable
 if TYPE_CHECKING:
     from offhook.sip.session import Session
 
-#: Methods answered here; REGISTER joins them where there is a registrar.
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+"""Methods answered here; REGISTER joins them where there is a registrar."""
 
-#: In units of T1: messages after a leg's end (retransmissions, the ACK of a 487) are logged with it so long.
 LOG_LINGER = 64
+"""In units of T1: messages after a leg's end (retransmissions, the ACK of a 487) are logged with it so long."""
 
 
 class Core:
@@ -35,7 +35,7 @@ class Core:
         self.transactions = TransactionTable(config, self.timers, self.outbox)
         self.legs: dict[int, Session] = {}
         self.dialogs: dict[tuple[str, str], Session] = {}
-        #: INVITEs being worked on, by what is the same in all copies that a forking proxy makes of one.
+        # INVITEs being worked on, by what is the same in all copies that a forking proxy makes of one.
         self.invites: dict[tuple[str, str, int], Session] = {}
         self.methods = (*METHODS, "REGISTER") if config.registrar else METHODS
         self.allow: Field = ("Allow", ", ".join(self.methods))

@@ -11,8 +11,8 @@ from offhook.sip.headers import parse_name_addr, parse_name_addrs
 from offhook.sip.message import Field, Request, Response
 from offhook.sip.uri import Uri, parse_uri
 
-#: Transports that a URI can lead to from here.
 _REACHABLE = ("UDP", "TCP")
+"""Transports that a URI can lead to from here."""
 
 
 class Dialog:

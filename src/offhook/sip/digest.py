@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from offhook.errors import RemoteProtocolError
 from offhook.sip.grammar import QUOTED, TOKEN, quote, unquote
 
-#: Nonces whose nc is remembered: at 100 bytes each some 6 MB, and 200 new users a second for the default
-#: lifetime.
 MAX_REMEMBERED_NONCES = 65_536
-#: More parameters than any scheme has.
+"""Nonces whose nc is remembered: at 100 bytes each some 6 MB, and 200 new users a second for the default lifetime."""
 _MAX_AUTH_PARAMETERS = 32
+"""More parameters than any scheme has."""
 
 # credentials = auth-scheme LWS auth-param *(COMMA auth-param); auth-param = token EQUAL ( token /
 # quoted-string )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-#: Media types of INFO bodies that are taken.
 MEDIA_TYPES = ("application/dtmf-relay", "application/dtmf")
+"""Media types of INFO bodies that are taken."""
 
 _SIGNAL = re.compile(rb"^\s*signal\s*=\s*([0-9A-Da-d*#]|1[0-5])\s*$", re.IGNORECASE | re.MULTILINE)
 _DURATION = re.compile(rb"^\s*duration\s*=\s*([0-9]{1,5})\s*$", re.IGNORECASE | re.MULTILINE)

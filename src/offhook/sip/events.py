@@ -13,8 +13,8 @@ from typing import Literal
 from offhook.sip.flow import Flow
 from offhook.sip.message import Request, Response
 
-#: Who ended or failed a leg: the peer by a message, the absence of one, the transport below, or this side.
 Source = Literal["remote", "timeout", "transport", "local"]
+"""Who ended or failed a leg: the peer by a message, the absence of one, the transport below, or this side."""
 
 
 @dataclass(frozen=True, slots=True)

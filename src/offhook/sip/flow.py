@@ -12,11 +12,11 @@ from typing import NamedTuple
 UDP = "UDP"
 TCP = "TCP"
 
-#: Transports whose bytes arrive as a stream and which retransmit by themselves.
 STREAMS = frozenset({TCP, "TLS", "WS", "WSS"})
+"""Transports whose bytes arrive as a stream and which retransmit by themselves."""
 
-#: RFC 3261 section 19.1.2.
 DEFAULT_PORT = 5060
+"""RFC 3261 section 19.1.2."""
 
 
 class Address(NamedTuple):

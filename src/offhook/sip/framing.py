@@ -10,9 +10,9 @@ import re
 from offhook.errors import RemoteProtocolError
 from offhook.sip.parser import MAX_MESSAGE, content_length
 
-#: RFC 5626 section 4.4.1: a double CRLF between messages is a ping, a single CRLF its pong.
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
+"""RFC 5626 section 4.4.1: a double CRLF between messages is a ping, a single CRLF its pong."""
 
 _CONTENT_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:(?:[ \t]|\r\n[ \t])*([^\r\n]*)", re.IGNORECASE)
 

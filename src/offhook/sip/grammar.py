@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from offhook.errors import RemoteProtocolError
 
-#: Parameters of one header value or URI. The longest seen in the field carry about a dozen.
 MAX_PARAMETERS = 64
-#: Values of one comma-separated header row. A Via or Route stack is bounded by Max-Forwards (70 by default).
+"""Parameters of one header value or URI. The longest seen in the field carry about a dozen."""
 MAX_LIST_VALUES = 128
+"""Values of one comma-separated header row. A Via or Route stack is bounded by Max-Forwards (70 by default)."""
 
-#: Longer texts are read anew each time: what is remembered must not be as long as strangers like.
 MEMO_LENGTH = 512
+"""Longer texts are read anew each time: what is remembered must not be as long as strangers like."""
 
 Parameters = tuple[tuple[str, str | None], ...]
 Read = TypeVar("Read")

@@ -27,12 +27,12 @@ from offhook.sip.grammar import (
 )
 from offhook.sip.uri import Uri, parse_uri
 
-#: RFC 3261 section 8.1.1.5: a CSeq number is below 2**31.
 MAX_CSEQ = 2**31 - 1
-#: RFC 3261 section 20.19: an Expires is below 2**32; larger ones are read as this.
+"""RFC 3261 section 8.1.1.5: a CSeq number is below 2**31."""
 MAX_DELTA_SECONDS = 2**32 - 1
-#: Section 8.1.1.7: a branch that starts so is unique, and may be matched by itself.
+"""RFC 3261 section 20.19: an Expires is below 2**32; larger ones are read as this."""
 MAGIC_COOKIE = "z9hG4bK"
+"""Section 8.1.1.7: a branch that starts so is unique, and may be matched by itself."""
 
 # via-parm = sent-protocol LWS sent-by *( SEMI via-params )
 # sent-protocol = protocol-name SLASH protocol-version SLASH transport; sent-by = host [ COLON port ]

@@ -18,13 +18,13 @@ from offhook.sip.uri import Uri, parse_uri
 
 Field = tuple[str, str]
 
-#: Compact forms: RFC 3261 section 7.3.3 and the IANA registry.
 COMPACT = {
     "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",
     "e": "Content-Encoding", "f": "From", "i": "Call-ID", "j": "Reject-Contact", "k": "Supported",
     "l": "Content-Length", "m": "Contact", "o": "Event", "r": "Refer-To", "s": "Subject", "t": "To",
     "u": "Allow-Events", "v": "Via", "x": "Session-Expires", "y": "Identity",
 }  # fmt: skip
+"""Compact forms: RFC 3261 section 7.3.3 and the IANA registry."""
 
 _LONG = (
     "Accept", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Authorization", "Call-ID",
@@ -38,10 +38,9 @@ _LONG = (
     "Unsupported", "User-Agent", "Via", "Warning", "WWW-Authenticate",
 )  # fmt: skip
 
-#: Every known spelling, in lower case, and the one used here.
 NAMES = {**COMPACT, **{name.lower(): name for name in _LONG}}
+"""Every known spelling, in lower case, and the one used here."""
 
-#: RFC 3261 section 21 and the later ones in use; sent when no reason is given.
 REASONS = {
     100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
     200: "OK", 202: "Accepted", 300: "Multiple Choices", 301: "Moved Permanently",
@@ -59,6 +58,7 @@ REASONS = {
     504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large",
     600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
 }  # fmt: skip
+"""RFC 3261 section 21 and the later ones in use; sent when no reason is given."""
 
 
 def canonical_name(name: str) -> str:
@@ -66,11 +66,11 @@ def canonical_name(name: str) -> str:
     return NAMES.get(name.lower(), name)
 
 
-#: Rows that this side writes itself; an application that adds one would break the transaction or the dialog.
 _OWN = frozenset(
     {"Via", "From", "To", "Call-ID", "CSeq", "Contact", "Content-Length", "Content-Type", "Route",
      "Record-Route", "Max-Forwards", "Require", "Proxy-Require"}
 )  # fmt: skip
+"""Rows that this side writes itself; an application that adds one would break the transaction or the dialog."""
 
 _TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
@@ -222,8 +222,8 @@ class Response(Message, frozen=True):
         return self._encode(f"SIP/2.0 {self.status} {self.reason}")
 
 
-#: Rows that a response copies from its request: RFC 3261 section 8.2.6.2.
 _COPIED = frozenset({"Via", "From", "Call-ID", "CSeq", "Timestamp"})
+"""Rows that a response copies from its request: RFC 3261 section 8.2.6.2."""
 
 
 def response_to(

@@ -15,12 +15,12 @@ from offhook.sip.headers import parse_cseq, parse_name_addr, parse_name_addrs, p
 from offhook.sip.message import NAMES, Field, Message, Request, Response
 from offhook.sip.uri import MAX_URI_LENGTH
 
-#: A UDP datagram cannot be longer; a stream message need not be (section 18.1.1).
 MAX_MESSAGE = 65_535
-#: The torture test's longest stack has 45 rows; a call through many proxies stays under 100.
+"""A UDP datagram cannot be longer; a stream message need not be (section 18.1.1)."""
 MAX_FIELDS = 200
-#: One row, folded lines joined. STIR Identity rows are the longest in the field, at about 2 kB.
+"""The torture test's longest stack has 45 rows; a call through many proxies stays under 100."""
 MAX_FIELD_LENGTH = 8_192
+"""One row, folded lines joined. STIR Identity rows are the longest in the field, at about 2 kB."""
 
 # Request-Line = Method SP Request-URI SP SIP-Version CRLF
 _REQUEST_LINE = re.compile(rf"({TOKEN}) (\S+) (SIP/[0-9]+\.[0-9]+)", re.IGNORECASE)
@@ -37,8 +37,8 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BARE_LINE_END = re.compile(r"\r(?!\n)|(?<!\r)\n")
 
-#: Rows whose syntax is checked on arrival: routing, dialogs and transactions rest on them.
 _SINGLE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards"})
+"""Rows whose syntax is checked on arrival: routing, dialogs and transactions rest on them."""
 _REQUIRED = ("Via", "From", "To", "Call-ID", "CSeq")
 
 

@@ -21,10 +21,10 @@ from offhook.sip.parser import BadMessageError, check_essentials, parse_message,
 from offhook.sip.timers import Timer
 from offhook.sip.transaction_table import ServerTransaction, reply_flow
 
-#: Seconds that a peer should wait when this side has no room for another call.
 _RETRY_LATER: Field = ("Retry-After", "5")
-#: Keep-alives of phones over UDP are shorter; the shortest message is longer.
+"""Seconds that a peer should wait when this side has no room for another call."""
 _SHORTEST = 32
+"""Keep-alives of phones over UDP are shorter; the shortest message is longer."""
 
 
 class Reception:

@@ -47,7 +47,7 @@ class Registrar:
     def __init__(self, config: EndpointConfig) -> None:
         self._config = config
         self._bindings: dict[str, dict[str, Binding]] = {}
-        #: Which addresses of record have bindings on a connection.
+        # Which addresses of record have bindings on a connection.
         self._on_stream: dict[Flow, set[str]] = {}
 
     def bindings(self, aor: str, now: float) -> list[Binding]:

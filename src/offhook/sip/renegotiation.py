@@ -14,8 +14,8 @@ from offhook.sip.transaction_table import ClientTransaction, ServerTransaction
 if TYPE_CHECKING:
     from offhook.sip.session import Session
 
-#: Statuses that end the dialog itself (section 12.2.1.2).
 _GONE = (408, 481)
+"""Statuses that end the dialog itself (section 12.2.1.2)."""
 
 
 class Renegotiation:
@@ -30,7 +30,7 @@ class Renegotiation:
         self._offer: bytes | None = None
         self._waiting: ServerTransaction | None = None
         self._acceptance: Acceptance | None = None
-        #: CSeq of our re-INVITE that got its 2xx; a 2xx that comes again is acknowledged again.
+        # CSeq of our re-INVITE that got its 2xx; a 2xx that comes again is acknowledged again.
         self._acknowledged: int | None = None
 
     # Ours.

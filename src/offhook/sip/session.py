@@ -58,11 +58,11 @@ class Session:
         self._timers: dict[str, Timer] = {}
         self._bye_reason: str | None = None
 
-    #: Whether the Call-ID is of our making, which settles who waits longer after glare.
     owns_call_id = False
+    """Whether the Call-ID is of our making, which settles who waits longer after glare."""
 
-    #: Of a callee: From tag, Call-ID and CSeq number of its INVITE.
     invite_key: tuple[str, str, int] | None = None
+    """Of a callee: From tag, Call-ID and CSeq number of its INVITE."""
 
     @property
     def settled(self) -> bool:

@@ -13,8 +13,8 @@ class TimerOwner(Protocol):
         """The timer `name` fired."""
 
 
-#: Below this many entries a heap full of stopped timers is not worth rebuilding.
 _SMALL = 1024
+"""Below this many entries a heap full of stopped timers is not worth rebuilding."""
 
 
 class Timer:

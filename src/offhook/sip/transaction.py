@@ -73,12 +73,12 @@ class Effect(StrEnum):
     START_M = "start M"
 
 
-#: The timer that a START effect starts.
 STARTS: Mapping[Effect, Input] = {
     effect: Input(effect.value.removeprefix("start "))
     for effect in Effect
     if effect.name.startswith("START_")
 }
+"""The timer that a START effect starts."""
 
 Transition = tuple[State, tuple[Effect, ...]]
 Table = Mapping[State, Mapping[Input, Transition]]
@@ -88,7 +88,6 @@ _TIMEOUT: Transition = (_S.TERMINATED, (_E.REPORT_TIMEOUT,))
 _TRANSPORT: Transition = (_S.TERMINATED, (_E.REPORT_TRANSPORT,))
 _DONE: Transition = (_S.TERMINATED, ())
 
-#: Figure 5, changed by RFC 6026 section 7.2.
 INVITE_CLIENT: Table = {
     _S.CALLING: {
         _I.TIMER_A: (_S.CALLING, (_E.TRANSMIT, _E.START_A)),
@@ -114,8 +113,8 @@ INVITE_CLIENT: Table = {
     },
     _S.TERMINATED: {},
 }
+"""Figure 5, changed by RFC 6026 section 7.2."""
 
-#: Figure 6.
 CLIENT: Table = {
     _S.TRYING: {
         _I.TIMER_E: (_S.TRYING, (_E.TRANSMIT, _E.START_E)),
@@ -136,8 +135,8 @@ CLIENT: Table = {
     _S.COMPLETED: {_I.TIMER_K: _DONE},
     _S.TERMINATED: {},
 }
+"""Figure 6."""
 
-#: Figure 7, changed by RFC 6026 section 7.1: the transaction user repeats 2xx, through the transaction.
 INVITE_SERVER: Table = {
     _S.PROCEEDING: {
         _I.REQUEST: (_S.PROCEEDING, (_E.TRANSMIT,)),
@@ -158,8 +157,8 @@ INVITE_SERVER: Table = {
     _S.CONFIRMED: {_I.TIMER_I: _DONE},
     _S.TERMINATED: {},
 }
+"""Figure 7, changed by RFC 6026 section 7.1: the transaction user repeats 2xx, through the transaction."""
 
-#: Figure 8.
 SERVER: Table = {
     _S.TRYING: {
         _I.PROVISIONAL: (_S.PROCEEDING, (_E.TRANSMIT,)),
@@ -178,6 +177,7 @@ SERVER: Table = {
     },
     _S.TERMINATED: {},
 }
+"""Figure 8."""
 
 
 def response_input(status: int) -> Input:

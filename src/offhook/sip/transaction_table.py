@@ -33,12 +33,12 @@ from offhook.sip.transaction import (
 
 Key = tuple[str, ...]
 
-#: What a transaction weighs besides its messages.
 TRANSACTION_OCTETS = 1024
+"""What a transaction weighs besides its messages."""
 _KEPT = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 
-#: Timer D on unreliable transports: at least 32 s (section 17.1.1.2).
 TIMER_D = 32.0
+"""Timer D on unreliable transports: at least 32 s (section 17.1.1.2)."""
 
 
 class TransactionUser(Protocol):

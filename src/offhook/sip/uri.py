@@ -16,8 +16,8 @@ from offhook.errors import RemoteProtocolError
 from offhook.sip.flow import bracketed
 from offhook.sip.grammar import HOST, MAX_PARAMETERS, Parameters, format_parameters, memoised, parameter
 
-#: Longer than any URI a phone, trunk or browser makes; RFC 4475's longest is under 1 kB.
 MAX_URI_LENGTH = 2048
+"""Longer than any URI a phone, trunk or browser makes; RFC 4475's longest is under 1 kB."""
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
 # userinfo = ( user / telephone-subscriber ) [ ":" password ] "@"

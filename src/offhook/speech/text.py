@@ -7,12 +7,12 @@ reason. Pure.
 
 import re
 
-#: A first piece of so many characters takes a neural voice about 0.2 s on one slow core.
 FIRST_PIECE = 32
-#: Later pieces are made while the one before is heard.
+"""A first piece of so many characters takes a neural voice about 0.2 s on one slow core."""
 LATER_PIECE = 160
-#: No piece is longer, whatever it is made of.
+"""Later pieces are made while the one before is heard."""
 LONGEST_PIECE = 400
+"""No piece is longer, whatever it is made of."""
 
 _ABBREVIATIONS = frozenset(
     {"mr", "mrs", "ms", "dr", "prof", "sr", "jr", "st", "vs", "etc", "inc", "ltd", "co", "corp", "dept"}

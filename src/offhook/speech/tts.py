@@ -24,7 +24,7 @@ from offhook.speech.engine import SpeakPiece
 from offhook.speech.text import ends_sentence, split_text
 from offhook.speech.workers import SpeechError, WorkerPool
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SAMPLE_RATE = 8000
 _BYTES_PER_MILLISECOND = SAMPLE_RATE * 2 // 1000
@@ -112,7 +112,7 @@ class Speech:
             try:
                 return await self._piece_by(engine, text, voice, urgency)
             except SpeechError as failed:
-                _log.warning("engine %s failed: %s", engine, failed)
+                logger.warning("engine %s failed: %s", engine, failed)
                 error = failed
         raise error
 

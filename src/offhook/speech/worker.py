@@ -21,14 +21,14 @@ from offhook.speech.engine import Engine, Floats, NotSpoken, Ready, SpeakPiece, 
 SAMPLE_RATE = 8000
 _PR_SET_PDEATHSIG = 1
 _READ_SIZE = 65536
-#: Speech of -20 dBFS is about what telephone networks are levelled to (ITU-T G.169: -20 ± 4 dBm0).
 _SPEECH_RMS = 0.1
+"""Speech of -20 dBFS is about what telephone networks are levelled to (ITU-T G.169: -20 ± 4 dBm0)."""
 _PEAK = 0.89
 _MOST_GAIN = 8.0
 _SILENCE = 0.004
 _LEAD_SAMPLES = SAMPLE_RATE * 40 // 1000
-#: Below the media worker, whose tick must not be late.
 _NICENESS = 5
+"""Below the media worker, whose tick must not be late."""
 
 
 def load_engine(name: str) -> Engine:

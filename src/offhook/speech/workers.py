@@ -23,7 +23,7 @@ from offhook.bus.ipc import Frames, encode
 from offhook.errors import RemoteProtocolError
 from offhook.speech.engine import NotSpoken, Ready, SpeakPiece, Spoken, WorkerReply
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _READ_SIZE = 262144
 _START_SECONDS = 60.0
@@ -150,13 +150,13 @@ class WorkerPool:
                 backoff = _FIRST_BACKOFF
                 self._warm.set()
                 await self._serve(worker)
-                _log.info("speech worker %s %d is replaced: it grew", self.engine, worker.pid)
+                logger.info("speech worker %s %d is replaced: it grew", self.engine, worker.pid)
             except _IdleError:
                 self._warm.clear()
                 return
             except (_WorkerLostError, OSError) as error:
                 self._failing += 0 if worker.was_ready else 1
-                _log.warning("speech worker %s lost: %s", self.engine, error)
+                logger.warning("speech worker %s lost: %s", self.engine, error)
                 if not self.available:
                     self._fail_waiting()
                 await asyncio.sleep(0 if worker.was_ready else backoff)

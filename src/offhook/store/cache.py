@@ -20,7 +20,7 @@ import asyncpg
 from offhook.clock import monotonic
 from offhook.store.database import Connection, is_gone
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
@@ -114,7 +114,7 @@ class Invalidations:
                     connection.terminate()
             except Exception as error:
                 if not is_gone(error):
-                    _log.exception("changes cannot be heard of")
+                    logger.exception("changes cannot be heard of")
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _hear(self, connection: Connection) -> None:

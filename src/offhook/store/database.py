@@ -22,7 +22,7 @@ from offhook.store.batcher import Batcher
 from offhook.store.records import WorkNotice
 from offhook.store.sql import transpose
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Connection = Any
@@ -128,7 +128,7 @@ class Database:
                     raise
                 if loop.time() + pause > deadline:
                     raise DatabaseUnavailableError(f"PostgreSQL is away: {error}") from error
-                _log.warning("PostgreSQL is away, trying again: %s", type(error).__name__)
+                logger.warning("PostgreSQL is away, trying again: %s", type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 
 from offhook.store.database import DatabaseUnavailableError, is_gone
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LOCK: Final = 0x0FF400C
 """The advisory lock under which one process at a time migrates."""
@@ -89,7 +89,7 @@ async def _upgrade(connection: asyncpg.Connection) -> str:
     sql, head = await asyncio.to_thread(upgrade_sql, current)
     if current != head:
         await connection.execute(sql)
-        _log.info("the database is now at revision %s", head)
+        logger.info("the database is now at revision %s", head)
     return head
 
 

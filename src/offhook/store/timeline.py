@@ -23,7 +23,7 @@ from offhook.store.records import TimelineEntry, TimelineKind
 from offhook.store.retention import Retained
 from offhook.store.sql import columns, transpose, unnest, values
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 0.05
 MAX_WAITING: Final = 50_000
@@ -149,7 +149,7 @@ class TimelineWriter:
         try:
             emit(entry.account_sid, entry.resource_sid, to_json(entry))
         except (UnicodeError, TypeError):
-            _log.error("a timeline entry is no JSON: %s %s", entry.kind, ascii(entry.name))
+            logger.error("a timeline entry is no JSON: %s %s", entry.kind, ascii(entry.name))
 
     async def _run(self) -> None:
         while True:
@@ -159,12 +159,12 @@ class TimelineWriter:
             try:
                 await self.flush()
             except DatabaseUnavailableError:
-                _log.error("timelines wait for PostgreSQL: %d entries", len(self._waiting))
+                logger.error("timelines wait for PostgreSQL: %d entries", len(self._waiting))
                 self._wake.set()
             except Exception:
-                _log.exception("timeline entries could not be written")
+                logger.exception("timeline entries could not be written")
             if self._dropped:
-                _log.error("timeline entries dropped while PostgreSQL was away: %d", self._dropped)
+                logger.error("timeline entries dropped while PostgreSQL was away: %d", self._dropped)
                 self._dropped = 0
 
     async def _write(self, batch: Sequence[TimelineEntry]) -> None:
@@ -173,7 +173,7 @@ class TimelineWriter:
             await self._database.execute(_INSERT, *transpose(rows, len(_NAMES)))
         except POISON:
             if len(batch) == 1:
-                _log.error("a timeline entry cannot be written: %s %s", batch[0].kind, ascii(batch[0].name))
+                logger.error("a timeline entry cannot be written: %s %s", batch[0].kind, ascii(batch[0].name))
                 return
             middle = len(batch) // 2
             await self._write(batch[:middle])

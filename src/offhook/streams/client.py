@@ -30,12 +30,12 @@ from offhook.streams.protocol import (
     Synthesize,
 )
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _READ_SIZE = 65536
 _RECONNECT_SECONDS = 0.1
-#: How long after a lost connection a recording's end is waited for before it is given up as failed.
 _RECORDING_PATIENCE_SECONDS = 20.0
+"""How long after a lost connection a recording's end is waited for before it is given up as failed."""
 _INTERNAL_FAILURE = 12400
 
 
@@ -215,7 +215,7 @@ class StreamsClient:
                 self._connected.set()
                 await self._read(reader)
             except (OSError, RemoteProtocolError) as error:
-                _log.warning("connection to streams failed: %s", error)
+                logger.warning("connection to streams failed: %s", error)
             finally:
                 self._lost()
 

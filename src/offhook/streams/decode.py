@@ -19,8 +19,8 @@ SAMPLE_RATE = 8000
 _FRAMES = 32768
 _MAX_CHANNELS = 8
 _RATES = range(4000, 192001)
-#: Types whose data is bare µ-law samples at 8 kHz.
 _ULAW_TYPES = frozenset({"audio/basic", "audio/ulaw", "audio/x-mulaw", "audio/pcmu", "audio/mulaw"})
+"""Types whose data is bare µ-law samples at 8 kHz."""
 _ALAW_TYPES = frozenset({"audio/alaw", "audio/x-alaw", "audio/pcma"})
 _AU_MAGIC = b".snd"
 

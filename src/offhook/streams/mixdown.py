@@ -17,13 +17,13 @@ from offhook.audio.g711 import Samples
 from offhook.audio.mixer import mix
 from offhook.audio.vad import VoiceActivity
 
-#: Audio is handled a few frames at a time.
 _STEP_FRAMES = 5
+"""Audio is handled a few frames at a time."""
 _STEP_BYTES = _STEP_FRAMES * FRAME_BYTES
-#: A tap that is so far behind the other one has nothing to say.
 _PATIENCE_BYTES = 25 * FRAME_BYTES
-#: What stays before the first speech of a trimmed recording.
+"""A tap that is so far behind the other one has nothing to say."""
 _LEAD_SAMPLES = 10 * FRAME_SAMPLES
+"""What stays before the first speech of a trimmed recording."""
 
 
 class Mixdown:

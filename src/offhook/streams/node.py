@@ -22,7 +22,7 @@ from offhook.streams.prompts import Prompts
 from offhook.streams.recordings import Recordings
 from offhook.streams.session import Session
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _READ_SIZE = 262144
 
@@ -77,7 +77,7 @@ class StreamsNode:
                     taps.difference_update(tap for tap, audio in records if not audio)
                     self._recordings.hear(records)
             except (OSError, BatchError) as error:
-                _log.warning("connection of media failed: %s", error)
+                logger.warning("connection of media failed: %s", error)
             finally:
                 self._recordings.hear((tap, b"") for tap in tuple(taps))
                 writer.close()

@@ -18,7 +18,7 @@ from offhook.streams.mixdown import Mixdown
 from offhook.streams.protocol import RecordingFinished, RecordingReason, StartRecording
 from offhook.streams.wavfile import WavWriter, salvage, wav_milliseconds
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _WRITE_BYTES = SAMPLE_RATE * 2
 
@@ -134,7 +134,7 @@ class Recordings:
                 news = RecordingFinished(recording.sid, str(path), milliseconds, reason, mixdown.empty)
         except OSError as error:
             recording.broken = True
-            _log.error("recording %s cannot be completed: %s", recording.sid, error.strerror)
+            logger.error("recording %s cannot be completed: %s", recording.sid, error.strerror)
         if writer is not None and recording.broken:
             writer.abandon()
         loop.call_soon_threadsafe(self._tell, recording, news)
@@ -151,7 +151,7 @@ class Recordings:
                 work()
             except OSError as error:
                 recording.broken = True
-                _log.error("recording %s cannot be written: %s", recording.sid, error.strerror)
+                logger.error("recording %s cannot be written: %s", recording.sid, error.strerror)
 
         self._disk.submit(guarded)
 

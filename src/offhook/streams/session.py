@@ -32,7 +32,7 @@ from offhook.streams.protocol import (
 )
 from offhook.streams.recordings import Recordings
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _READ_SIZE = 65536
 _MAX_TEXT = 16384
@@ -67,7 +67,7 @@ class Session:
                 for command in frames.feed(data):
                     self._execute(command)
         except (OSError, RemoteProtocolError) as error:
-            _log.warning("connection of voice failed: %s", error)
+            logger.warning("connection of voice failed: %s", error)
         finally:
             for task in self._requests.values():
                 task.cancel()
@@ -109,7 +109,7 @@ class Session:
         except SpeechError as error:
             self._reply(RequestFailed(request, _INTERNAL_FAILURE, str(error)))
         except Exception:
-            _log.exception("request failed")
+            logger.exception("request failed")
             self._reply(RequestFailed(request, _INTERNAL_FAILURE, "internal failure"))
 
     async def _prepare(self, command: Prepare) -> None:
@@ -135,4 +135,4 @@ class Session:
 
 
 def _log_orphan(news: RecordingFinished) -> None:
-    _log.warning("recording %s ended because voice went away", news.sid)
+    logger.warning("recording %s ended because voice went away", news.sid)

@@ -16,8 +16,9 @@ from typing import Final
 
 from offhook import metrics
 
-#: Objects made in excess of those freed before the young are looked at; of which collections every 20th goes further.
 THRESHOLDS: Final = (20_000, 20, 1_000_000)
+"""Objects made in excess of those freed before the young are looked at; of which collections every 20th goes
+further."""
 QUIET_SECONDS: Final = 60.0
 LONGEST_SECONDS: Final = 600.0
 

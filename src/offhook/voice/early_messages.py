@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from offhook.sip.events import SipMessageLog
 
-#: Of one leg: an INVITE of the greatest size, its answers and a retransmission.
 LEG_OCTETS = 128 * 1024
+"""Of one leg: an INVITE of the greatest size, its answers and a retransmission."""
 ALL_OCTETS = 8 * 1024 * 1024
-#: What a message weighs besides its octets.
 _MESSAGE_OCTETS = 512
+"""What a message weighs besides its octets."""
 
 
 class EarlyMessages:

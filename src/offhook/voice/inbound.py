@@ -47,7 +47,7 @@ class Inbound:
         self._disk = disk
         self._endpoint = services.transports.endpoint
         self._admitting: set[int] = set()
-        #: Hosts from which somebody has proved to be one of our phones.
+        # Hosts from which somebody has proved to be one of our phones.
         self._proven: set[str] = set()
 
     def given_up(self, leg: int) -> None:

@@ -28,11 +28,11 @@ from offhook.webhook.params import RecordingParams
 
 logger = logging.getLogger(__name__)
 
-#: How long to wait before a write that failed is tried again: twice as long each time, up to the last.
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
-#: A notification that cannot be written is given up after this many tries. A status never is: a row would live on.
+"""How long to wait before a write that failed is tried again: twice as long each time, up to the last."""
 MOST_TRIES: Final = 5
+"""A notification that cannot be written is given up after this many tries. A status never is: a row would live on."""
 
 
 async def abandon(store: Store, record: CallRecord) -> None:

@@ -24,8 +24,8 @@ from offhook.sip.headers import NameAddr
 from offhook.sip.message import Field
 from offhook.voice.keys import KeyPresses
 
-#: By this header Twilio's SIP names the call; a peer finds the call's resource and timeline by it.
 _CALL_SID = "X-Twilio-CallSid"
+"""By this header Twilio's SIP names the call; a peer finds the call's resource and timeline by it."""
 
 
 MAX_FORWARDS = 70

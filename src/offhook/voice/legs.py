@@ -10,8 +10,8 @@ from offhook.signalling.transports import SipTransports
 from offhook.sip.flow import Flow
 from offhook.voice.leg import Leg
 
-#: How long a new call waits for a media worker that is being started again.
 _PATIENCE = 5.0
+"""How long a new call waits for a media worker that is being started again."""
 
 
 class Legs:

@@ -51,10 +51,10 @@ logger = logging.getLogger(__name__)
 
 _RECONNECT_SECONDS = 0.2
 _CLAIM_BATCH = 50
-#: Channels that one media worker uses in its life; the next one's are others.
 _CHANNELS = 1_000_000
-#: How long live calls may take to end by themselves when the node is told to stop.
+"""Channels that one media worker uses in its life; the next one's are others."""
 _DRAIN_SECONDS = 2.0
+"""How long live calls may take to end by themselves when the node is told to stop."""
 
 
 def main(settings: Settings) -> None:

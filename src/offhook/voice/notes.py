@@ -14,17 +14,17 @@ from offhook.sip.events import Failed, Rerouted, SipMessageLog
 from offhook.sip.message import Field, Message
 from offhook.voice.routing import LOOP_HEADER
 
-#: A timeline shows the beginning of what is long; the rest helps nobody.
 _SHOWN_BYTES = 4096
+"""A timeline shows the beginning of what is long; the rest helps nobody."""
 
-#: What a peer may tell an application, and how many rows of it.
 _EXTENSION = "x-"
 _MOST_HEADERS = 20
+"""What a peer may tell an application, and how many rows of it."""
 
-#: With the rows that it is folded into.
 _SECRET_HEADER = re.compile(
     rf"^((?:(?:Proxy-)?Authorization|{LOOP_HEADER})[ \t]*:).*(?:\n[ \t].*)*", re.IGNORECASE | re.MULTILINE
 )
+"""With the rows that it is folded into."""
 
 
 def sip_message(log: SipMessageLog) -> dict[str, Any]:

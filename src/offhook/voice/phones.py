@@ -22,8 +22,8 @@ from offhook.voice.services import Services
 logger = logging.getLogger(__name__)
 
 
-#: Bindings that were written down are older than any that are made now (seconds).
 _LONGEST = 7_200.0
+"""Bindings that were written down are older than any that are made now (seconds)."""
 
 
 class Phones:

@@ -16,18 +16,19 @@ from offhook.media.protocol import AudioFile, Digits, Item, PlayFinished, Silenc
 from offhook.streams.client import Segment, StreamsClient, StreamsError
 from offhook.twiml import effects, events
 
-#: The tone before a recording: long enough to be noticed, short enough not to be taken for a fax.
 _BEEP = Tone((1000.0,), 400)
+"""The tone before a recording: long enough to be noticed, short enough not to be taken for a fax."""
 
 _INTERNAL_FAILURE = 12400
 
-#: Ringing tones by country (ITU-T E.180): (frequencies in Hz, on ms, off ms, …). Others hear the North American one.
 _RINGING: dict[str, tuple[Item, ...]] = {
     "us": (Tone((440.0, 480.0), 2000), Silence(4000)),
     "uk": (Tone((400.0, 450.0), 400), Silence(200), Tone((400.0, 450.0), 400), Silence(2000)),
     "de": (Tone((425.0,), 1000), Silence(4000)),
     "fr": (Tone((440.0,), 1500), Silence(3500)),
 }
+"""Ringing tones by country (ITU-T E.180): (frequencies in Hz, on ms, off ms, …). Others hear the North American
+one."""
 _RINGING["gb"] = _RINGING["uk"]
 
 

@@ -26,8 +26,8 @@ from offhook.voice.leg import Leg
 from offhook.voice.services import Services
 from offhook.webhook.params import RecordingParams, recording_status_params
 
-#: Twilio keeps no recording longer than this (seconds).
 _LONGEST = 14400.0
+"""Twilio keeps no recording longer than this (seconds)."""
 
 
 class Source(Enum):

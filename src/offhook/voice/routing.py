@@ -33,8 +33,8 @@ from offhook.twiml.effects import DialSip, DialTarget
 from offhook.voice.leg import Destination
 from offhook.voice.trunks import Route, Trunks, addresses_of
 
-#: Says that an INVITE is the platform's own, on its way to one of its numbers.
 LOOP_HEADER = "X-Offhook-Loop"
+"""Says that an INVITE is the platform's own, on its way to one of its numbers."""
 
 _NOT_REGISTERED = 32009
 _NO_TRUNK = 32011
@@ -42,8 +42,8 @@ _BAD_SIP_URI = 13243
 _ADDRESS_REFUSED = 13254
 _BAD_NUMBER = 13223
 
-#: Headers that a called address may bring along (``sip:…?X-Account=7``), as Twilio has it; all others are dropped.
 _PASSED_HEADER = re.compile(r"X-[\w.!%*+`'~-]{1,100}|User-to-User", re.IGNORECASE | re.ASCII)
+"""Headers that a called address may bring along (``sip:…?X-Account=7``), as Twilio has it; all others are dropped."""
 
 
 class UnroutableError(Exception):

@@ -23,11 +23,11 @@ from offhook.sip.flow import Address, Flow
 
 logger = logging.getLogger(__name__)
 
-#: How long what a name resolved to is believed, and how soon one that did not resolve is asked again (seconds).
 _RESOLVED_SECONDS = 60.0
 _UNRESOLVED_SECONDS = 5.0
-#: Of a name with more addresses the first are called; a caller does not wait for all of a big list.
+"""How long what a name resolved to is believed, and how soon one that did not resolve is asked again (seconds)."""
 _ADDRESSES_CALLED = 3
+"""Of a name with more addresses the first are called; a caller does not wait for all of a big list."""
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -17,7 +17,7 @@ from offhook.smpp.session import Role, SessionConfig
 from offhook.smpp.vocabulary import status_name
 from offhook.smsc import SmscSettings
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 5.0
 
@@ -90,7 +90,7 @@ class KeptBind:
                 return
             backoff = backoff.failed(lasted)
             wait = backoff.wait(random.random())  # spreads reconnects; no secret
-            _log.warning("%s: %s; binding again in %.1f s", self.smsc.carrier, self._reason, wait)
+            logger.warning("%s: %s; binding again in %.1f s", self.smsc.carrier, self._reason, wait)
             await asyncio.sleep(wait)
 
     async def _stay_bound(self) -> float:
@@ -130,13 +130,13 @@ class KeptBind:
     def _hear(self, connection: SmppConnection, events: Sequence[e.Event]) -> None:
         for event in events:
             if isinstance(event, e.Bound):
-                _log.info("%s: bound", self.smsc.carrier)
+                logger.info("%s: bound", self.smsc.carrier)
                 self.connection = connection
                 self._bound_at = connection.now()
             elif isinstance(event, e.BindRefused):
                 self._refused, self._reason = True, status_name(event.status)
             elif isinstance(event, e.ProtocolViolation):
-                _log.warning("%s: %s (%s)", self.smsc.carrier, event.detail, status_name(event.status))
+                logger.warning("%s: %s (%s)", self.smsc.carrier, event.detail, status_name(event.status))
             elif isinstance(event, e.Closed) and not self._refused:
                 self._reason = event.reason
         self._on_events(connection, events)

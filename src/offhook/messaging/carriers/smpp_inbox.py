@@ -24,7 +24,7 @@ from offhook.smpp.vocabulary import Status
 from offhook.sms.reassembly import Repeated
 from offhook.smsc import SmscSettings
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 HOLD: Final = 2.0
 """Seconds for which the segments of a text that is not whole yet are left unacknowledged."""
@@ -89,11 +89,11 @@ class Inbox:
     def _take_receipt(self, message: DeliverSm, request: _Unacknowledged) -> None:
         receipt = receipts.read(message)
         if receipt is None:
-            _log.warning("%s: a receipt that names no message", self._carrier)
+            logger.warning("%s: a receipt that names no message", self._carrier)
             request.acknowledge()
             return
         if receipt.state is None:
-            _log.warning("%s: the receipt of %.64r names no known state", self._carrier, receipt.message_id)
+            logger.warning("%s: the receipt of %.64r names no known state", self._carrier, receipt.message_id)
         final = receipt.state in FINAL and not receipt.intermediate
         report = DeliveryReport(
             receipt.message_id[:MAX_SALVAGED],
@@ -112,7 +112,7 @@ class Inbox:
         try:
             arrived = self._arrivals.take(message, request, now)
         except RemoteProtocolError as error:
-            _log.warning("%s: a text that cannot be read: %s", self._carrier, error)
+            logger.warning("%s: a text that cannot be read: %s", self._carrier, error)
             request.acknowledge(Status.RX_P_APPN)
             return
         if isinstance(arrived, Repeated):
@@ -129,7 +129,7 @@ class Inbox:
     def _expire(self) -> None:
         loop = asyncio.get_running_loop()
         for text, requests in self._arrivals.expire(loop.time()):
-            _log.warning("%s: %d segments of a text did not come", self._carrier, text.missing)
+            logger.warning("%s: %d segments of a text did not come", self._carrier, text.missing)
             self._commit(text, requests)
         self._expiry = loop.call_later(EXPIRY_CHECK, self._expire)
 
@@ -143,10 +143,10 @@ class Inbox:
         try:
             await self._reports.incoming(text)
         except UnknownRecipientError:
-            _log.warning("%s: a text to a number that no account owns", self._carrier)
+            logger.warning("%s: a text to a number that no account owns", self._carrier)
             status = Status.RX_P_APPN
         except Exception:
-            _log.exception("%s: a text could not be committed", self._carrier)
+            logger.exception("%s: a text could not be committed", self._carrier)
             status = Status.RX_T_APPN
         for request in requests:
             request.acknowledge(status)

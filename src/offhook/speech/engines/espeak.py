@@ -17,8 +17,8 @@ _CHARS_UTF8 = 1
 _POS_CHARACTER = 1
 _EE_OK = 0
 _PARAMETER_RATE = 1
-#: Words per minute; its default of 175 is fast for a telephone.
 _WORDS_PER_MINUTE = 160
+"""Words per minute; its default of 175 is fast for a telephone."""
 # Tags that its voice files do not name: the nearest voice instead.
 _NEAREST = {
     "zh": "cmn",

@@ -15,10 +15,10 @@ from piper.config import PiperConfig, SynthesisConfig
 
 from offhook.speech.engine import Floats
 
-#: Women's formants lie about a sixth above men's.
 _RAISE = 1.17
-#: Half of the usual variation: livelier voices are understood less well through a telephone.
+"""Women's formants lie about a sixth above men's."""
 _NOISE = 0.35
+"""Half of the usual variation: livelier voices are understood less well through a telephone."""
 
 
 class PiperEngine:

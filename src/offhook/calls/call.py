@@ -10,50 +10,34 @@ action of a recording or a dial that the hang-up cut short.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
-from offhook.calls import dial, effects, events
+from offhook.calls import dial, effects, events, running
 from offhook.calls.effects import Wanted
 from offhook.calls.events import EndedBy
-from offhook.calls.outcome import REJECT_RESPONSE, REJECT_STATUS, status_of_failure
+from offhook.calls.outcome import status_of_failure
 from offhook.calls.place import ALONE, Dialled, In, Ringing
+from offhook.calls.running import DIAL_LIMIT_TIMER, RING_TIMER, TWIML_TIMER
 from offhook.calls.state import (
-    LIMIT_TIMER,
     Call,
     Parent,
     Step,
     change,
-    final_response,
     leg_end,
     mark_answered,
     refusal,
 )
-from offhook.calls.status import CallStatus, Direction, billable_seconds
+from offhook.calls.status import CallStatus, Direction
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
-from offhook.twiml import interpreter
-from offhook.twiml.entry import Purpose
 
 __all__ = ["Call", "Parent", "Step", "refusal", "step"]
 
-RING_TIMER = "ring"
-DIAL_LIMIT_TIMER = "dial-limit"
-TWIML_TIMER = "twiml-"
 NO_AUDIO = 32014
 BAD_SDP = 32102
 UNREACHABLE = 32011
 NOT_ACCEPTABLE = effects.RefuseLeg(488, "Not Acceptable Here")
-
-_STILL_DONE_AFTER_THE_END = (
-    twiml.Fetch,
-    twiml.StopRecording,
-    twiml.Notify,
-    twiml.Trace,
-    twiml.SendMessage,
-    twiml.EndDial,
-)
 
 
 def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
@@ -72,7 +56,7 @@ def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
         case events.RoomEnded():
             return _room_ended(call, event, now)
         case heard.DigitPressed("*") if _ends_on_star(call):
-            return _leave(call)
+            return running.leave(call)
         case (
             events.LegPlaced()
             | events.LegTrying()
@@ -89,7 +73,7 @@ def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
         ):
             return (call, ()) if call.is_over else _live(call, event, now)
         case _:
-            return _interpret(call, event, now)
+            return running.interpret(call, event, now)
 
 
 _LiveEvent = (
@@ -123,7 +107,7 @@ def _live(call: Call, event: _LiveEvent, now: float) -> Step:
             return _failed(call, event, now)
         case events.LegEnded():
             status = CallStatus.COMPLETED if call.is_answered else CallStatus.CANCELED
-            return _end(call, status, EndedBy.FAR_END, now)
+            return running.end(call, status, EndedBy.FAR_END, now)
         case events.MediaLost():
             return _media_lost(call, event, now)
         case events.NotNegotiated():
@@ -145,8 +129,8 @@ def _begin(call: Call, now: float) -> Step:
     """Place an outbound call; let an inbound one ring while its TwiML is fetched."""
     if call.direction is Direction.INBOUND:
         call, changed = change(call, CallStatus.RINGING)
-        call, run = _run(call, now)
-        return call, (effects.Ring(), *changed, *run)
+        call, begun = running.run(call, now)
+        return call, (effects.Ring(), *changed, *begun)
     call, changed = change(call, CallStatus.INITIATED)
     return call, (effects.SetTimer(RING_TIMER, call.ring_timeout), *changed, effects.PlaceLeg())
 
@@ -167,15 +151,15 @@ def _answered(call: Call, event: events.LegAnswered, now: float) -> Step:
     if (parent := call.parent) is not None:
         told = events.ChildAnswered(parent.child, call.sip_call_id, event.sip_headers)
         done += (effects.Tell(parent.call_sid, told),)
-    call, run = _run(call, now)
-    return call, done + run
+    call, begun = running.run(call, now)
+    return call, done + begun
 
 
 def _failed(call: Call, event: events.LegFailed, now: float) -> Step:
     unreached = event.source is not events.FailureSource.REMOTE
     call = replace(call, response=event.response)
     status = status_of_failure(event.response, timed_out=unreached)
-    call, done = _end(call, status, EndedBy.SILENCE if unreached else EndedBy.FAR_END, now)
+    call, done = running.end(call, status, EndedBy.SILENCE if unreached else EndedBy.FAR_END, now)
     if event.source is events.FailureSource.LOCAL or not unreached:
         return call, done
     reason = event.reason or "The far end cannot be reached."
@@ -185,8 +169,8 @@ def _failed(call: Call, event: events.LegFailed, now: float) -> Step:
 def _ring_timeout(call: Call, now: float) -> Step:
     """Nobody answered in time: a phone that rings is left, a far end that has said nothing at all is a failure."""
     if call.reached:
-        return _end(call, CallStatus.NO_ANSWER, EndedBy.RING_TIMEOUT, now, leg_end(call))
-    call, done = _end(call, CallStatus.FAILED, EndedBy.SILENCE, now, leg_end(call))
+        return running.end(call, CallStatus.NO_ANSWER, EndedBy.RING_TIMEOUT, now, leg_end(call))
+    call, done = running.end(call, CallStatus.FAILED, EndedBy.SILENCE, now, leg_end(call))
     return call, (twiml.Notify(UNREACHABLE, "Nobody has answered the INVITE, not even with 100.", ""), *done)
 
 
@@ -195,7 +179,7 @@ def _media_lost(call: Call, event: events.MediaLost, now: float) -> Step:
     if event.silent and not call.is_answered:
         return call, ()
     status = CallStatus.COMPLETED if call.is_answered else CallStatus.FAILED
-    call, done = _end(call, status, EndedBy.NO_AUDIO, now, leg_end(call))
+    call, done = running.end(call, status, EndedBy.NO_AUDIO, now, leg_end(call))
     return call, (twiml.Notify(NO_AUDIO, event.reason, ""), *done)
 
 
@@ -206,7 +190,7 @@ def _not_negotiated(call: Call, event: events.NotNegotiated, now: float) -> Step
         leg = NOT_ACCEPTABLE
     elif not call.is_answered:
         call = replace(call, response=NOT_ACCEPTABLE.response)
-    call, done = _end(call, CallStatus.FAILED, EndedBy.NOT_NEGOTIATED, now, leg)
+    call, done = running.end(call, CallStatus.FAILED, EndedBy.NOT_NEGOTIATED, now, leg)
     return call, (twiml.Notify(BAD_SDP, event.reason, ""), *done)
 
 
@@ -214,7 +198,7 @@ def _hang_up_requested(call: Call, event: events.HangUpRequested, now: float) ->
     if refusal(call, event) is not None:
         return call, ()
     status = CallStatus.COMPLETED if call.is_answered else event.unanswered
-    return _end(call, status, event.by, now, leg_end(call))
+    return running.end(call, status, event.by, now, leg_end(call))
 
 
 def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step:
@@ -230,113 +214,23 @@ def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step
                 gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response)
                 done += (effects.Tell(parent.call_sid, gone),)
         call = replace(call, parent=None, place=ALONE)
-    call, run = _interpret(call, heard.Redirected(event.entry), now)
-    return call, done + run
+    call, begun = running.interpret(call, heard.Redirected(event.entry), now)
+    return call, done + begun
 
 
 def _timer(call: Call, key: str, now: float) -> Step:
     if key.startswith(TWIML_TIMER):
-        return _interpret(call, heard.TimerFired(int(key.removeprefix(TWIML_TIMER))), now)
+        return running.interpret(call, heard.TimerFired(int(key.removeprefix(TWIML_TIMER))), now)
     match key:
         case "ring" if not call.is_answered:
             return _ring_timeout(call, now)
         case "limit":
-            return _end(call, CallStatus.COMPLETED, EndedBy.TIME_LIMIT, now, leg_end(call))
+            return running.end(call, CallStatus.COMPLETED, EndedBy.TIME_LIMIT, now, leg_end(call))
         case dial.RING_TIMER if isinstance(call.place, Ringing):
-            return _rung(call, *dial.ring_timeout(call.place.dialling), now)
+            return running.rung(call, *dial.ring_timeout(call.place.dialling), now)
         case "dial-limit":
-            return _leave(call)
+            return running.leave(call)
     return call, ()
-
-
-# TwiML
-
-
-def _run(call: Call, now: float) -> Step:
-    """Begin the call's TwiML. A dialled call without a whisper joins at once; one with it, when it has heard it."""
-    facts = replace(call.facts, answered=call.is_answered)
-    if call.parent is None:
-        if call.entry is None:
-            return call, ()
-        execution, wanted = interpreter.start(call.entry, facts)
-        return _absorb(replace(call, execution=execution), wanted, now)
-    call = replace(call, execution=interpreter.idle(facts))
-    if call.entry is None:
-        return call, _joins(call)
-    return _interpret(call, heard.Pushed(Purpose.WHISPER, call.entry), now)
-
-
-def _joins(call: Call) -> tuple[Wanted, ...]:
-    if call.parent is None:
-        return ()
-    return (effects.Tell(call.parent.call_sid, events.ChildJoined(call.parent.child, call.sid)),)
-
-
-def _interpret(call: Call, event: heard.Event, now: float) -> Step:
-    """Give the interpreter an event, and see to what it wants."""
-    if call.execution is None:
-        return call, ()
-    execution, wanted = interpreter.step(call.execution, event)
-    return _absorb(replace(call, execution=execution), wanted, now)
-
-
-def _absorb(call: Call, wanted: Iterable[twiml.Effect], now: float) -> Step:
-    """Carry out the interpreter's effects that concern the call, and pass the others on."""
-    done: list[Wanted] = []
-    for effect in wanted:
-        if call.is_over and not isinstance(effect, _STILL_DONE_AFTER_THE_END):
-            continue
-        call, more = _absorb_one(call, effect, now)
-        done.extend(more)
-    return call, tuple(done)
-
-
-def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
-    match effect:
-        case twiml.Answer():
-            return _accept(call, now)
-        case twiml.Decline():
-            response, reason = REJECT_RESPONSE[effect.reason]
-            refused = effects.RefuseLeg(response, reason)
-            return _end(call, REJECT_STATUS[effect.reason], EndedBy.TWIML, now, refused)
-        case twiml.HangUp():
-            return _end(call, CallStatus.COMPLETED, EndedBy.TWIML, now, leg_end(call))
-        case twiml.Join():
-            return call, _joins(call)
-        case twiml.StartTimer():
-            return call, (effects.SetTimer(f"{TWIML_TIMER}{effect.timer}", effect.seconds),)
-        case twiml.StopTimer():
-            return call, (effects.ClearTimer(f"{TWIML_TIMER}{effect.timer}"),)
-        case twiml.Dial():
-            return _dial(call, effect)
-        case twiml.EndDial():
-            return _end_dial(call, effect, now)
-        case _:
-            return call, (effect,)
-
-
-def _accept(call: Call, now: float) -> Step:
-    """Answer an inbound call, once."""
-    if call.is_answered or call.direction is not Direction.INBOUND:
-        return call, ()
-    call, answered = mark_answered(call, now)
-    return call, (effects.AcceptLeg(), *answered)
-
-
-# <Dial>
-
-
-def _dial(call: Call, request: twiml.Dial) -> Step:
-    """Open the room, enter it, and ring."""
-    room = f"{call.sid}-{request.dial}"
-    dialling, placed = dial.begin(request, room, call.next_child)
-    call = replace(call, place=Ringing(dialling), next_child=call.next_child + len(request.targets))
-    opened = (effects.OpenRoom(room, dial.recording(request)), _enter(dialling))
-    return call, (*opened, *placed)
-
-
-def _enter(dialling: dial.Dialling) -> effects.Enter:
-    return effects.Enter(dialling.room, hears_star=dialling.request.hangup_on_star)
 
 
 def _child(call: Call, event: dial.ChildEvent, now: float) -> Step:
@@ -345,44 +239,15 @@ def _child(call: Call, event: dial.ChildEvent, now: float) -> Step:
     if isinstance(call.place, Ringing) and any(
         child.number == event.child for child in call.place.dialling.children
     ):
-        call, done = _rung(call, *dial.step(call.place.dialling, event), now)
+        call, done = running.rung(call, *dial.step(call.place.dialling, event), now)
         return call, noted + done
     if isinstance(event, events.ChildEnded) and _is_with(call, event.child):
-        call, left = _leave(call)
+        call, left = running.leave(call)
         return call, noted + left
     if isinstance(event, events.ChildPlaced | events.ChildJoined):
         late = events.HangUpRequested(EndedBy.DIAL)
         return call, (*noted, effects.Tell(event.call_sid, late))
     return call, noted
-
-
-def _rung(call: Call, result: dial.Result, done: tuple[Wanted, ...], now: float) -> Step:
-    """Ring on, or be in the room with whoever joined, or leave it because nobody did."""
-    place = call.place
-    assert isinstance(place, Ringing)
-    dialling = place.dialling
-    match result:
-        case dial.Dialling():
-            return replace(call, place=Ringing(result)), done
-        case dial.Joined(child):
-            call, accepted = _accept(call, now)
-            dialled = Dialled(dialling.request, child, joined=True)
-            limit = effects.SetTimer(DIAL_LIMIT_TIMER, dialling.request.time_limit)
-            return replace(call, place=In(dialling.room, dialled)), (*accepted, *done, limit)
-        case dial.Unanswered(status, child):
-            dialled = Dialled(dialling.request, child, status)
-            call = replace(call, place=In(dialling.room, dialled))
-            return call, (*done, effects.Leave(dialling.room))
-
-
-def _end_dial(call: Call, effect: twiml.EndDial, now: float) -> Step:
-    """The verb wants its dial ended."""
-    match call.place:
-        case Ringing(dialling) if dialling.request.dial == effect.dial:
-            return _rung(call, *dial.abandon(dialling, CallStatus.CANCELED), now)
-        case In(_, Dialled(request)) if request.dial == effect.dial:
-            return _leave(call)
-    return call, ()
 
 
 def _ends_on_star(call: Call) -> bool:
@@ -401,50 +266,14 @@ def _is_with(call: Call, child: int) -> bool:
     return False
 
 
-def _leave(call: Call) -> Step:
-    """Leave the room, and wait for what it has come to."""
-    if not isinstance(call.place, In):
-        return call, ()
-    return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(call.place.room))
-
-
 def _room_ended(call: Call, event: events.RoomEnded, now: float) -> Step:
     """The room is no more: a ``<Dial>`` is done; a dialled call, which has nothing else to do, ends."""
     match call.place:
         case In(event.room, None) if not call.is_over:
             status = CallStatus.COMPLETED if call.is_answered else CallStatus.CANCELED
-            return _end(replace(call, place=ALONE), status, EndedBy.DIAL, now, leg_end(call))
+            return running.end(replace(call, place=ALONE), status, EndedBy.DIAL, now, leg_end(call))
         case In(event.room, Dialled() as dialled):
             done = dialled.done(event.seconds, redirected=event.redirected, recorded=event.recorded)
-            call, more = _interpret(replace(call, place=ALONE), done, now)
+            call, more = running.interpret(replace(call, place=ALONE), done, now)
             return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), *more)
     return call, ()
-
-
-# The end
-
-
-def _end(call: Call, status: CallStatus, by: EndedBy, now: float, leg: effects.LegEnd | None = None) -> Step:
-    """The one way a call ends: its leg, its rooms, its status, and the interpreter's last wishes."""
-    if call.is_over:
-        return call, ()
-    duration = billable_seconds(call.answered_at, now)
-    response = final_response(call, status, leg)
-    call, changed = change(replace(call, duration=duration, response=response), status)
-    done: list[Wanted] = [effects.Note("ended", (("by", by.value),))]
-    done += [effects.ClearTimer(RING_TIMER), effects.ClearTimer(LIMIT_TIMER)]
-    call, last = _interpret(call, heard.HungUp(), now)
-    done.extend(last)
-    match call.place:
-        case Ringing(dialling):
-            call, dropped = _rung(call, *dial.abandon(dialling, CallStatus.CANCELED), now)
-            done.extend(dropped)
-        case In(room, None):
-            done.append(effects.Leave(room))
-    if leg is not None:
-        done.append(leg)
-    done.extend(changed)
-    if (parent := call.parent) is not None:
-        ended = events.ChildEnded(parent.child, status, call.sip_call_id, call.response)
-        done.append(effects.Tell(parent.call_sid, ended))
-    return call, tuple(done)

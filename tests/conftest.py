@@ -1,4 +1,6 @@
-"""Fixtures that every test may ask for."""
+"""Fixtures that every test may ask for, and the profile under which Hypothesis checks properties."""
+
+from hypothesis import settings
 
 from tests.harness.services import (
     bus,
@@ -13,6 +15,10 @@ from tests.harness.services import (
 from tests.harness.twilio_5 import sdk_5
 
 pytest_plugins = ["pytester"]
+
+# A loaded machine is slow, which is no property's fault.
+settings.register_profile("offhook", deadline=None)
+settings.load_profile("offhook")
 
 __all__ = [
     "bus",

@@ -162,7 +162,7 @@ def test_absurd_payloads_are_dropped() -> None:
     assert not bank.put(0, 0, b"\x00" * 1400)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2**32 - 1) | st.integers(0, 20000), st.binary(max_size=400)), max_size=60

@@ -93,7 +93,7 @@ def broken(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(broken() | st.binary(max_size=300))
 def test_any_octets_are_read_or_refused(data: bytes) -> None:
     try:
@@ -104,7 +104,7 @@ def test_any_octets_are_read_or_refused(data: bytes) -> None:
     assert isinstance(message, Request | Response)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(broken() | st.binary(max_size=200), max_size=4), st.sampled_from([UDP, TCP]))
 def test_an_endpoint_takes_anything(messages: list[bytes], transport: str) -> None:
     endpoint = Endpoint(EndpointConfig(nonce_secret=b"s"), tokens("t"))

@@ -16,7 +16,7 @@ from offhook.sip.message import Request, Response
 from offhook.sip.parser import BadMessageError, parse_message
 
 DIRECTORY = Path(__file__).parent / "torture"
-MANIFEST = list(csv.DictReader((DIRECTORY / "MANIFEST.tsv").open(), delimiter="\t"))
+MANIFEST = list(csv.DictReader((DIRECTORY / "MANIFEST.tsv").read_text().splitlines(), delimiter="\t"))
 FLOW = Flow(UDP, Address("192.0.2.200", 5060), Address("192.0.2.201", 5060))
 
 #: What the endpoint answers: a status, "call" for an INVITE that reaches the application, None for silence.

@@ -26,11 +26,13 @@ def test_finishing_cuts_what_is_not_to_be_kept(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_finished(tmp_path: Path) -> None:
-    WavWriter(tmp_path / "a.wav", 1).append(bytes(2 * 8000))
+    killed = WavWriter(tmp_path / "a.wav", 1)
+    killed.append(bytes(2 * 8000))
     (tmp_path / "b.wav.part").write_bytes(b"RI")
     salvage(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
     assert wav_milliseconds(tmp_path / "a.wav") == 1000
+    killed.abandon()
 
 
 def test_a_missing_file_has_no_length(tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ TYPES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=30).map("".join)),
     st.one_of(TYPES, st.text()),
@@ -305,7 +305,7 @@ def test_nothing_but_document_errors_are_ever_raised(body: bytes | str, content_
             assert len(warnings(document, VOICE)) <= 20
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.text(),
     st.sampled_from(["ascii", "utf-8", "utf-16", "utf-7", "cp1252", "hex", "idna", "punycode", "", "\x00"]),

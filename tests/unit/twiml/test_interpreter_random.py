@@ -83,7 +83,7 @@ def ids(asked: Iterable[effects.Effect]) -> list[int]:
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data())
 def test_whatever_happens(data: st.DataObject) -> None:
     state, asked = start(

@@ -1,7 +1,6 @@
 """Fixtures that every test may ask for, and the profile under which Hypothesis checks properties."""
 
 from hypothesis import settings
-
 from tests.harness.services import (
     bus,
     database_url,

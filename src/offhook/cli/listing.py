@@ -41,7 +41,8 @@ def _list(resource: str, count: int, data: str | None, details: Callable[[dict[s
 
 
 def _call_details(item: dict[str, Any]) -> str:
-    return f"{item['duration'] or 0:>5} s  {item['price'] or '':>8}".rstrip()
+    seconds = f"{item['duration']} s" if item["duration"] else ""
+    return f"{seconds:>7}  {item['price'] or '':>8}".rstrip()
 
 
 def _text_details(item: dict[str, Any]) -> str:

@@ -121,8 +121,8 @@ def describe(entry: Entry) -> str:
     name, detail = str(entry["name"]), dict(entry["detail"])
     if entry["kind"] in ("webhook", "callback") and "url" in detail:
         return _request(name, detail)
-    if entry["kind"] == "sip":
-        arrow = "→" if detail.get("direction") == "sent" else "←"
+    if entry["kind"] == "sip" and "direction" in detail:
+        arrow = "→" if detail["direction"] == "sent" else "←"
         return f"{arrow} {name} ({detail.get('peer', '')})"
     if entry["kind"] == "twiml":
         name = f"<{name}>"
@@ -138,18 +138,19 @@ def describe(entry: Entry) -> str:
 def _request(name: str, detail: dict[str, Any]) -> str:
     """A request to a customer's program, and what came of it."""
     hops = "".join(f"{hop['status']} → {hop['to']} → " for hop in detail.get("redirects", ()))
-    words = f"{name} {detail.get('method', '')} {detail['url']} → {hops}{_outcome(detail)}"
-    return f"{words} in {detail['ms']} ms" if detail.get("ms") is not None else words
+    took = f" in {detail['ms']} ms" if detail.get("ms") is not None else ""
+    code, status = detail.get("error"), detail.get("status")
+    outcome = f"error {code}{took}: {_reason(detail)}" if code else f"{status}{took}"
+    return f"{name} {detail.get('method', '')} {detail['url']} → {hops}{outcome}"
 
 
-def _outcome(detail: dict[str, Any]) -> str:
-    status, code = detail.get("status"), detail.get("error")
-    if not code:
-        return str(status)
-    if status:
-        return f"{status} (error {code})"
-    reason = detail.get("reason") or detail.get("detail") or title(int(code))
-    return f"error {code}: {_short(reason, _LONGEST_REASON)}"
+def _reason(detail: dict[str, Any]) -> str:
+    """Why a request failed and, of a callback, when the next attempt is."""
+    status = detail.get("status")
+    reason = detail.get("reason") or detail.get("detail")
+    return _short(
+        reason or (f"answered {status}" if status else title(int(detail["error"]))), _LONGEST_REASON
+    )
 
 
 def _failed(detail: dict[str, Any]) -> bool:

@@ -69,6 +69,7 @@ class FetchRequest:
         max_redirects: 11215 beyond it.
         cookies: the key of the cookie jar to use; None for no cookies.
         idempotency_token: I-Twilio-Idempotency-Token; made up when None, the same on every retry.
+        once: never retried here, whatever the fragment says: the caller does that.
     """
 
     url: str
@@ -83,6 +84,7 @@ class FetchRequest:
     max_redirects: int = 10
     cookies: str | None = None
     idempotency_token: str | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +332,8 @@ def _apply_overrides(request: FetchRequest) -> tuple[FetchRequest, Overrides]:
         detail = f"the retry policy {error} is invalid"
         raise FetchError(failures.INVALID_RETRY_POLICY, detail, url=_shown(url)) from None
     token = request.idempotency_token or str(uuid.uuid4())
+    if request.once:
+        overrides = replace(overrides, retries=0)
     return replace(request, url=url, idempotency_token=token), overrides
 
 

@@ -161,6 +161,7 @@ class Dispatcher:
             auth_token=account.auth_token if account is not None else None,
             timeout=_TIMEOUT_SECONDS,
             idempotency_token=payload["token"],
+            once=True,
         )
         began = monotonic()
         try:

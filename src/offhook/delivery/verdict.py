@@ -1,8 +1,8 @@
 """What became of an attempt to send a callback, in a code and in words, and whether it is worth another one.
 
 By default what is tried again is what Twilio's retries are for: connections that fail and servers that do not
-answer in time. A status is an answer, and final, unless the URL's ``rp`` names its kind (``…#rp=5xx``); with
-``rc=0`` nothing is tried again. See `offhook.delivery.overrides`. Pure.
+answer in time. A status is an answer, and final, unless the URL's ``rp`` names its kind (``…#rp=5xx``). ``rc`` says
+how often; without it there are as many retries as pauses. See `offhook.delivery.overrides`. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from offhook.delivery.overrides import InvalidRetryPolicyError, Overrides, read_
 
 _HTTP_FAILURE: Final = 11200
 _CALL_PROGRESS_WARNING: Final = 15003
-_DEFAULTS: Final = Overrides(retry_on=frozenset({"ct", "rt"}))
+_RETRIED: Final = frozenset({"ct", "rt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,19 @@ def judge(
         if kind == "2xx":
             return Verdict(None, words)
         code = _CALL_PROGRESS_WARNING if ids.is_sid(resource_sid, ids.CALL) else _HTTP_FAILURE
-    if not _tried_again(url, kind):
+    retries = _retries(url, kind, len(pauses))
+    if not retries:
         return Verdict(code, f"{words}; it is not tried again")
-    if attempts > len(pauses):
+    if attempts > retries:
         return Verdict(code, f"{words}; given up after {attempts} attempts")
     pause = pauses[attempts - 1]
-    return Verdict(code, f"{words}; attempt {attempts + 1} of {len(pauses) + 1} in {pause:g} s", pause)
+    return Verdict(code, f"{words}; attempt {attempts + 1} of {retries + 1} in {pause:g} s", pause)
 
 
-def _tried_again(url: str, kind: str) -> bool:
+def _retries(url: str, kind: str, most: int) -> int:
+    """How often a failure of this `kind` is tried again, `most` times unless the URL says less."""
     try:
-        overrides = read_overrides(urlsplit(url).fragment, _DEFAULTS)
+        overrides = read_overrides(urlsplit(url).fragment, Overrides(most, _RETRIED))
     except (InvalidRetryPolicyError, ValueError):
-        return False
-    return overrides.retries > 0 and kind in overrides.retry_on
+        return 0
+    return min(overrides.retries, most) if kind in overrides.retry_on else 0

@@ -42,7 +42,7 @@ async def notify(
     if evidence is not None and evidence.is_about(url):
         row = replace(row, **evidence.notified())
     await store.notifications.create(row)
-    detail = {"code": code, "message": words, "url": shown_url(url)}
+    detail = {"message": words, "url": shown_url(url)}
     store.timelines.add(
         TimelineEntry(record.sid, record.account_sid, utcnow(), TimelineKind.ERROR, str(code), detail)
     )

@@ -25,6 +25,7 @@ from offhook.store.records import (
     TimelineKind,
 )
 from offhook.store.store import Store
+from offhook.store.timeline import queued
 from offhook.twiml import effects, events
 from offhook.twiml.entry import EntryPoint, MessageFacts, method_of
 from offhook.twiml.messaging import interpreter
@@ -121,7 +122,9 @@ class Reply:
             why = f"More than {MOST_IN_A_ROW} replies between two numbers, each within {QUIET_SECONDS:g} s"
             await self._refuse(LOOP, why)
         else:
-            await self._store.messages.create_message(self._reply(sid, effect))
+            reply = self._reply(sid, effect)
+            await self._store.messages.create_message(reply)
+            self._store.timelines.add(queued(reply, {"reply_to": self._record.sid}))
             self._note(TimelineKind.SMS, "reply", {"message_sid": sid})
             status = "queued"
         return events.MessageQueued(effect.message, sid, status)

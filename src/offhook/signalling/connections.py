@@ -118,7 +118,7 @@ class Connections:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._loop.create_connection(lambda: _Connection(self, flow), host, port)
         except (OSError, TimeoutError) as error:
-            logger.warning("cannot connect for SIP to %s: %s", host, error or "no answer")
+            logger.warning("cannot connect for SIP to %s port %d: %s", host, port, error or "no answer")
         if self._opening.pop(flow.remote, None) is not None:
             self.owner.lost(flow)
             self.owner.flush()

@@ -13,13 +13,13 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from offhook.store.database import POISON, Database, DatabaseUnavailableError
-from offhook.store.records import TimelineEntry, TimelineKind
+from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind
 from offhook.store.retention import Retained
 from offhook.store.sql import columns, transpose, unnest, values
 
@@ -40,6 +40,14 @@ _INSERT = f"""
 
 Emit = Callable[[str, str, bytes], None]
 """Takes the account, the resource and the JSON of an entry."""
+
+
+def queued(message: MessageRecord, origin: Mapping[str, str]) -> TimelineEntry:
+    """The beginning of the timeline of a text; `origin` says in which detail what it comes from."""
+    detail = {"from": message.from_, "to": message.to, "segments": message.num_segments, **origin}
+    return TimelineEntry(
+        message.sid, message.account_sid, message.date_created, TimelineKind.STATUS, "queued", detail
+    )
 
 
 def to_json(entry: TimelineEntry) -> bytes:

@@ -45,14 +45,24 @@ def missing_reason() -> str | None:
     return None if digest.hexdigest() == MODEL_SHA256 else "the speech model has an unexpected hash"
 
 
-def transcribe(samples: Samples, rate: int) -> str:
-    """The English words in mono samples at `rate`, in Hz.
+def prepare() -> None:
+    """Load the model, which takes a second or two, before there is anything to transcribe.
 
     Raises:
         SpeechMissingError: the extra is not installed.
     """
     if (reason := missing_reason()) is not None:
         raise SpeechMissingError(reason)
+    _model()
+
+
+def transcribe(samples: Samples, rate: int) -> str:
+    """The English words in mono samples at `rate`, in Hz.
+
+    Raises:
+        SpeechMissingError: the extra is not installed.
+    """
+    prepare()
     quiet = np.zeros(rate * _PADDING_MILLISECONDS // 1000, np.int16)
     wide = resample(np.concatenate([quiet, samples, quiet]), rate, _WHISPER_RATE)
     segments, _ = _model().transcribe(

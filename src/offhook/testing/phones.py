@@ -85,8 +85,9 @@ class Call:
             TimeoutError: they were not, and what was.
             SpeechMissingError: the extra is not installed.
         """
-        from offhook.testing.hearing import words
+        from offhook.testing.hearing import prepare, words
 
+        prepare()
         wanted, deadline = words(text), time.monotonic() + timeout
         call, heard = self.refresh(), ""
         while True:

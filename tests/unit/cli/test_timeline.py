@@ -45,7 +45,28 @@ def test_a_request_without_an_answer_says_why() -> None:
     failed = entry(
         "webhook", "failed", url="http://a/", method="POST", error=11202, reason="it was refused", ms=3
     )
-    assert describe(failed) == "failed POST http://a/ → error 11202: it was refused in 3 ms"
+    assert describe(failed) == "failed POST http://a/ → error 11202 in 3 ms: it was refused"
+
+
+def test_a_trunk_that_was_passed_over_says_why() -> None:
+    received = entry("sip", "180 Ringing", direction="received", peer="UDP 192.0.2.1:5060")
+    assert describe(received) == "← 180 Ringing (UDP 192.0.2.1:5060)"
+    passed_over = entry("sip", "next trunk", status=503, reason="Service Unavailable")
+    assert describe(passed_over) == "next trunk status=503 reason=Service Unavailable"
+
+
+def test_a_callback_that_was_refused_says_when_it_is_tried_again() -> None:
+    refused = entry(
+        "callback",
+        "completed",
+        url="http://a/",
+        method="POST",
+        status=503,
+        error=15003,
+        reason="answered 503; attempt 2 of 3 in 1 s",
+        ms=3,
+    )
+    assert describe(refused).endswith("→ error 15003 in 3 ms: answered 503; attempt 2 of 3 in 1 s")
 
 
 def test_a_redirect_is_shown_hop_by_hop() -> None:

@@ -78,5 +78,16 @@ def test_the_url_may_say_what_is_tried_again(fragment: str, again: set[str]) -> 
     assert tried == again
 
 
+@pytest.mark.parametrize(
+    ("fragment", "retries"), [("rc=1", 1), ("rc=1&rp=5xx", 1), ("rc=5", 2), ("rt=900", 2)]
+)
+def test_the_url_may_say_how_often(fragment: str, retries: int) -> None:
+    outcome = answered(500) if "rp" in fragment else REFUSED
+    verdicts = [judge(CALL, f"{URL}#{fragment}", outcome, attempts, PAUSES) for attempts in (1, 2, 3)]
+    assert verdicts[0].words.endswith(f"; attempt 2 of {retries + 1} in 1 s")
+    assert verdicts[retries].words.endswith(f"; given up after {retries + 1} attempts")
+    assert verdicts[retries].retry_after is None
+
+
 def test_a_malformed_url_is_final() -> None:
     assert judge(CALL, "http://[::1", MALFORMED, 1, PAUSES).retry_after is None

@@ -40,9 +40,10 @@ scaffold: dev ## Begin a new part: KIND=verb NAME=Echo, or noun, resource, carri
 	@$(VENV)/python scripts/coverage_api.py
 	@$(VENV)/python scripts/coverage_twiml.py
 
-docs: dev ## Write the tables of what works anew.
+docs: dev ## Write anew the tables of what works and the diagrams of states.
 	@$(VENV)/python scripts/coverage_api.py
 	@$(VENV)/python scripts/coverage_twiml.py
+	@$(VENV)/python scripts/state_diagrams.py
 
 lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes.
 	@$(PYTHON) -m pip --python $(VENV)/python install --quiet uv

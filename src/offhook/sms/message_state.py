@@ -1,6 +1,6 @@
 """The status graph of a Message, as the table of what each status may become.
 
-The docs draw their diagram from `TRANSITIONS`. Outbound texts go from `queued` on, inbound ones are
+docs/states.md draws `TRANSITIONS`. Outbound texts go from `queued` on, inbound ones are
 `received` at once.
 """
 
@@ -42,12 +42,6 @@ TRANSITIONS: Final[dict[MessageStatus, frozenset[MessageStatus]]] = {
     S.CANCELED: frozenset(),
     S.READ: frozenset(),
 }
-
-TERMINAL: Final = frozenset(
-    {S.DELIVERED, S.UNDELIVERED, S.FAILED, S.RECEIVED, S.CANCELED, S.READ},
-)
-"""Statuses after which nothing is owed any more; `read` may still follow `delivered` where a channel tells.
-"""
 
 CALLED_BACK: Final = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED})
 """Statuses that are told to a message's status callback."""

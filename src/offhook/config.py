@@ -32,9 +32,6 @@ SEED_NUMBERS = ("+15105550100", "+15105550101")
 RTP_PORTS = (16384, 32767)
 """The UDP ports for audio: below those that Linux gives to programs which ask for any."""
 
-ROLES = ("media", "streams", "voice", "messaging", "api", "sandbox")
-"""The roles in the order they are started: each connects to those before it."""
-
 
 _KEEP_UNITS = {"d": 1, "mb": 10**6, "gb": 10**9}
 _KEEP = re.compile(r"([0-9]{1,6})\s*(d|mb|gb)")
@@ -158,8 +155,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str
     sip_host: str
     sip_port: int
-    smpp_host: str
-    smpp_port: int
     sandbox_url: str
     sandbox_sip: str
     sandbox_smsc: SmscSettings

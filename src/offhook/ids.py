@@ -12,27 +12,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-SID_LENGTH: Final = 34
 ENTROPY_BYTES: Final = 10
 MAX_MILLISECONDS: Final = (1 << 48) - 1
 
 ACCOUNT: Final = "AC"
-API_KEY: Final = "SK"
-APPLICATION: Final = "AP"
 CALL: Final = "CA"
-CONFERENCE: Final = "CF"
-MEDIA: Final = "ME"
 MESSAGE: Final = "SM"
 MMS_MESSAGE: Final = "MM"
-MESSAGING_SERVICE: Final = "MG"
 NOTIFICATION: Final = "NO"
 PHONE_NUMBER: Final = "PN"
-QUEUE: Final = "QU"
 RECORDING: Final = "RE"
 REQUEST: Final = "RQ"
-SIP_CREDENTIAL: Final = "CR"
-STREAM: Final = "MZ"
-TRANSCRIPTION: Final = "TR"
 
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
 _PREFIX = re.compile(r"[A-Z]{2}")

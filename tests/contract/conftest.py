@@ -122,8 +122,6 @@ def make_settings(listener: socket.socket, database: str, nats: str, data: Path)
         public_url=f"http://127.0.0.1:{port}",
         sip_host="127.0.0.1",
         sip_port=1,
-        smpp_host="127.0.0.1",
-        smpp_port=1,
         sandbox_url="",
         sandbox_sip="127.0.0.1:1",
         sandbox_smsc=nowhere,

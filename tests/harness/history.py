@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 
-from offhook.billing.ledger import LedgerError, Line, verify
+from tests.harness.ledger import LedgerError, Line, verify
+
 from offhook.store.calls import CallFilters
 from offhook.store.messages import MessageFilters
 from offhook.store.paging import Page

@@ -153,8 +153,6 @@ def _settings(directory: Path) -> Settings:
         public_url="http://127.0.0.1:9",
         sip_host="127.0.0.1",
         sip_port=9,
-        smpp_host="127.0.0.1",
-        smpp_port=9,
         sandbox_url="",
         sandbox_sip="",
         sandbox_smsc=nowhere,

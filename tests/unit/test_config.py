@@ -34,8 +34,6 @@ def make_settings(**changes: object) -> config.Settings:
         "public_url": "http://127.0.0.1:8080",
         "sip_host": "127.0.0.1",
         "sip_port": 5060,
-        "smpp_host": "127.0.0.1",
-        "smpp_port": 2775,
         "sandbox_url": "http://127.0.0.1:8081",
         "sandbox_sip": "127.0.0.1:5061",
         "sandbox_smsc": smsc,

@@ -68,7 +68,6 @@ DECODE: Final = np.stack([ULAW_DECODE, ALAW_DECODE])
 ENCODE: Final = np.stack([ULAW_ENCODE, ALAW_ENCODE])
 
 ULAW_SILENCE: Final = 0xFF
-ALAW_SILENCE: Final = 0xD5
 
 
 def ulaw_encode(samples: Samples) -> Encoded:

@@ -59,10 +59,6 @@ class Room:
     redirected: bool = False
     closed: bool = False
 
-    def has(self, call_sid: str) -> bool:
-        """Whether a call is in it."""
-        return any(member.call_sid == call_sid for member in self.members)
-
 
 @dataclass(frozen=True, slots=True)
 class Entered:

@@ -4,7 +4,7 @@ Each kind has an age and a size (`config.Retention`); what is older goes, and th
 kept. A recording that goes is `deleted`, as by its account. Calls, texts and the ledger are the accounts' books
 and stay.
 
-`Retention.report` is the fact ``retention`` of the role's health; `describe` says it in words.
+`Retention.report` is the fact ``retention`` of the role's health.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ class Retention:
         self._store = store
         self._recordings = data_dir / "recordings"
         self._cache = data_dir / "cache"
-        self._limits = limits
         self._report: dict[str, KindReport] = {}
         self._removed: Counter[str] = Counter()
         self._kinds: tuple[tuple[str, Keep, Callable[[Keep], Awaitable[tuple[int, int]]]], ...] = (
@@ -130,22 +129,6 @@ class Retention:
 
     async def _clear_cache(self, keep: Keep) -> tuple[int, int]:
         return await asyncio.to_thread(_clear_cache, self._cache, keep)
-
-
-def describe(report: Mapping[str, KindReport]) -> list[str]:
-    """A line for each kind, such as ``timelines: 12 MB of 2000 MB, for 30 days``. Pure."""
-    lines = []
-    for kind, state in report.items():
-        size = f"{_megabytes(state['octets'] or 0)} MB"
-        if state["most_octets"] is not None:
-            size += f" of {_megabytes(state['most_octets'])} MB"
-        age = "for ever" if state["days"] is None else f"for {state['days']} days"
-        lines.append(f"{kind}: {size}, {age}")
-    return lines
-
-
-def _megabytes(octets: int) -> int:
-    return -(-octets // 1_000_000)
 
 
 def _clear_cache(directory: Path, keep: Keep) -> tuple[int, int]:

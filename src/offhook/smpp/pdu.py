@@ -14,7 +14,7 @@ from offhook.errors import LocalProtocolError, RemoteProtocolError
 from offhook.smpp import bodies as b
 from offhook.smpp.layouts import LAYOUTS, MAX_SHORT_MESSAGE, pack_body, unpack_body
 from offhook.smpp.tlv import pack_tlvs, unpack_tlvs
-from offhook.smpp.vocabulary import RESPONSE, Status
+from offhook.smpp.vocabulary import Status
 
 HEADER_SIZE: Final = 16
 
@@ -222,8 +222,3 @@ _UNPACKERS: Final[dict[int, Callable[[bytes], b.Body]]] = {
     b.DeliverSmResp.command: lambda pdu: _unpack_message_id(b.DeliverSmResp, pdu),
     b.DataSmResp.command: lambda pdu: _unpack_message_id(b.DataSmResp, pdu),
 }
-
-
-def is_response(command: int) -> bool:
-    """Whether a command_id is a response's; generic_nack is one."""
-    return bool(command & RESPONSE)

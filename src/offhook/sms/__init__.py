@@ -1,1 +1,1 @@
-"""Short messages without I/O: alphabets, segmentation, concatenation, keywords and the status graph."""
+"""Short messages without I/O: alphabets, segmentation, concatenation and the status graph."""

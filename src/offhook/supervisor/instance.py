@@ -202,7 +202,7 @@ class Instance:
     def _settings(self, run_dir: Path, database_url: str, nats_url: str) -> Settings:
         """Turn what was asked for and what was bound into what the roles are told."""
         options, public, made = self._options, self._public, self.secrets
-        http, sip, smpp = (public.address(name) for name in ("http", "sip_udp", "smpp"))
+        http, sip = public.address("http"), public.address("sip_udp")
         sandbox_sip = public.reachable("sandbox_sip_udp")
         smsc = public.reachable("smpp")
         sandbox_smsc = SmscSettings(made.smsc_system_id, made.smsc_password, smsc.host, smsc.port, "sandbox")
@@ -216,8 +216,6 @@ class Instance:
             public_url=options.public_url or f"http://{public.reachable('http')}",
             sip_host=sip.host,
             sip_port=sip.port,
-            smpp_host=smpp.host,
-            smpp_port=smpp.port,
             sandbox_url=f"http://{public.reachable('sandbox_http')}",
             sandbox_sip=str(sandbox_sip),
             sandbox_smsc=sandbox_smsc,

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.harness.ledger import LedgerError, Line, run, verify
 
-from offhook.billing.ledger import LedgerError, Line, run, verify
 from offhook.billing.prices import PriceList, money
 from offhook.billing.rating import rate_call, rate_message, started_minutes
 

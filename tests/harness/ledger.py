@@ -1,6 +1,6 @@
 """The arithmetic of a ledger: entries in order, each with the balance after it. Pure.
 
-`offhook.store.ledger` does the same in SQL; this is what it is checked against.
+`offhook.store.ledger` does the same in SQL; tests check it against this.
 """
 
 from __future__ import annotations

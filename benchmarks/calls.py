@@ -241,6 +241,7 @@ def main() -> int:
                 folder / "caller.xml", platform.facts["sip"], number, port, asked.rate, asked.seconds
             )
             after = stolen()
+            garbage = api(platform, f"{platform.api_url}/offhook/v1/diagnosis")["roles"]["voice"]["garbage"]
         finally:
             platform.stop()
         plain = plain_peer(folder, asked.rate)
@@ -251,6 +252,10 @@ def main() -> int:
         f"SIP retransmissions {result['retransmissions']:.0f}"
     )
     print(f"  INVITE to 200: p50 {result['p50']:.0f} ms, p99 {result['p99']:.0f} ms")
+    print(
+        f"  voice's collections: the longest {garbage['longest_ms']:.0f} ms, {garbage['found']} objects in cycles"
+        f" ({garbage['found'] / max(1, result['offered']):.2f} a call)"
+    )
     print(f"  a peer that only answers: p50 {plain['p50']:.1f} ms, p99 {plain['p99']:.1f} ms")
     print(f"  ratio of p50: {result['p50'] / max(plain['p50'], 0.1):.1f}")
     return 0 if result["failed"] == 0 and result["good"] == result["offered"] and result["p99"] < 300 else 1

@@ -117,16 +117,16 @@ class Journal:
             try:
                 await write.work()
                 return
-            except DatabaseUnavailableError:
-                logger.warning("%s waits for the database", self._record.sid)
+            except DatabaseUnavailableError as error:
+                logger.warning("%s waits for the database: %s", self._record.sid, error)
             except Exception:
                 tries += 1
                 if tries >= MOST_TRIES and not write.final:
                     logger.exception("%s could not be written, and is given up", self._record.sid)
                     return
                 logger.exception("%s could not be written, and is tried again", self._record.sid)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _commit(self, effect: Changed, at: datetime, recording: RecordingParams | None) -> None:
         over = effect.status in TERMINAL

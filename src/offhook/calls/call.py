@@ -56,7 +56,9 @@ def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
         case events.RoomEnded():
             return _room_ended(call, event, now)
         case heard.DigitPressed("*") if _ends_on_star(call):
-            return running.leave(call)
+            call, left = running.leave(call)
+            call, more = running.interpret(call, event, now)
+            return call, left + more
         case (
             events.LegPlaced()
             | events.LegTrying()
@@ -113,8 +115,7 @@ def _live(call: Call, event: _LiveEvent, now: float) -> Step:
         case events.NotNegotiated():
             return _not_negotiated(call, event, now)
         case events.Admitted():
-            entered = effects.Enter(event.room, end_on_exit=not event.early)
-            return replace(call, place=In(event.room)), (entered,)
+            return _admitted(call, event)
         case events.HangUpRequested():
             return _hang_up_requested(call, event, now)
         case events.RedirectRequested():
@@ -136,6 +137,8 @@ def _begin(call: Call, now: float) -> Step:
 
 
 def _ringing(call: Call, event: events.LegRinging) -> Step:
+    if call.is_answered:
+        return call, ()
     call, changed = change(call, CallStatus.RINGING)
     if (parent := call.parent) is not None:
         changed += (effects.Tell(parent.call_sid, events.ChildRinging(parent.child, event.early_media)),)
@@ -151,8 +154,20 @@ def _answered(call: Call, event: events.LegAnswered, now: float) -> Step:
     if (parent := call.parent) is not None:
         told = events.ChildAnswered(parent.child, call.sip_call_id, event.sip_headers)
         done += (effects.Tell(parent.call_sid, told),)
+    if isinstance(call.place, In) and call.entry is not None:
+        # Its early media was heard. What it says to its whisper is not for the caller.
+        done += (effects.Leave(call.place.room),)
+        call = replace(call, place=ALONE)
     call, begun = running.run(call, now)
     return call, done + begun
+
+
+def _admitted(call: Call, event: events.Admitted) -> Step:
+    """Enter the room. One that has TwiML of its own by then does not come any more."""
+    if call.parent is None:
+        return call, ()
+    entered = effects.Enter(event.room, end_on_exit=not event.early)
+    return replace(call, place=In(event.room)), (entered,)
 
 
 def _failed(call: Call, event: events.LegFailed, now: float) -> Step:
@@ -197,6 +212,8 @@ def _not_negotiated(call: Call, event: events.NotNegotiated, now: float) -> Step
 def _hang_up_requested(call: Call, event: events.HangUpRequested, now: float) -> Step:
     if refusal(call, event) is not None:
         return call, ()
+    if event.by is EndedBy.DIAL and call.parent is None:
+        return call, ()
     status = CallStatus.COMPLETED if call.is_answered else event.unanswered
     return running.end(call, status, event.by, now, leg_end(call))
 
@@ -207,12 +224,10 @@ def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step
         return call, ()
     done: tuple[Wanted, ...] = (effects.Note("redirected", (("by", EndedBy.REST.value),)),)
     if (parent := call.parent) is not None:
-        match call.place:
-            case In(room):
-                done += (effects.Leave(room, redirected=True),)
-            case _:
-                gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response)
-                done += (effects.Tell(parent.call_sid, gone),)
+        if isinstance(call.place, In):
+            done += (effects.Leave(call.place.room, redirected=True),)
+        gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response)
+        done += (effects.Tell(parent.call_sid, gone),)
         call = replace(call, parent=None, place=ALONE)
     call, begun = running.interpret(call, heard.Redirected(event.entry), now)
     return call, done + begun

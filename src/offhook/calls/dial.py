@@ -90,12 +90,16 @@ def begin(request: Dial, room: str, next_child: int) -> tuple[Dialling, tuple[ef
 
 
 def step(dialling: Dialling, event: ChildEvent) -> Step:
-    """What a child did."""
-    if all(child.number != event.child for child in dialling.children):
+    """What a child did. One that has been given up is only heard of at its end."""
+    child = next((child for child in dialling.children if child.number == event.child), None)
+    if child is None:
         return dialling, ()
     match event:
         case events.ChildPlaced():
-            return _update(dialling, event.child, call_sid=event.call_sid), ()
+            dialling = _update(dialling, event.child, call_sid=event.call_sid)
+            return dialling, () if child.live else (end(dialling.child(event.child)),)
+        case events.ChildRinging() | events.ChildAnswered() | events.ChildJoined() if not child.live:
+            return dialling, ()
         case events.ChildRinging():
             return _ringing(dialling, event)
         case events.ChildAnswered():
@@ -183,9 +187,22 @@ def _answered(dialling: Dialling, event: events.ChildAnswered) -> Step:
         sip_response=200,
         sip_headers=event.sip_headers,
     )
-    if any(child.rings for child in dialling.children):
-        return dialling, ()
-    return dialling, (effects.ClearTimer(RING_TIMER),)
+    done: tuple[effects.CallEffect, ...] = ()
+    if not any(child.rings for child in dialling.children):
+        done = (effects.ClearTimer(RING_TIMER),)
+    if dialling.early == event.child and _whisper(dialling, event.child):
+        # Its audio is not for the caller until it has joined.
+        dialling = replace(dialling, early=None)
+        done += (effects.PlayRingback(dialling.request.ring_tone),)
+    return dialling, done
+
+
+def _whisper(dialling: Dialling, number: int) -> bool:
+    """Whether a child hears a document before it joins."""
+    return any(
+        child.number == number and target.url is not None
+        for child, target in zip(dialling.children, dialling.request.targets, strict=False)
+    )
 
 
 def _joined(dialling: Dialling, number: int) -> Step:

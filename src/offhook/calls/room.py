@@ -129,8 +129,10 @@ def open_room(sid: str, kind: RoomKind, opener: str, request: RoomRecording | No
 def step(room: Room, event: RoomEvent, now: float) -> Step:
     """What `event` makes of a room. A room that has ended takes nobody in any more."""
     match event:
+        case Entered(member) if room.ended_at is not None:
+            return room, () if member.call_sid == room.opener else turned_away(room.sid, event)
         case Entered(member):
-            return _entered(room, member, now) if room.ended_at is None else (room, ())
+            return _entered(room, member, now)
         case Left(call_sid, redirected):
             return _left(room, call_sid, redirected, now)
         case RecordingComplete() if room.recording is not RecordingState.RUNNING:
@@ -138,6 +140,14 @@ def step(room: Room, event: RoomEvent, now: float) -> Step:
         case RecordingComplete(recorded):
             room = replace(room, recording=RecordingState.DONE, recorded=recorded)
             return _close(room) if room.ended_at is not None else (room, ())
+
+
+def turned_away(sid: str, event: RoomEvent) -> tuple[RoomEffect, ...]:
+    """What `event` leads to in a room that has ended, or is not there any more: who comes too late is told."""
+    match event:
+        case Entered(member):
+            return (Tell(member.call_sid, RoomEnded(sid, 0)),)
+    return ()
 
 
 def _entered(room: Room, member: Member, now: float) -> Step:

@@ -40,19 +40,24 @@ class Rooms:
             self._stepping = False
 
     def _step(self, sid: str, event: room.RoomEvent) -> None:
-        if (before := self._rooms.get(sid)) is None:
-            return
-        after, wanted = room.step(before, event, monotonic())
-        if after.closed:
-            del self._rooms[sid]
-        else:
-            self._rooms[sid] = after
-        for effect in wanted:
+        for effect in self._stepped(sid, event):
             try:
                 self._do(sid, effect)
             except Exception:
                 # The others are carried out all the same: whoever waits for the room's end must hear of it.
                 logger.exception("room %s: %s failed", sid, type(effect).__name__)
+                if isinstance(effect, room.Record):
+                    self._inbox.append((sid, room.RecordingComplete(None)))
+
+    def _stepped(self, sid: str, event: room.RoomEvent) -> tuple[room.RoomEffect, ...]:
+        if (before := self._rooms.get(sid)) is None:
+            return room.turned_away(sid, event)
+        after, wanted = room.step(before, event, monotonic())
+        if after.closed:
+            del self._rooms[sid]
+        else:
+            self._rooms[sid] = after
+        return wanted
 
     def _do(self, sid: str, effect: room.RoomEffect) -> None:
         """Carry out one effect."""

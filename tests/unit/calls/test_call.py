@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -462,6 +463,52 @@ def test_early_media_of_the_only_target_is_heard_in_the_room() -> None:
     driver.feed(events.ChildRinging(1, early_media=True))
     assert driver.told("CA2") == [events.Admitted(room_of(driver), early=True)]
     assert driver.only(effects.StopRingback)
+
+
+WHISPERED = "<Number url='http://app/whisper'>+15551230001</Number>"
+
+
+def test_early_media_ends_where_the_whisper_begins() -> None:
+    driver = dialling("ringTone='de'", WHISPERED)
+    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildRinging(1, early_media=True))
+    driver.feed(events.ChildAnswered(1, "sip"))
+    assert driver.last(effects.PlayRingback).tone == "de"
+    driver.feed(events.ChildJoined(1, "CA2"))
+    assert driver.wanted.index(driver.last(effects.StopRingback)) > driver.wanted.index(
+        driver.last(effects.PlayRingback)
+    )
+    child = dialled(twiml_of("<Say>A call for you</Say>"))
+    child.feed(events.Admitted("room", early=True))
+    assert effects.Leave("room") in child.feed(events.LegAnswered())
+    child.feed(events.RedirectRequested(twiml_of("<Say>New</Say>")))
+    assert isinstance(child.told("CA0")[-1], events.ChildEnded)
+
+
+def test_who_has_been_given_up_does_not_join() -> None:
+    driver = dialling("sequential='true'", TWO)
+    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.TimerExpired("dial-ring"))
+    for late in (events.ChildRinging(1, True), events.ChildAnswered(1), events.ChildJoined(1, "CA2")):
+        assert driver.feed(late) == []
+    assert driver.told("CA2") == [replace(HANG_UP, unanswered=CallStatus.NO_ANSWER)]
+
+
+def test_one_that_has_twiml_of_its_own_is_not_let_in_nor_ended_by_the_dial() -> None:
+    child = dialled()
+    child.feed(events.LegAnswered())
+    child.feed(events.RedirectRequested(twiml_of("<Say>New</Say>")))
+    assert child.feed(events.Admitted("room")) == child.feed(HANG_UP) == []
+    assert not child.call.is_over
+
+
+def test_star_is_a_key_again_for_who_has_been_redirected() -> None:
+    driver = dialling("hangupOnStar='true' record='record-from-answer'")
+    joins(driver, 1, "CA2")
+    driver.feed(events.RedirectRequested(twiml_of("<Gather finishOnKey='*' action='http://app/got'/>")))
+    driver.feed(heard.DigitPressed("1"))
+    driver.feed(heard.DigitPressed("*"))
+    assert ("Digits", "1") in driver.last(twiml.Fetch).params
 
 
 def test_the_timeline_of_a_dial_tells_of_each_child() -> None:

@@ -22,6 +22,7 @@ from offhook.calls.room import (
     StopRecording,
     open_room,
     step,
+    turned_away,
 )
 
 RECORDING = RoomRecording(1, False, False, None)
@@ -117,6 +118,16 @@ def test_a_redirected_member_is_not_told_but_the_others_are_why() -> None:
     assert driver.on(Left("CA2", redirected=True), after=3)[-1] == Tell("CA1", ended(3, redirected=True))
 
 
+def test_who_comes_too_late_is_told() -> None:
+    driver = Driver(RECORDING)
+    driver.talks()
+    driver.on(Left("CA1"))
+    assert not driver.room.closed
+    assert driver.on(Entered(Member("CA3"))) == [Tell("CA3", ended(0))]
+    assert turned_away("room", Entered(Member("CA4"))) == (Tell("CA4", ended(0)),)
+    assert turned_away("room", Left("CA4")) == ()
+
+
 @given(
     st.lists(
         st.one_of(
@@ -137,9 +148,10 @@ def test_in_any_order_the_opener_is_told_once_and_a_recording_is_stopped_once(
     driver = Driver(recording)
     wanted: list[RoomEffect] = []
     for event in happened:
-        was_closed = driver.room.closed
+        has_ended = driver.room.ended_at is not None
         asked = driver.on(event, after=1)
-        assert not (was_closed and asked)
+        if has_ended and isinstance(event, Entered):
+            assert asked == [Tell(event.member.call_sid, ended(0))] * (event.member.call_sid != "CA1")
         wanted += asked
     opener = [effect for effect in wanted if isinstance(effect, Tell) and effect.call_sid == "CA1"]
     assert len(opener) == (1 if driver.room.closed else 0)

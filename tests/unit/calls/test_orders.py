@@ -416,5 +416,5 @@ class Orders(RuleBasedStateMachine):
 
 TestOrders = Orders.TestCase
 TestOrders.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=90, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,5 +1,4 @@
-"""The load of the media benchmarks: many telephones in a process of their own, each sending a packet every
-20 ms.
+"""The load of the media benchmarks: many telephones in a process of their own, each sending a packet every 20 ms.
 
 Usage: media_load.py SECONDS LOCAL_PORT TIMED < lines of "HOST PORT", one per phone, phone i at LOCAL_PORT + 2 i.
 Packets are spread evenly over the 20 ms. Of the first TIMED phones, which are bridged in pairs, every tenth pair

@@ -56,8 +56,7 @@ async def rate(write: Callable[[MessageRecord], Awaitable[None]], rows: int, wri
 
 
 async def rate_of_sending(store: Store, rows: int) -> float:
-    """Rows a second through the whole life in the store: create, claim in batches of 200, sent, with the
-    money."""
+    """Rows a second through the whole life in the store: create, claim in batches of 200, sent, with the money."""
     account = new_sid("AC")
     messages = [message(account) for _ in range(rows)]
     began = time.perf_counter()

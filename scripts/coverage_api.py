@@ -1,8 +1,7 @@
-"""Write docs/coverage-api.md: which operations of the API work, from the OpenAPI file and the handlers
-themselves.
+"""Write docs/coverage-api.md: which operations of the API work, from the OpenAPI file and the handlers themselves.
 
-    python scripts/coverage_api.py          write it
-    python scripts/coverage_api.py --check  exit 1 when it is not up to date
+python scripts/coverage_api.py          write it
+python scripts/coverage_api.py --check  exit 1 when it is not up to date
 """
 
 from __future__ import annotations

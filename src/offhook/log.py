@@ -75,8 +75,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, what `extra` gave, and a traceback if there
-    is one."""
+    """One JSON object a line: time, level, logger, message, what `extra` gave, and a traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""

@@ -186,9 +186,7 @@ class Phone(asyncio.DatagramProtocol):
     async def talk(
         self, samples: Samples, payload_type: int = 0, frame: int = 160, ahead: float = 0.16
     ) -> None:
-        """Send audio at the pace of a telephone, so many seconds ahead of it: a busy machine is not heard
-        then.
-        """
+        """Send audio at the pace of a telephone, so many seconds ahead of it: a busy machine is not heard then."""
         encode = g711.alaw_encode if payload_type == 8 else g711.ulaw_encode
         payload = encode(samples).tobytes()
         loop = asyncio.get_running_loop()

@@ -1,5 +1,4 @@
-"""A PostgreSQL and a NATS server for tests, run the way the supervisor runs them, in directories of
-their own.
+"""A PostgreSQL and a NATS server for tests, run the way the supervisor runs them, in directories of their own.
 
 The servers live as long as the test session. A test that asks for `database_url` (or `store`) gets a
 database of its own, copied from a migrated template; one that asks for `nats_url` (or `bus`) gets a

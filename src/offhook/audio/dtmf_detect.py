@@ -94,8 +94,7 @@ class DtmfDetector:
         self._hits[slot] = self._misses[slot] = 0
 
     def feed(self, slots: Integers, frames: Samples) -> list[tuple[int, str]]:
-        """Hear 20 ms of each slot (frames has a row of 160 samples for each); the (slot, key) pressed, one
-        by one.
+        """Hear 20 ms of each slot (frames has a row of 160 samples for each); the (slot, key) pressed, one by one.
 
         Slots must be different from one another.
         """

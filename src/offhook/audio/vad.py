@@ -1,5 +1,4 @@
-"""Voice activity by energy: a frame is speech when it stands out of the noise floor, which is followed
-slowly.
+"""Voice activity by energy: a frame is speech when it stands out of the noise floor, which is followed slowly.
 
 Enough to end a recording at silence; end of speech for recognition is the business of the speech workers' own model.
 """

@@ -69,8 +69,10 @@ _SCRIPTS = {
     "HEBREW": ("Hebrew script", "he iw"),
     "THAI": ("Thai script", "th"),
 }
-"""Scripts whose letters are named one by one but in the languages written in them, by the first word of the names
-of their characters: what they are called, and those languages."""
+"""Scripts that a voice reads as letters' names, except in the languages written in them.
+
+By the first word of their characters' Unicode names: what the script is called, and its languages.
+"""
 _DEFAULT_LANGUAGE = "en-US"
 _MAX_TAG = 35
 # Google names most of its men with these letters: Google.en-US-Standard-B.

@@ -1,5 +1,6 @@
-"""WAV (RIFF) files: 16-bit PCM out, and 8/16-bit PCM, µ-law and A-law in. Sizes are checked against the
-data, never believed.
+"""WAV (RIFF) files: 16-bit PCM out, and 8/16-bit PCM, µ-law and A-law in.
+
+Sizes are checked against the data, never believed.
 """
 
 from __future__ import annotations

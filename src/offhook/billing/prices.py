@@ -42,8 +42,7 @@ SEED: Final = PriceList()
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What something cost: `amount` is zero or negative, with five places, as it is taken from the
-    balance."""
+    """What something cost: `amount` is zero or negative, with five places, as it is taken from the balance."""
 
     amount: Decimal
     currency: str = CURRENCY

@@ -28,8 +28,7 @@ class _Decompressor(Protocol):
 
 
 async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The decoded body, at most `limit` bytes. The session must have been made with
-    ``auto_decompress=False``.
+    """The decoded body, at most `limit` bytes. The session must have been made with ``auto_decompress=False``.
 
     Raises:
         BodyTooLargeError: as soon as it is certain, so that nothing more is downloaded.

@@ -1,5 +1,4 @@
-"""Cookies of customers' servers, kept apart by a key the caller chooses (Twilio: one jar for each From/To
-pair).
+"""Cookies of customers' servers, kept apart by a key the caller chooses (Twilio: one jar for each From/To pair).
 
 Bounded in number and in time: the least recently used jar is forgotten first, and a jar not used for four
 hours is.

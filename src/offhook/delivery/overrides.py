@@ -1,5 +1,4 @@
-"""Connection overrides: how a customer tunes the request to one URL in its fragment, as in
-``…/voice#rc=2&rp=all&ct=2000``.
+"""Connection overrides: a customer tunes the requests to one URL in its fragment (``…/voice#rc=2&rp=all&ct=2000``).
 
 After Twilio's "Webhook connection overrides": `rc` retries, `rp` what to retry on, `ct` `rt` `tt` the
 connect, read and total timeouts in milliseconds. `e` (egress edge) and `sni` are accepted and change nothing
@@ -31,8 +30,7 @@ class Overrides:
 
 
 def read_overrides(fragment: str, defaults: Overrides) -> Overrides:
-    """The overrides of a URL's fragment over `defaults`; unknown parameters and unreadable numbers are passed
-    over.
+    """The overrides of a URL's fragment over `defaults`; unknown parameters and unreadable numbers are passed over.
 
     Raises:
         InvalidRetryPolicyError: `rp` is not a list of policies.

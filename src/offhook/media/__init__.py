@@ -1,3 +1,1 @@
-"""The media worker: RTP sockets, the 20 ms tick over all legs, playback, bridging, taps, and the client
-that voice steers it with.
-"""
+"""The media worker: RTP sockets, the 20 ms tick over all legs, playback, bridging, taps; and voice's client for it."""

@@ -150,9 +150,7 @@ class MediaClient:
         self._send(protocol.Expect(leg))
 
     async def close_leg(self, leg: int) -> protocol.Counters:
-        """Close a leg; what passed through it. Raises MediaError when the worker is gone or does not know
-        the leg.
-        """
+        """Close a leg; what passed through it. Raises MediaError when the worker is gone or does not know the leg."""
         self._stop_resolving(leg)
         self._hosts.pop(leg, None)
         return _counters(await self._ask(protocol.CloseLeg(leg), ("closed", leg)))
@@ -171,9 +169,7 @@ class MediaClient:
     # Playing
 
     def play(self, leg: int, items: Sequence[protocol.Item], *, loop: int = 1, more: bool = False) -> int:
-        """Play to a leg; the number by which PlayStarted and PlayFinished will name it. See
-        `protocol.Play`.
-        """
+        """Play to a leg; the number by which PlayStarted and PlayFinished will name it. See `protocol.Play`."""
         self._last_play += 1
         self._send(protocol.Play(leg, self._last_play, tuple(items), loop, more))
         return self._last_play

@@ -25,9 +25,7 @@ MAX_PENDING_BYTES: Final = 16 * 1024 * 1024
 
 
 class ControlServer:
-    """Listens at `path`; hands each command to `on_command`, in order, and calls `on_gone` when voice is
-    gone.
-    """
+    """Listens at `path`; hands each command to `on_command`, in order, and calls `on_gone` when voice is gone."""
 
     def __init__(
         self,

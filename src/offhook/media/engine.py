@@ -40,8 +40,7 @@ COLLECT_TICKS: Final = 250
 """Garbage of the youngest generation is collected just after a tick, this often, and at no other time."""
 COALESCE_PACKETS: Final = 8
 COALESCE_SECONDS: Final = 0.0003
-"""When so many relayed packets come at once, the next ones are let gather for a moment: one wait then serves
-many of them, and none waits for long."""
+"""When so many relayed packets come at once, the next ones gather for a moment: one wait then serves many."""
 
 
 @dataclass(frozen=True, slots=True)

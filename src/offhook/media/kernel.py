@@ -42,8 +42,9 @@ class TickKernel(Protocol):
         """Make a slot ready for a new leg."""
 
     def receive(self, slots: Sequence[int], timestamps: Sequence[int], packets: Rows) -> list[int]:
-        """Buffer packets of 20 ms, rows beginning with their headers, of different slots; the indexes of those
-        that need `receive_odd`.
+        """Buffer packets of 20 ms of different slots; the indexes of those that need `receive_odd`.
+
+        Each row begins with the packet's header.
         """
 
     def receive_odd(self, slot: int, timestamp: int, payload: bytes, *, follows: bool) -> bool:

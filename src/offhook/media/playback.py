@@ -1,6 +1,4 @@
-"""A leg's queue of plays: each a list of sources in order, looped or extended, and what is to be told of
-them.
-"""
+"""A leg's queue of plays: each a list of sources in order, looped or extended, and what is to be told of them."""
 
 from __future__ import annotations
 

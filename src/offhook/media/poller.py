@@ -84,9 +84,7 @@ class Poller:
                 self._take_misfit(legs[index], views[index])
 
     def _take_misfit(self, leg: Leg, packet: memoryview) -> None:
-        """Take an ordinary packet that does not fit where the jitter buffer is: late, a duplicate, off its
-        grid, a jump.
-        """
+        """Take an ordinary packet out of the jitter buffer's order: late, a duplicate, off its grid, a jump."""
         _, second, sequence, timestamp, _ = unpack_header(packet)
         newest = leg.reception is not None and sequence == leg.reception.highest & SEQUENCE_MASK
         payload = bytes(packet[HEADER_BYTES:FRAME_PACKET_BYTES])

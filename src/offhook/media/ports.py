@@ -80,9 +80,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def reachable_address(host: str) -> str:
-    """The address to name in SDP for a socket bound at `host`: for a wildcard, the one that packets leave
-    from.
-    """
+    """The address to name in SDP for a socket bound at `host`: for a wildcard, the one that packets leave from."""
     if host not in ("0.0.0.0", "::"):
         return host
     family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")

@@ -20,17 +20,16 @@ DigitSource = Literal["rfc4733", "inband"]
 
 
 class _Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
-    """A message is an array: its name, then its fields in order; fields with defaults may be missing at the
-    end.
-    """
+    """A message is an array: its name, then its fields in order; fields with defaults may be missing at the end."""
 
 
 # What can be played
 
 
 class AudioFile(_Message, frozen=True):
-    """A file of raw 16-bit little-endian samples, 8 kHz, mono. It must not be changed once named here; it
-    may be unlinked.
+    """A file of raw 16-bit little-endian samples, 8 kHz, mono.
+
+    It must not be changed once named here; it may be unlinked.
     """
 
     path: str
@@ -48,8 +47,9 @@ class Silence(_Message, frozen=True):
 
 
 class Digits(_Message, frozen=True):
-    """DTMF: `0-9 * # A-D`, `w` waits half a second, `W` a second. RFC 4733 events when negotiated, else in-
-    band tones.
+    """DTMF: `0-9 * # A-D`, `w` waits half a second, `W` a second.
+
+    RFC 4733 events when negotiated, else in-band tones.
     """
 
     text: str
@@ -83,8 +83,10 @@ class OpenLeg(_Message, frozen=True):
 
 
 class SetRemote(_Message, frozen=True):
-    """What SDP negotiated; sent again on every change. Packets are sent from now on when `send`, and heard
-    when `receive`. Answered by RemoteRefused if nothing can be sent there; the leg is left as it is then.
+    """What SDP negotiated; sent again on every change.
+
+    Packets are sent from now on when `send`, and heard when `receive`. Answered by RemoteRefused if nothing can
+    be sent there; the leg is left as it is then.
 
     host, port: where the peer said that it receives. Where its packets really come from is learnt anew
     (symmetric RTP) whenever the address changes here, and as `offhook.rtp.latch` says.
@@ -108,8 +110,9 @@ class SetRemote(_Message, frozen=True):
 
 
 class Expect(_Message, frozen=True):
-    """The call is answered: the peer should be sending from now on, even if nothing has been negotiated. Its
-    silence is counted from here.
+    """The call is answered: the peer should be sending from now on, even if nothing has been negotiated.
+
+    Its silence is counted from here.
     """
 
     leg: int
@@ -147,8 +150,9 @@ class StopPlay(_Message, frozen=True):
 
 
 class Tap(_Message, frozen=True):
-    """Send what the leg receives (decoded, concealed, de-jittered) or is sent to streams as channel `tap`:
-    a frame every tick.
+    """Send streams what the leg receives or is sent, as channel `tap`: a frame every tick.
+
+    What it receives is decoded, de-jittered and concealed.
     """
 
     leg: int
@@ -157,9 +161,7 @@ class Tap(_Message, frozen=True):
 
 
 class Untap(_Message, frozen=True):
-    """End a tap: its channel ends on the audio socket after the frames already heard. A leg's taps end with
-    it.
-    """
+    """End a tap: its channel ends on the audio socket after the frames already heard. A leg's taps end with it."""
 
     tap: int
 
@@ -233,8 +235,7 @@ class LegFailed(_Message, frozen=True):
 
 
 class Counters(_Message, frozen=True):
-    """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3
-    and A.8.
+    """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3 and A.8.
 
     lost: packets that never came. late: came after their time to be played. discarded: not played for other
     reasons: late, twice, malformed, unknown payload, or from a source that is not believed (while the address
@@ -316,8 +317,9 @@ class FirstPacket(_Message, frozen=True):
 
 
 class SourceChanged(_Message, frozen=True):
-    """The peer's packets come from this address now: the one that SDP named has turned up after another was
-    believed, or a NAT has given the peer another port.
+    """The peer's packets come from this address now.
+
+    Either the one that SDP named has turned up after another was believed, or a NAT has given the peer another port.
     """
 
     leg: int

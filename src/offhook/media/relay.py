@@ -1,5 +1,4 @@
-"""Relaying: packets of one leg go out on its partner's socket as they arrive, under the partner's own
-numbering.
+"""Relaying: packets of one leg go out on its partner's socket as they arrive, under the partner's own numbering.
 
 The receiver sees one stream of one SSRC, whose sequence numbers and timestamps go on where the tick left
 them, and where the tick will go on from them. Headers are rewritten, payloads are not touched. Events that come
@@ -74,9 +73,7 @@ class Relay:
         self._since = now
 
     def pass_on(self, packet: Packet) -> None:
-        """Send a packet that the leg has counted: the first of a stream, an event, or one with more than a
-        plain header.
-        """
+        """Send a packet that the leg has counted: a stream's first, an event, or one with more than a plain header."""
         marker = packet.marker
         is_event = packet.payload_type in self.source.event_types
         if packet.ssrc != self.ssrc_in:
@@ -102,9 +99,7 @@ class Relay:
         self._transmit(Packet(self._dtmf_out, event.marker, sequence, timestamp, self.ssrc, event.payload))
 
     def _continue_with(self, packet: Packet) -> None:
-        """Choose the steps so that this packet follows the last one sent; at first by as much time as has
-        passed.
-        """
+        """Choose the steps so that this packet follows the last one sent; at first by as much time as has passed."""
         waited = time.monotonic() - self._since if self.ssrc_in < 0 else 0.0
         frames = max(1, round(waited * CLOCK_RATE / FRAME_SAMPLES))
         self.sequence_step = self.sequence + 1 - packet.sequence

@@ -1,6 +1,4 @@
-"""A leg's RTCP: reports every few seconds with its source description, goodbyes, and what the peer reports
-of us.
-"""
+"""A leg's RTCP: reports every few seconds with its source description, goodbyes, and what the peer reports of us."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ MAX_DATAGRAM: Final = 1500
 
 
 def report(leg: Leg, kernel: TickKernel, now: float, unix_time: float) -> bytes:
-    """The compound packet that is due: a sender report if anything was sent since the last, else a receiver
-    report.
-    """
+    """The compound packet that is due: a sender report if anything was sent since the last, else a receiver report."""
     identity, state = leg.identity, leg.rtcp_state
     blocks = _blocks(leg, now)
     _, timestamp = kernel.outgoing(leg.slot)

@@ -14,8 +14,7 @@ from offhook.config import Settings, announce_ready
 NICENESS = -11
 """What sound servers commonly run at: a tick cannot wait its turn behind work that can."""
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-"""numpy's matrix products are small here, and a pool of threads for them would fight the tick for its core.
-"""
+"""numpy's matrix products are small here, and a pool of threads for them would fight the tick for its core."""
 
 
 def main(settings: Settings) -> None:

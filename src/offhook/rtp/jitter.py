@@ -1,5 +1,4 @@
-"""Adaptive jitter buffers of many legs, as one bank: packets in one by one or in batches, a frame of each
-leg out per tick.
+"""Adaptive jitter buffers of many legs as one bank: packets in, singly or in batches, a frame of each leg out per tick.
 
 A leg's buffer is a ring of decoded samples, written by timestamp and read 20 ms at a time, so packets may
 come in any order, twice, and with any packet time. What was not written reads as missing, for the
@@ -96,8 +95,9 @@ class JitterBank:
         return int(self._delay[slot])
 
     def put_frames(self, slots: Integers, timestamps: Timestamps, payloads: Bytes) -> Flags:
-        """Take packets of 160 encoded samples (a row each), of different slots. False where a packet needs
-        `put` instead.
+        """Take packets of 160 encoded samples (a row each), of different slots.
+
+        False where a packet needs `put` instead.
         """
         offset = (timestamps - self._next[slots]).view(np.int32)
         ahead = offset // FRAME_SAMPLES
@@ -220,9 +220,7 @@ class JitterBank:
             self._shorten(excess, patient=self._reviewing < REVIEW_TICKS - 20)
 
     def _shorten(self, slots: Integers, *, patient: bool) -> None:
-        """Leave out the next frame of these slots: a quiet one while there is time to wait for it, else
-        any.
-        """
+        """Leave out the next frame of these slots: a quiet one while there is time to wait for it, else any."""
         position = self._position[slots]
         if patient:
             following = self._ring[slots, position]

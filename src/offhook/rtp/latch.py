@@ -1,5 +1,4 @@
-"""Which source to believe: symmetric RTP (RFC 4961) for peers behind NAT, without letting a stranger take a
-call over.
+"""Which source to believe: symmetric RTP (RFC 4961) for peers behind NAT, without letting a stranger take a call over.
 
 * A packet from the address that SDP named is believed at once, whoever was believed before.
 * Any other source must send `PROBATION` packets in sequence, of one SSRC, before it is believed; two are enough

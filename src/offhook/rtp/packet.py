@@ -1,6 +1,4 @@
-"""RTP packets (RFC 3550 section 5.1), and telling RTP from what else comes to the same port (RFC 7983, RFC
-5761).
-"""
+"""RTP packets (RFC 3550 section 5.1), and telling RTP from what else comes to the same port (RFC 7983, RFC 5761)."""
 
 from __future__ import annotations
 
@@ -49,8 +47,9 @@ class Packet:
 
 
 def kind_of(data: bytes | bytearray | memoryview) -> Kind:
-    """Tell protocols apart. RTCP's packet types 192 to 223 are RTP's payload types 64 to 95 with the
-    marker, which are never used.
+    """Tell protocols apart.
+
+    RTCP's packet types 192 to 223 are RTP's payload types 64 to 95 with the marker, which are never used.
     """
     if len(data) < 2:
         return Kind.OTHER

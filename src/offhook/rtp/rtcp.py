@@ -1,5 +1,4 @@
-"""RTCP (RFC 3550 section 6): sender and receiver reports, source descriptions with a CNAME, and goodbyes,
-in compound packets.
+"""RTCP (RFC 3550 section 6): compound packets of reports, source descriptions with a CNAME, and goodbyes.
 
 Reports about other sources than one are read but never written: a leg hears one peer. Packet types not
 named here are passed over.
@@ -27,8 +26,9 @@ class RtcpError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:
-    """What a receiver says of one source. `fraction_lost` in 1/256, `jitter` in timestamp units,
-    `delay_since_sr` in 1/65536 s.
+    """What a receiver says of one source.
+
+    `fraction_lost` in 1/256, `jitter` in timestamp units, `delay_since_sr` in 1/65536 s.
     """
 
     ssrc: int
@@ -85,9 +85,7 @@ def middle(ntp: int) -> int:
 
 
 def round_trip_seconds(now_ntp: int, block: ReportBlock) -> float | None:
-    """The round trip that a report block about us tells (section 6.4.1); None when the peer had no report
-    of ours, or lies.
-    """
+    """The round-trip time by a report block about us (section 6.4.1); None if the peer had no report of ours, or lies."""
     if not block.last_sr:
         return None
     units = (middle(now_ntp) - block.last_sr - block.delay_since_sr) & 0xFFFFFFFF
@@ -131,8 +129,9 @@ def _pack_block(block: ReportBlock) -> bytes:
 
 
 def unpack(data: bytes | memoryview) -> tuple[RtcpPacket, ...]:
-    """The packets of a datagram. Raises RtcpError when lengths do not fit, or it does not begin with a
-    report as it must.
+    """The packets of a datagram.
+
+    Raises RtcpError when lengths do not fit, or it does not begin with a report as it must.
     """
     if len(data) < 8 or data[1] not in (SR, RR):
         raise RtcpError("does not begin with a report")

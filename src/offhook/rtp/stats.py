@@ -1,6 +1,4 @@
-"""What a receiver learns of a stream by its headers: loss (RFC 3550 A.1, A.3) and interarrival jitter
-(A.8).
-"""
+"""What a receiver learns of a stream by its headers: loss (RFC 3550 A.1, A.3) and interarrival jitter (A.8)."""
 
 from __future__ import annotations
 
@@ -45,8 +43,9 @@ class Reception:
         self._reported_received = 0
 
     def receive(self, sequence: int, timestamp: int, arrival: int) -> bool:
-        """Count a packet. False when its number is so far off that it is not believed, until the next one
-        follows it.
+        """Count a packet.
+
+        False when its number is so far off that it is not believed, until the next one follows it.
         """
         step = (sequence - self.highest) & 0xFFFF
         if step < MAX_DROPOUT:

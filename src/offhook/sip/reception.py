@@ -1,6 +1,4 @@
-"""What comes in: octets to messages, messages to transactions, dialogs and new legs (RFC 3261 sections 8.2,
-18).
-"""
+"""What comes in: octets to messages, messages to transactions, dialogs and new legs (RFC 3261 sections 8.2, 18)."""
 
 from __future__ import annotations
 

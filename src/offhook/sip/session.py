@@ -1,5 +1,4 @@
-"""An INVITE session within its dialog: hanging up, changing the session, INFO (RFC 3261 sections 13 to 15,
-6086).
+"""An INVITE session within its dialog: hanging up, changing the session, INFO (RFC 3261 sections 13 to 15, 6086).
 
 How a session comes to its dialog is told by its two kinds, `caller.py` and `callee.py`; changing it by
 `renegotiation.py`.

@@ -1,5 +1,6 @@
-"""Extended grapheme clusters (Unicode Standard Annex 29, section 3.1.1), as far as texts need them: the code
-points that are read as one character, such as an emoji of a family, a flag, or a letter with its accents.
+"""Extended grapheme clusters (Unicode Standard Annex 29, section 3.1.1), as far as texts need them.
+
+A cluster is the code points that are read as one character: an emoji of a family, a flag, a letter with its accents.
 
 Left out are the rules for Indic conjuncts and for prepended marks, and that a carriage return and its line feed
 stay together, which Twilio's calculator of segments cuts too.
@@ -28,8 +29,9 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def _are_joined(before: str, after: str, flags: int) -> bool:
-    """Whether there is no boundary between two code points; `flags` counts the regional indicators in a row
-    that end with `before`.
+    """Whether there is no boundary between two code points.
+
+    `flags` counts the regional indicators in a row that end with `before`.
     """
     if before < "\u0300" and after < "\u0300":
         return False

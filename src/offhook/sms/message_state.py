@@ -1,7 +1,6 @@
 """The status graph of a Message, as the table of what each status may become.
 
-docs/states.md draws `TRANSITIONS`. Outbound texts go from `queued` on, inbound ones are
-`received` at once.
+docs/states.md draws `TRANSITIONS`. Outbound texts go from `queued` on, inbound ones are `received` at once.
 """
 
 from enum import StrEnum

@@ -1,5 +1,4 @@
-"""How a text is cut into segments: GSM 03.38 or UCS-2, one message or several concatenated ones (3GPP TS
-23.040).
+"""How a text is cut into segments: GSM 03.38 or UCS-2, one message or several concatenated ones (3GPP TS 23.040).
 
 A text that the GSM alphabet holds goes as septets, 160 in one segment or 153 in each of several; any other
 as UTF-16, 70 or 67 code units. An extension character (escape and septet), a surrogate pair and a cluster of

@@ -1,5 +1,4 @@
-"""Pools of worker processes, one pool for each engine: who speaks next, and what happens to one that does
-not.
+"""Pools of worker processes, one pool for each engine: who speaks next, and what happens to one that does not.
 
 A request has a deadline; a worker that misses it or ends is killed and replaced, and its request is given to
 another one once. A worker that grew too large is replaced between two requests. The pool keeps no order but

@@ -1,5 +1,4 @@
-"""The truth, in PostgreSQL: one repository for each aggregate, records as values, an outbox for what
-must be told.
+"""The truth, in PostgreSQL: one repository for each aggregate, records as values, an outbox for what must be told.
 
 Start at `store.Store`. `records` has the values, `schema` the tables, `database` the pool and what
 happens when PostgreSQL goes away.

@@ -96,8 +96,7 @@ class Calls:
         await self._create.add(values(call))
 
     async def insert(self, call: CallRecord) -> None:
-        """Commit a call that its voice node has already (inbound, or dialled by TwiML): `node` and
-        `lease` set."""
+        """Commit a call that its voice node has already (inbound, or dialled by TwiML): `node` and `lease` set."""
         await self._insert.add(values(call))
 
     async def fetch(self, account_sid: str, sid: str) -> CallRecord | None:
@@ -131,8 +130,7 @@ class Calls:
         return loads(CallRecord, rows)
 
     async def claim(self, sid: str, node: str, lease: int) -> CallRecord | None:
-        """Take a queued call for a voice node; None if it is taken, canceled or unknown. See
-        `claim_batch`."""
+        """Take a queued call for a voice node; None if it is taken, canceled or unknown. See `claim_batch`."""
         claimed = await self.claim_batch([sid], node, lease)
         return claimed[0] if claimed else None
 

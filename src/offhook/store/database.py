@@ -199,8 +199,7 @@ class GroupCommit:
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether an error says that the connection or the server went away, rather than that we asked
-    wrongly."""
+    """Whether an error says that the connection or the server went away, rather than that we asked wrongly."""
     if isinstance(error, asyncpg.exceptions.DataError):
         return False
     if isinstance(error, asyncpg.InterfaceError):

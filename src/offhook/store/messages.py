@@ -1,5 +1,6 @@
-"""Text messages. The api (or a TwiML document) makes outbound ones, the messaging node sends them and
-makes the inbound ones.
+"""Text messages.
+
+The api (or a TwiML document) makes outbound ones, the messaging node sends them and makes the inbound ones.
 
 As with calls, a status moves only from one that the mover names and never out of a terminal one, and what the
 move means (callbacks, money, the end of the job in the outbox) is committed with it.

@@ -62,8 +62,7 @@ ANY_TIME: Final = TimeRange()
 
 
 class Conditions:
-    """The WHERE of a list, put together condition by condition; every value is an argument, none is in
-    the SQL."""
+    """The WHERE of a list, put together condition by condition; every value is an argument, none is in the SQL."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []

@@ -186,8 +186,11 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """A text message. `request` holds what else the request asked for, and of one that TwiML sent the SID of the
-    call or text (`erasure.ORIGIN`); never the body: redaction would miss it."""
+    """A text message.
+
+    `request` holds what else the request asked for, and of one that TwiML sent the SID of the call or text
+    (`erasure.ORIGIN`); never the body: redaction would miss it.
+    """
 
     sid: str
     account_sid: str
@@ -213,8 +216,7 @@ class MessageRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordingRecord:
-    """A recording of a call or conference. `duration` in seconds; `path` of the WAV below the data
-    directory."""
+    """A recording of a call or conference. `duration` in seconds; `path` of the WAV below the data directory."""
 
     sid: str
     account_sid: str
@@ -322,8 +324,7 @@ class WorkNotice:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A movement of an account's balance; `balance` is that after it. `kind`: call, message, recording,
-    credit."""
+    """A movement of an account's balance; `balance` is that after it. `kind`: call, message, recording, credit."""
 
     id: int
     account_sid: str
@@ -354,8 +355,7 @@ class RegistrationRecord:
 
 @dataclass(frozen=True, slots=True)
 class SipCredentialRecord:
-    """A user name with which a SIP phone registers and calls; `voice_url` answers the calls it makes, if
-    set."""
+    """A user name with which a SIP phone registers and calls; `voice_url` answers the calls it makes, if set."""
 
     username: str
     password: str

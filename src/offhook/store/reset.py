@@ -1,5 +1,4 @@
-"""Emptying an account between two tests: its calls, texts, recordings and what is known of them, its money, its
-numbers.
+"""Emptying an account between two tests: calls, texts, recordings and what is known of them, money, numbers.
 
 What was still being written comes to nothing: statuses find no row, and the entries of timelines are joined with
 the marks of `offhook.store.erasure`.

@@ -1,5 +1,4 @@
-"""The little SQL that is the same for every aggregate: lists of columns, `unnest` of columns, rows to
-records."""
+"""The little SQL that is the same for every aggregate: lists of columns, `unnest` of columns, rows to records."""
 
 from __future__ import annotations
 
@@ -57,8 +56,7 @@ def values(record: Any) -> tuple[Any, ...]:
 
 
 def unnest(record: Any, names: Sequence[str], first: int = 1, alias: str = "input") -> str:
-    """A FROM item that turns one array argument for each column into rows: `unnest($1::text[], …) AS
-    input(…)`.
+    """A FROM item that turns one array argument for each column into rows: `unnest($1::text[], …) AS input(…)`.
 
     Args:
         record: gives the types.

@@ -164,8 +164,7 @@ class StreamsClient:
         silence_seconds: float | None = None,
         trim: bool = False,
     ) -> None:
-        """Record one or two media taps into ``recordings/{sid}.wav`` until one of its limits or
-        `stop_recording`.
+        """Record one or two media taps into ``recordings/{sid}.wav`` until one of its limits or `stop_recording`.
 
         With one channel the taps are mixed, with two the first is the left one. Ends in one
         `RecordingFinished`.

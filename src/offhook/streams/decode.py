@@ -40,8 +40,7 @@ def media_type(content_type: str | None) -> str:
 
 
 def decode_audio(data: bytes, content_type: str | None, max_seconds: float) -> bytes:
-    """Raw audio (16-bit little endian, 8 kHz, mono) of a whole file. Blocks; releases the GIL for the most
-    part.
+    """Raw audio (16-bit little endian, 8 kHz, mono) of a whole file. Blocks; releases the GIL for the most part.
 
     Raises:
         DecodeError: not audio, of a format that is not known, empty, or longer than `max_seconds`.

@@ -1,5 +1,4 @@
-"""The audio of one recording while it is made: mixing, the end by silence or length, and the cutting of
-silence.
+"""The audio of one recording while it is made: mixing, the end by silence or length, and the cutting of silence.
 
 Fed with what one or two taps heard, it gives out what is to be written. Time is counted in samples, never in
 clocks: a tap brings a frame every tick. Pure.

@@ -1,5 +1,4 @@
-"""All recordings that are being made: from the taps of media to WAV files, and the news of their ends to
-voice.
+"""All recordings that are being made: from the taps of media to WAV files, and the news of their ends to voice.
 
 The event loop only mixes (`offhook.streams.mixdown`); files are written by one thread, a second of audio at a
 time.

@@ -1,5 +1,6 @@
-"""The documents at demo.twilio.com that examples, and numbers nobody has set up, point to: a greeting and a tune for
-a call, an answer for a text. The words and the tune are this platform's own.
+"""The documents at demo.twilio.com that examples, and numbers nobody has set up, point to.
+
+A greeting and a tune for a call, an answer for a text; the words and the tune are this platform's own.
 """
 
 from __future__ import annotations

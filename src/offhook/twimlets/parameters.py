@@ -18,8 +18,7 @@ def one(values: Values, name: str) -> str:
 
 
 def several(values: Values, name: str) -> list[str]:
-    """The values of a list: ``Name`` and ``Name[]`` first, then ``Name[0]``, ``Name[1]`` in the order of
-    the numbers.
+    """The values of a list: ``Name`` and ``Name[]`` first, then ``Name[0]``, ``Name[1]`` in the order of the numbers.
 
     Empty ones are left out.
     """

@@ -1,6 +1,4 @@
-"""Concealment: a lost frame of a tone is nearly the tone, a long gap is silence, and good audio is not
-touched.
-"""
+"""Concealment: a lost frame of a tone is nearly the tone, a long gap is silence, and good audio is not touched."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""`<Number>`: a telephone to dial. `sendDigits` are sent when it answers, `url` runs for it before the
-bridge."""
+"""`<Number>`: a telephone to dial. `sendDigits` are sent when it answers, `url` runs for it before the bridge."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""`<Sms>`: sends a text from within a call. Twilio no longer documents it; programs of its time still use
-it."""
+"""`<Sms>`: sends a text from within a call. Twilio no longer documents it; programs of its time still use it."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def middle(ntp: int) -> int:
 
 
 def round_trip_seconds(now_ntp: int, block: ReportBlock) -> float | None:
-    """The round-trip time by a report block about us (section 6.4.1); None if the peer had no report of ours, or lies."""
+    """The round-trip time by a report block about us (section 6.4.1); None if the peer had none of ours, or lies."""
     if not block.last_sr:
         return None
     units = (middle(now_ntp) - block.last_sr - block.delay_since_sr) & 0xFFFFFFFF

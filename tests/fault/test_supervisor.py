@@ -55,7 +55,7 @@ def test_json_line_names_everything_and_all_of_it_accepts_traffic(running: Runni
     facts = running.facts
     assert set(facts) == {
         *("api_url", "account_sid", "auth_token", "phone_numbers", "sip", "smpp"),
-        *("sandbox_url", "data_dir", "pid"),
+        *("sandbox_url", "local_url", "data_dir", "pid"),
     }
     assert re.fullmatch(r"AC[0-9a-f]{32}", facts["account_sid"])
     assert re.fullmatch(r"[0-9a-f]{32}", facts["auth_token"])

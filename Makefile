@@ -40,7 +40,7 @@ scaffold: dev ## Begin a new part: KIND=verb NAME=Echo, or noun, resource, carri
 	@$(VENV)/python scripts/coverage_api.py
 	@$(VENV)/python scripts/coverage_twiml.py
 
-docs: dev ## Write anew the tables of what works and the diagrams of states.
+docs: dev ## Regenerate the tables of what works and the diagrams of states.
 	@$(VENV)/python scripts/coverage_api.py
 	@$(VENV)/python scripts/coverage_twiml.py
 	@$(VENV)/python scripts/state_diagrams.py

@@ -25,7 +25,7 @@ def kinds() -> list[str]:
 
 
 def tidy(files: list[Path]) -> None:
-    """Drop the imports that a draft does not need, and give it the form of the house."""
+    """Drop the imports that a draft does not need, and format it."""
     for arguments in (["check", "--fix-only", "--quiet"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *arguments, *map(str, files)], cwd=ROOT, check=True)
 

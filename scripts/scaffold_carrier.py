@@ -71,7 +71,7 @@ def scaffold(name: str, root: Path) -> list[Path]:
     """Write a carrier called `name`, and return what was written.
 
     Raises:
-        ValueError: the name is no class name, or there is one already.
+        ValueError: the name is not a class name, or there is one already.
     """
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]{1,40}", name):
         raise ValueError(f"{name!r} is not the name of a carrier, such as Whatsapp")

@@ -165,7 +165,7 @@ def scaffold(name: str, root: Path = ROOT) -> list[Path]:
     """Write a resource called `name`, and return what was written.
 
     Raises:
-        ValueError: it is no resource of the OpenAPI file, or there is one already.
+        ValueError: it is not a resource of the OpenAPI file, or there is one already.
     """
     found, module = operations_of(name), plural(name)
     if not found:

@@ -18,7 +18,7 @@ TESTS = Path("tests/unit/twiml")
 
 VERB = Template('''"""`<$name>`: what it does, in one sentence.
 
-What makes it end, and what its action is told.
+What makes it end, and the parameters of its action.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def write(kind: Kind, name: str, root: Path) -> list[Path]:
     """Write a verb or noun called `name`, and return what was written.
 
     Raises:
-        ValueError: the name is no element name, or there is one already.
+        ValueError: the name is not an element name, or there is one already.
     """
     if not re.fullmatch(r"[A-Z][A-Za-z]{1,40}", name):
         raise ValueError(f"{name!r} is not the name of an element, such as Echo")

@@ -142,7 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `sockets` maps the names of the inherited listening sockets (`http`, `sip_udp`, `sip_tcp`, `smpp`,
     `sandbox_http`, `sandbox_sip_udp`) to their file descriptors. `trunks` are in the order to be called.
-    `public_address` is the IP address that SIP and RTP peers are told instead of the local one. `sandbox_smsc`
+    `public_address` is the IP address that SIP and RTP peers are given instead of the local one. `sandbox_smsc`
     holds what the sandbox's SMSC accepts binds with, whether or not one of `smscs` is it.
     """
 
@@ -423,7 +423,7 @@ def parse_port_range(text: str) -> tuple[int, int]:
 
 
 def parse_keep(text: str, what: str) -> Keep:
-    """Read `DAYSd`, `SIZEMB` or `SIZEGB`, or both with a comma between them; `forever` is no limit."""
+    """Read `DAYSd`, `SIZEMB` or `SIZEGB`, or both with a comma between them; `forever` means no limit."""
     wrong = ConfigurationError(
         f"{what} {text!r}: expected days and a size such as 30d,2GB, one of them, or forever"
     )

@@ -45,7 +45,7 @@ def configure(level: str = "info", format: str = "text") -> None:
 
 
 class RateLimit:
-    """Lets a line that may come often through once in so many seconds, and counts what was left out.
+    """Lets a frequent log line through once in `seconds`, and counts what was left out.
 
     if (left_out := limit.admit(monotonic())) is not None:
         _log.warning("refused (%d more like this)", left_out)

@@ -25,7 +25,7 @@ class Registry:
         self._metrics: dict[str, Counter | Fact] = {}
 
     def counter(self, name: str, labels: int = 0) -> Counter:
-        """A number that only grows, or one for each combination of so many labels."""
+        """A number that only grows, or one for each combination of its labels."""
         return self._add(name, Counter(labels))
 
     def fact(self, name: str, read: Callable[[], Value]) -> Fact:
@@ -44,7 +44,7 @@ class Registry:
 class Counter:
     """A number that only grows, for each combination of label values.
 
-    Labels come from a fixed vocabulary of ours (a status, a reason), never from a peer: each is kept.
+    Labels come from our own fixed vocabulary (a status, a reason), never from a peer: each is kept.
     """
 
     def __init__(self, labels: int = 0) -> None:

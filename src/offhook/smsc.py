@@ -18,7 +18,7 @@ RECEIPT_IDS: Final = ("auto", "same", "hex", "decimal")
 
 
 class SmscSettings(msgspec.Struct, frozen=True):
-    """An SMSC that texts go to: where it is, as whom to bind, and what the contract with it says.
+    """An SMSC that texts go to: where it is, the system_id to bind with, and what the contract with it says.
 
     Attributes:
         name: what its ids are kept under, and what timelines and logs call it; SYSTEM_ID unless given.

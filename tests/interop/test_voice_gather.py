@@ -1,4 +1,4 @@
-"""`<Gather>`: keys that a phone presses, and what its action is told."""
+"""`<Gather>`: keys that a phone presses, and the parameters of its action."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Uvicorn's protocol over llhttp (RFC 9112), with limits that hold before any of the application runs: Falcon, as
 ASGI says, waits for the first event of a body before it looks at a request, so a client that sends a head and
-nothing more would be waited for for ever, whoever it is. A whole head, a whole body and a client that takes
-its answer are each waited for `patience` seconds; between requests the keep-alive timer of uvicorn runs.
+nothing more would be waited for, whoever it is. A whole head, a whole body and a client that takes its answer
+are each waited for `patience` seconds; between requests the keep-alive timer of uvicorn runs.
 
 Leaves to others: how large a body may be (`offhook.api.body`).
 """

@@ -61,7 +61,7 @@ def serve_media(
 def byte_range(header: str, size: int) -> range | None:
     """The octets that a Range header asks for; None when all are to be served, empty when there are none.
 
-    Several ranges, and what is no range, are answered with the whole file, as a server may.
+    Several ranges, and what is not a range, are answered with the whole file, as a server may.
     """
     match = _RANGE.fullmatch(header.replace(" ", ""))
     first, last = (match[1], match[2]) if match is not None else ("", "")

@@ -79,7 +79,7 @@ class Operation:
         path: with placeholders, without the ``.json`` suffix.
         status: of the answer when it succeeds.
         resource: what it answers, or of what it answers a list; None for an empty answer.
-        list_key: the key of the list in the body, None when the answer is no list.
+        list_key: the key of the list in the body, None when the answer is not a list.
         patterns: what a placeholder of the path may hold.
         parameters: names of the parameters that the file documents.
     """

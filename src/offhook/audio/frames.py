@@ -21,7 +21,7 @@ FRAME_SAMPLES = SAMPLE_RATE * FRAME_MILLISECONDS // 1000
 FRAME_BYTES = FRAME_SAMPLES * 2
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
-"""A longer batch is a broken peer: no worker holds so many legs."""
+"""A longer batch is a broken peer: no worker has that many legs."""
 
 _LENGTH = struct.Struct("!I")
 _RECORD = struct.Struct("!IH")

@@ -37,7 +37,7 @@ def key_frequencies(key: str) -> tuple[float, float]:
 
 
 def dtmf(key: str, samples: int) -> Samples:
-    """A key pressed for so many samples, with edges smoothed over 2 ms. Raises ValueError when there is no such key."""
+    """A key pressed for `samples`, with edges smoothed over 2 ms. Raises ValueError when there is no such key."""
     wave = tone(key_frequencies(key), samples, amplitude=DTMF_AMPLITUDE).astype(np.float64)
     ramp = np.minimum(1.0, (np.arange(samples) + 1) / _RAMP_SAMPLES)
     return (wave * ramp * ramp[::-1]).astype(np.int16)

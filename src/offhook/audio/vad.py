@@ -14,7 +14,7 @@ from offhook.audio.g711 import Samples
 MIN_SPEECH_RMS = 100.0
 """Quieter than about -50 dBFS is never speech."""
 OVER_FLOOR = 3.0
-"""Speech is so many times (about 10 dB) louder than the floor."""
+"""How many times louder than the floor speech is (about 10 dB)."""
 HANG_FRAMES = 10
 """Frames that still count as speech after the last loud one, so that words are not cut."""
 

@@ -1,6 +1,6 @@
 """WAV (RIFF) files: 16-bit PCM out, and 8/16-bit PCM, µ-law and A-law in.
 
-Sizes are checked against the data, never believed.
+Sizes are checked against the data, never trusted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Wav:
 
 
 def header(data_bytes: int, *, rate: int = 8000, channels: int = 1) -> bytes:
-    """The 44 bytes before so much 16-bit PCM."""
+    """The 44 bytes before this much 16-bit PCM."""
     block = 2 * channels
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",

@@ -32,5 +32,5 @@ def rate_message(direction: str, segments: int, prices: PriceList = SEED) -> Pri
 
 
 def started_minutes(seconds: int) -> int:
-    """How many minutes have begun after so many seconds."""
+    """How many minutes have begun after this many seconds."""
     return max(0, -(-seconds // 60))

@@ -2,7 +2,7 @@
 
 Messages are `msgspec.Struct(tag=True, array_like=True, frozen=True)` classes; a socket's protocol is the
 union of them. There is no I/O here, so that blocking, asyncio and epoll code use the same two things:
-`encode` and `Frames.feed`. The peer is another process of ours, but a length past the limit still ends
+`encode` and `Frames.feed`. The peer is another of our processes, but a length past the limit still ends
 the connection.
 """
 
@@ -51,7 +51,7 @@ class Frames(Generic[Message]):
         """Take received bytes and return the messages that are now complete, oldest first.
 
         Raises:
-            RemoteProtocolError: a frame is too long, or is no message of this protocol. The connection must
+            RemoteProtocolError: a frame is too long, or is not a message of this protocol. The connection must
                 be closed: where the next frame begins is not known.
         """
         buffer = self._buffer
@@ -74,7 +74,7 @@ class Frames(Generic[Message]):
         try:
             return self._decoder.decode(body)
         except msgspec.MsgspecError as error:
-            raise RemoteProtocolError(f"frame is no message of this protocol: {error}") from error
+            raise RemoteProtocolError(f"frame is not a message of this protocol: {error}") from error
 
     @property
     def pending(self) -> int:

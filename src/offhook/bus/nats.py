@@ -4,7 +4,7 @@ What goes over the bus is never the truth, only the news of it, so this client m
 so where it can: PostgreSQL's outbox keeps what must be done, and consumers look into it themselves
 (`janitor.sweeper`). The stream is kept in memory for that reason: it has nothing to lose, and a full disk cannot
 stop it. The connection is kept for ever; when the server comes back without its store, the stream and the
-consumers are made anew.
+consumers are made again.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ class Bus:
     def announce(self, notices: Sequence[Notice]) -> None:
         """Tell of committed outbox rows, without waiting: what gets lost a sweeper finds in the outbox.
 
-        Callbacks are told as one wake-up, as the dispatcher asks the outbox what comes next. Texts that are
-        committed together are told together; calls one by one, so that they spread over voice nodes.
+        Callbacks are announced as one wake-up, as the dispatcher asks the outbox what comes next. Texts that are
+        committed together are announced together; calls one by one, so that they spread over voice nodes.
         """
         items: dict[str, list[subjects.WorkItem]] = {}
         for notice in notices:

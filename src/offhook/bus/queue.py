@@ -57,7 +57,7 @@ class Pull:
         self._broken = False
 
     def interrupt(self) -> None:
-        """Ask anew: the connection was lost, and with it the request."""
+        """Ask again: the connection was lost, and with it the request."""
         self._broken = True
         self._wake.set()
 

@@ -190,7 +190,7 @@ def _ring_timeout(call: Call, now: float) -> Step:
 
 
 def _media_lost(call: Call, event: events.MediaLost, now: float) -> Step:
-    """No audio: an answered call is ended, with the reason on record. While it rings, silence is no fault."""
+    """No audio: an answered call is ended, with the reason on record. While it rings, silence is not a fault."""
     if event.silent and not call.is_answered:
         return call, ()
     status = CallStatus.COMPLETED if call.is_answered else CallStatus.FAILED
@@ -282,7 +282,7 @@ def _is_with(call: Call, child: int) -> bool:
 
 
 def _room_ended(call: Call, event: events.RoomEnded, now: float) -> Step:
-    """The room is no more: a ``<Dial>`` is done; a dialled call, which has nothing else to do, ends."""
+    """The room has ended: a ``<Dial>`` is done; a dialled call, which has nothing else to do, ends."""
     match call.place:
         case In(event.room, None) if not call.is_over:
             status = CallStatus.COMPLETED if call.is_answered else CallStatus.CANCELED

@@ -145,7 +145,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class RoomEnded:
-    """The room that this call was in is no more.
+    """The room that this call was in has ended.
 
     `seconds` is how long two talked in it. `redirected`: it ended because a call was given TwiML of its own.
     """

@@ -20,7 +20,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The request's parameters, under their names of the API in lower case. Times are in seconds.
 
     Attributes:
-        status_callback_event: of which events the status callback is told.
+        status_callback_event: the events that the status callback reports.
         send_digits: keys pressed as soon as the call is answered.
         sip_auth_username, sip_auth_password: who we are, should the SIP address called ask.
         webhook_params: what every webhook of the call says besides the standard parameters (``SipHeader_X-…``).

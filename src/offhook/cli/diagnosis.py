@@ -134,7 +134,7 @@ def _host_port(host: str, port: int) -> str:
 
 
 def _status(answer: bytes) -> str:
-    """Status and reason of a response's first line; empty when it is no response."""
+    """Status and reason of a response's first line; empty when it is not a response."""
     version, _, status = answer.partition(b"\r\n")[0].decode(errors="replace").partition(" ")
     return status[:60] if version == "SIP/2.0" and status.isprintable() else ""
 

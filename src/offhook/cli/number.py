@@ -23,7 +23,7 @@ def number(
         str | None, typer.Option(metavar="URL", help="The program that answers its texts with TwiML.")
     ] = None,
     status_callback: Annotated[
-        str | None, typer.Option(metavar="URL", help="Who is told how its calls end.")
+        str | None, typer.Option(metavar="URL", help="Where the end of each of its calls is reported.")
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="The instance's data directory.")] = None,
 ) -> None:

@@ -38,7 +38,7 @@ def _show(console: Console, entry: dict[str, Any]) -> None:
 
 
 def _reconnect(console: Console, data: str | None) -> RestClient:
-    """The client of the instance once it answers again; it may have been started anew on other ports.
+    """The client of the instance once it answers again; it may have been started again on other ports.
 
     Raises:
         ConfigurationError: no instance runs any more.

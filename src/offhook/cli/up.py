@@ -42,7 +42,7 @@ def up(
     public_address: Annotated[
         str | None,
         typer.Option(
-            metavar="IP", help="The address that SIP and RTP peers are told, behind a 1:1 NAT or a wildcard."
+            metavar="IP", help="The address given to SIP and RTP peers, behind a 1:1 NAT or a wildcard."
         ),
     ] = None,
     smsc: Annotated[

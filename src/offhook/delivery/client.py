@@ -440,7 +440,7 @@ def _joined(headers: Any) -> dict[str, str]:
 
 
 def _text(value: str) -> str:
-    """A header's value as text that can be stored: octets that are no UTF-8 come as lone surrogates."""
+    """A header's value as text that can be stored: octets that are not UTF-8 come as lone surrogates."""
     if value.isascii():
         return value
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

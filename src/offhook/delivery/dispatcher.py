@@ -9,7 +9,7 @@ A callback is deleted after it was answered. A process that dies between the two
 its claim ends, with the same token: callbacks come at least once.
 
 What is tried again, after `RETRY_SECONDS`, is decided by `offhook.delivery.verdict`. The first failed attempt of
-a callback is a notification (15003 for a status that is no success about a call, 11200 about a message, else the
+a callback is a notification (15003 for a status other than success about a call, 11200 about a message, else the
 code of the failure) and a warning in the log; every attempt is in the timeline.
 """
 

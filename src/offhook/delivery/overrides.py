@@ -15,7 +15,7 @@ _READ_RANGE = (0.1, 15.0)
 
 
 class InvalidRetryPolicyError(ValueError):
-    """`rp` names something that is no retry policy (11243)."""
+    """`rp` names something that is not a retry policy (11243)."""
 
 
 @dataclass(frozen=True, slots=True)

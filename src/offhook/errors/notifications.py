@@ -264,7 +264,7 @@ _CONFERENCE_ERRORS: Final[dict[int, str]] = {
     16106: "Recording: not available, encryption failed inside the platform",
     16107: "Recording: encrypted with another public key",
     16108: "Recording: the request failed, the call is being recorded already",
-    16109: "Recording: an encrypted recording cannot be had as MP3",
+    16109: "Recording: an encrypted recording is not available as MP3",
     16110: "Deleting recordings in bulk failed inside the platform",
     16111: "Recording: the upload to your storage failed, its configuration is invalid",
     16112: "Recording: the upload to your storage failed, access was denied",

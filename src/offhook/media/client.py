@@ -4,7 +4,7 @@ Commands that need no answer are plain calls that never block: they are written 
 after a SetRemote is heard right after it. Events arrive through one callback, on the loop, in the order the
 worker sent them.
 
-The worker is told addresses only: names in session descriptions are resolved here, aside from everything else.
+The worker gets addresses only: names in session descriptions are resolved here, aside from everything else.
 """
 
 from __future__ import annotations

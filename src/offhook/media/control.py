@@ -1,4 +1,4 @@
-"""The worker's control socket: voice connects, sends commands, and is told events.
+"""The worker's control socket: voice connects, sends commands, and receives events.
 
 One voice node steers a worker. When its connection ends, or another one takes its place, its legs are closed.
 """
@@ -21,7 +21,7 @@ from offhook.media.streams_link import Watch
 logger = logging.getLogger(__name__)
 
 MAX_PENDING_BYTES: Final = 16 * 1024 * 1024
-"""A controller that does not read so many events is dead."""
+"""A controller that leaves this many events unread is dead."""
 
 
 class ControlServer:

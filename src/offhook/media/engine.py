@@ -207,7 +207,7 @@ class LoadMeter:
         self._worst_seconds = 0.0
 
     def count(self, lateness: float, seconds: float) -> None:
-        """One tick, which began so late and took so long."""
+        """One tick: how late it began and how long it took."""
         self.ticks += 1
         self._seconds += seconds
         self._late += lateness > LATE_SECONDS
@@ -217,7 +217,7 @@ class LoadMeter:
             self._worst_seconds = seconds
 
     def load(self, legs: int, relayed: int, dropped: int) -> protocol.Load:
-        """What was counted; the worst values start anew."""
+        """What was counted; the worst values start again."""
         load = protocol.Load(
             legs=legs,
             relayed=relayed,

@@ -51,7 +51,7 @@ class TickKernel(Protocol):
         """Buffer a packet of any length; False when it was dropped. See `rtp.jitter.JitterBank.put`."""
 
     def flush(self, slot: int) -> None:
-        """Drop what a slot has buffered: its sender began anew."""
+        """Drop what a slot has buffered: its sender restarted."""
 
     def listen(self, slots: Slots) -> Samples:
         """The next frame that each slot hears, made up where packets are missing."""

@@ -164,7 +164,7 @@ class Leg:
     # What was negotiated
 
     def set_remote(self, remote: protocol.SetRemote, now: float) -> None:
-        """Take over what SDP says. The source is learnt anew if the address is another."""
+        """Take over what SDP says. The source is learnt again if the address is another."""
         before = self.remote
         self.remote = remote
         if before is None or (before.codec, before.payload_type) != (remote.codec, remote.payload_type):
@@ -284,7 +284,7 @@ class Leg:
             self._discarded += packet.payload_type != COMFORT_NOISE
 
     def _count(self, packet: rtp.Packet, now: float) -> bool:
-        """Count a packet of the stream of audio; False when it is not believed."""
+        """Count a packet of the stream of audio; False when it is not accepted."""
         if packet.ssrc != self.remote_ssrc or self.reception is None:
             self._new_source(packet, now)
         assert self.reception is not None

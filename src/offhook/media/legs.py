@@ -29,7 +29,7 @@ MAX_TAPS: Final = 8
 
 
 class Legs:
-    """All open legs. `changed` is set whenever the tick has to arrange them anew; the tick clears it.
+    """All open legs. `changed` is set whenever the tick has to arrange them again; the tick clears it.
 
     playing: legs with something to play, by number.
     """
@@ -151,7 +151,7 @@ class Legs:
             self.close(leg)
 
     def _set_remote(self, leg: Leg, command: protocol.SetRemote) -> None:
-        """What cannot be carried out leaves the leg as it is, and voice is told."""
+        """What cannot be carried out leaves the leg as it is, and is reported to voice."""
         if reason := _refusal(leg, command):
             logger.warning("leg %d: %s", leg.number, reason)
             self.tell(protocol.RemoteRefused(leg.number, reason))

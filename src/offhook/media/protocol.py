@@ -88,7 +88,7 @@ class SetRemote(_Message, frozen=True):
     Packets are sent from now on when `send`, and heard when `receive`. Answered by RemoteRefused if nothing can
     be sent there; the leg is left as it is then.
 
-    host, port: where the peer said that it receives. Where its packets really come from is learnt anew
+    host, port: where the peer said that it receives. Where its packets really come from is learnt again
     (symmetric RTP) whenever the address changes here, and as `offhook.rtp.latch` says.
     payload_type, dtmf_payload_type: what audio and telephone-event/8000 are sent with; None when the peer has no
     events.
@@ -238,7 +238,7 @@ class Counters(_Message, frozen=True):
     """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3 and A.8.
 
     lost: packets that never came. late: came after their time to be played. discarded: not played for other
-    reasons: late, twice, malformed, unknown payload, or from a source that is not believed (while the address
+    reasons: late, twice, malformed, unknown payload, or from a source that is not trusted (while the address
     that SDP named is heard, others are passed over by the kernel, and not counted). concealed: frames of 20 ms
     made up.
     delay_ms: the jitter buffer's depth now; 0 for a relayed leg. rtt_ms, remote_lost, remote_jitter_ms: by
@@ -319,7 +319,7 @@ class FirstPacket(_Message, frozen=True):
 class SourceChanged(_Message, frozen=True):
     """The peer's packets come from this address now.
 
-    Either the one that SDP named has turned up after another was believed, or a NAT has given the peer another port.
+    Either the one that SDP named has turned up after another was trusted, or a NAT has given the peer another port.
     """
 
     leg: int
@@ -335,7 +335,7 @@ class RemoteRefused(_Message, frozen=True):
 
 
 class RtpTimeout(_Message, frozen=True):
-    """The peer, which should be sending, has been silent for so long. Said again each time as much has passed."""
+    """The peer, which should be sending, has been silent for this long. Repeated each time as much has passed."""
 
     leg: int
     silent_seconds: float

@@ -171,7 +171,7 @@ class Feed:
         return True
 
     def pull(self, samples: int) -> Samples:
-        """Up to so many samples."""
+        """Up to this many samples."""
         size = min(samples, len(self._pending) // 2) * 2
         taken = np.frombuffer(bytes(self._pending[:size]), dtype="<i2")
         del self._pending[:size]

@@ -122,7 +122,7 @@ class Tick:
             out[:] = voice
 
     def _send(self) -> None:
-        """Send every leg its packet. An unreachable peer is no reason to stop: it may be there later."""
+        """Send every leg its packet. An unreachable peer is not a reason to stop: it may be there later."""
         for start in range(0, len(self._speaking), SENT_AT_ONCE):
             self._send_to(self._speaking[start : start + SENT_AT_ONCE])
             self._breathe()

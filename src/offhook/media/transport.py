@@ -70,7 +70,7 @@ class Transport:
         return self._latch is not None and self._latch.source is not None
 
     def name(self, address: Address) -> None:
-        """SDP names the peer's address: send there, and learn anew where its packets come from."""
+        """SDP names the peer's address: send there, and learn again where its packets come from."""
         self._latch = Latch(address)
         self._listen_to_anyone()
         self._aim(address)

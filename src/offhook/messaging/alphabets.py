@@ -2,7 +2,7 @@
 and above that the coding groups of 3GPP TS 23.038, section 4, which SMSCs hand through.
 
 What does not fit its coding is read as what it then most likely is, and is never shown as noise: octets that
-are no text at all give None.
+are not text at all give None.
 """
 
 import unicodedata

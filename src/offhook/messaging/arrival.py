@@ -1,6 +1,6 @@
 """Texts that arrive in deliver_sm or data_sm: their alphabet, and putting segments together.
 
-Segments are told by a user data header or by the sar_ parameters (5.3.2.22-24).
+Segments are recognised by a user data header or by the sar_ parameters (5.3.2.22-24).
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ Arrived = tuple[IncomingText, Sequence[Token]]
 GAP: Final = "…"
 """Stands for the segments that are missing."""
 
-NO_TEXT: Final = "[data that is no text]"
-"""The body of a message whose octets are no text in any alphabet."""
+NO_TEXT: Final = "[data that is not text]"
+"""The body of a message whose octets are not text in any alphabet."""
 
 
 class Arrivals(Generic[Token]):

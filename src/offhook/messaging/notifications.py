@@ -21,7 +21,7 @@ async def notify(
 ) -> None:
     """Commit a notification of the message `record`; `message` is what the code means unless given.
 
-    `evidence` is the latest request of the text: it is told of when it is the one for `url`.
+    `evidence` is the latest request of the text: it is shown when it is the one for `url`.
     """
     known = NOTIFICATIONS.get(code)
     level = 1 if known is not None and known.level == "warning" else 0

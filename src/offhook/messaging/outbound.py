@@ -1,5 +1,4 @@
-"""Texts on their way out: claimed in batches, given to the carrier that serves them, and what came of it
-recorded.
+"""Texts on their way out: claimed in batches, given to the carrier that serves them, and what came of it recorded.
 
 A job that no carrier has room for is not claimed: it stays `queued` and is remembered here until a carrier
 is there again (the outbox remembers it too, should this process die), or until its validity ends: how long a
@@ -52,7 +51,7 @@ HOLD: Final = timedelta(seconds=15)
 NO_READINGS: Final[Mapping[str, str]] = {}
 
 Inbound = Callable[[MessageRecord], None]
-"""Takes the webhook job of a received message, whose end is told by `Outbound.release`."""
+"""Takes the webhook job of a received message, whose end `Outbound.release` reports."""
 
 
 @dataclass(slots=True)

@@ -73,7 +73,7 @@ def refusal(status: int) -> int:
 def outcome(receipt: Receipt) -> int | None:
     """The error code of a final receipt, None when the text was delivered.
 
-    An SMSC that speaks Twilio's codes itself (`err:30006`) is believed.
+    Codes of Twilio's that the SMSC itself writes (`err:30006`) are taken as they are.
     """
     if receipt.state is MessageState.DELIVERED:
         return None

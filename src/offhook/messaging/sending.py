@@ -26,8 +26,7 @@ from offhook.smpp.bodies import SubmitSm
 from offhook.smpp.vocabulary import status_name
 
 ROOM: Final = 2000
-"""Segments that may wait here for the window: enough to keep it full, few enough to be given back at once.
-"""
+"""Segments that may wait here for the window: enough to keep it full, few enough to be given back at once."""
 
 MOST_LATER: Final = 20_000
 """Segments that may wait for their moment: paced, or refused for now."""
@@ -89,7 +88,7 @@ class Place(Enum):
     WAITING = auto()
     WRITTEN = auto()
     OVERDUE = auto()
-    """Written as often as may be; only a late response helps."""
+    """Written as often as allowed; only a late response helps."""
     TAKEN = auto()
 
 
@@ -123,7 +122,7 @@ class Segment:
 
 
 class Write(NamedTuple):
-    """A segment written for the `copy`-th time: the token by which its response is told."""
+    """A segment written for the `copy`-th time: the token that comes back with its response."""
 
     segment: Segment
     copy: int

@@ -7,7 +7,7 @@ concealer. (The value -32768 marks an unwritten sample; no G.711 code decodes to
 The delay between a packet's arrival and its playing adapts in steps of a frame. It grows by one when
 packets come too late to be played; it shrinks by one when for some seconds every packet came more than a
 frame early, and then in a quiet moment if one comes soon. A jump of the timestamps (a new talk spurt after
-a hold, a restarted sender) starts the buffer anew.
+a hold, a restarted sender) restarts the buffer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class JitterBank:
         self._law[slot] = law
 
     def flush(self, slot: int) -> None:
-        """Drop what is buffered: the next packet starts anew."""
+        """Drop what is buffered: the next packet starts the buffer afresh."""
         self._restart(slot)
 
     def _restart(self, slot: int) -> None:

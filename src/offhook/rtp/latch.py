@@ -1,10 +1,10 @@
-"""Which source to believe: symmetric RTP (RFC 4961) for peers behind NAT, without letting a stranger take a call over.
+"""Which source to trust: symmetric RTP (RFC 4961) for peers behind NAT, without letting a stranger take a call over.
 
-* A packet from the address that SDP named is believed at once, whoever was believed before.
-* Any other source must send `PROBATION` packets in sequence, of one SSRC, before it is believed; two are enough
+* A packet from the address that SDP named is trusted at once, whoever was trusted before.
+* Any other source must send `PROBATION` packets in sequence, of one SSRC, before it is trusted; two are enough
   if it shares the named IP address (only the port was translated), and such a one may replace a source that does
   not.
-* A source that has fallen silent may go on from another port of its host (its NAT has bound it anew): the same
+* A source that has fallen silent may go on from another port of its host (its NAT has bound it again): the same
   SSRC, and a sequence number that follows.
 """
 
@@ -19,7 +19,7 @@ from offhook.rtp.stats import MAX_DROPOUT
 PROBATION: Final = 5
 PROBATION_SAME_HOST: Final = 2
 SILENT_SECONDS: Final = 0.2
-"""A source that sends is not silent for so long."""
+"""A source that sends is not silent for this long."""
 MAX_CANDIDATES: Final = 8
 """More strangers than this at one port are an attack; further ones are not considered."""
 
@@ -37,7 +37,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What was last heard of the source that is believed: its SSRC, its highest sequence number, and when."""
+    """What was last heard of the trusted source: its SSRC, its highest sequence number, and when."""
 
     ssrc: int
     sequence: int

@@ -45,7 +45,7 @@ class Reception:
     def receive(self, sequence: int, timestamp: int, arrival: int) -> bool:
         """Count a packet.
 
-        False when its number is so far off that it is not believed, until the next one follows it.
+        False when its number is so far off that it is not accepted, until the next one follows it.
         """
         step = (sequence - self.highest) & 0xFFFF
         if step < MAX_DROPOUT:
@@ -66,7 +66,7 @@ class Reception:
         return True
 
     def _restart(self, sequence: int) -> None:
-        """The sender began anew: keep what was expected so far, count on from here."""
+        """The sender restarted: keep what was expected so far, count on from here."""
         self._earlier_expected = self.expected
         self.highest = self._first = sequence
         self._bad_sequence = -1

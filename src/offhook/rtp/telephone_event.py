@@ -103,7 +103,7 @@ def _goes_on(segment: _Segment, packet: Packet, event: TelephoneEvent) -> bool:
 
 
 def press(key: str, packets: int, samples_per_packet: int) -> Iterator[tuple[bytes, bool]]:
-    """The payloads of a key held for so many packets, each with whether its packet carries the marker bit.
+    """The payloads of a key held for this many packets, each with whether its packet carries the marker bit.
 
     The last one comes three times over. Raises ValueError when there is no such key.
     """

@@ -4,14 +4,14 @@
 |---|---|
 | `GET /v1/phones/{number}` | how a phone behaves |
 | `PUT /v1/phones/{number}` | changes it (`sandbox.behaviour.Behaviour`); `DELETE` makes it ordinary again |
-| `GET /v1/phones/{number}/calls` | its calls; `?state=answered|ended&count=1&timeout=10` waits for so many |
+| `GET /v1/phones/{number}/calls` | its calls; `?state=answered|ended&count=1&timeout=10` waits for that many |
 | `POST /v1/phones/{number}/calls` | has it call a number of the platform (`PlaceCall`) |
 | `GET /v1/calls/{id}` | one call; `?state=…`, `?phrases=2`, `?known=call_sid` and `&timeout=10` wait |
 | `DELETE /v1/calls/{id}` | has the phone hang up |
 | `POST /v1/calls/{id}/say` | speaks in a call that is up: `{"text": "Hello"}`; an audio file as body is played |
 | `POST /v1/calls/{id}/press` | presses keys in a call that is up: `{"digits": "12#"}` |
 | `GET /v1/calls/{id}/heard.wav` | what the phone heard so far |
-| `GET /v1/phones/{number}/texts` | its texts; `?count=1&timeout=10` waits until it received so many |
+| `GET /v1/phones/{number}/texts` | its texts; `?count=1&timeout=10` waits until it received that many |
 | `POST /v1/phones/{number}/texts` | has it text a number of the platform (`PlaceText`) |
 | `DELETE /v1` | hangs up everything and forgets everything |
 

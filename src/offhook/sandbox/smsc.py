@@ -103,7 +103,7 @@ class Smsc:
         return [text for text in self._texts.values() if text.number == number]
 
     async def wait(self, number: str, count: int, seconds: float) -> None:
-        """Wait until a phone has received `count` texts, or so long."""
+        """Wait until a phone has received `count` texts, or the time is over."""
         try:
             async with asyncio.timeout(seconds):
                 while sum(text.direction == "inbound" for text in self.texts_of(number)) < count:

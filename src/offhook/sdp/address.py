@@ -1,6 +1,6 @@
 """Where a stream is received: which addresses of a c= line RTP can be sent to (RFC 4566 section 5.7).
 
-One rule for negotiation, for names that were resolved, and for the media worker, which is told addresses only.
+One rule for negotiation, for names that were resolved, and for the media worker, which gets addresses only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which local address a peer is told, and how addresses are written."""
+"""Which local address a peer is given, and how addresses are written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAPPED = "::ffff:"
 
 
 class Routes:
-    """Which local address a peer is told. A wildcard socket's is found by asking the kernel for the route."""
+    """Which local address a peer is given. A wildcard socket's is found by asking the kernel for the route."""
 
     _MAX_CACHED = 4_096
 
@@ -23,7 +23,7 @@ class Routes:
         self._cache: dict[str, str] = {}
 
     def local(self, transport: str, remote: Address) -> Address:
-        """The address of ours that a peer can answer to."""
+        """Our address that a peer can answer to."""
         bound = self._bound.get(transport) or next(iter(self._bound.values()))
         if bound.host not in ("0.0.0.0", "::"):
             return Address(plain(bound.host), bound.port)

@@ -40,7 +40,7 @@ class OutgoingSession(Session):
         self._forks: dict[str, Dialog] = {}
 
     def calls(self, request_uri: str) -> bool:
-        """Whether an INVITE of ours has this Request-URI."""
+        """Whether one of our INVITEs has this Request-URI."""
         return any(target.request_uri == request_uri for round in self.invitation.rounds for target in round)
 
     def start(self, now: float) -> None:

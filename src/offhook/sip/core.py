@@ -21,7 +21,7 @@ METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 """Methods answered here; REGISTER joins them where there is a registrar."""
 
 LOG_LINGER = 64
-"""In units of T1: messages after a leg's end (retransmissions, the ACK of a 487) are logged with it so long."""
+"""In units of T1: messages after a leg's end (retransmissions, the ACK of a 487) are logged with it for this long."""
 
 
 class Core:
@@ -49,14 +49,14 @@ class Core:
         return self._last_id
 
     def advertised(self, flow: Flow) -> Address:
-        """The address of ours that peers of `flow` are told: this machine's own programs the local one."""
+        """Our address as peers of `flow` see it: the local one for programs of this machine."""
         remote = flow.remote.host
         if remote == flow.local.host or remote.startswith("127.") or remote == "::1":
             return flow.local
         return self.config.public.get(flow.transport, flow.local)
 
     def via(self, flow: Flow) -> str:
-        """A Via of ours with a fresh branch."""
+        """Our Via, with a fresh branch."""
         sent_by = host_port(self.advertised(flow))
         return f"SIP/2.0/{flow.transport} {sent_by};branch={MAGIC_COOKIE}{self.token()};rport"
 

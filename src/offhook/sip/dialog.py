@@ -110,7 +110,7 @@ class Dialog:
         self.connected = True
 
     def refresh_by_response(self, response: Response) -> None:
-        """Take over the Contact of the 2xx to a target refresh request of ours (section 12.2.1.2)."""
+        """Take over the Contact of the 2xx to our target refresh request (section 12.2.1.2)."""
         target = contact_uri(response)
         if target is not None and target != self.target:
             self.target = target

@@ -143,7 +143,7 @@ class Verifier:
         ]
 
     def verify(self, given: dict[str, str], method: str, realm: str, password: Password, now: float) -> bool:
-        """Whether credentials prove the password, with a live nonce of ours and an nc not used before.
+        """Whether credentials prove the password, with one of our live nonces and an nc not used before.
 
         Their uri is covered by the hash but not compared with the Request-URI: proxies rewrite that (RFC 7616
         section 3.4.6), test tools name the host alone, and the rising nc keeps a captured answer from being

@@ -280,7 +280,7 @@ class Endpoint:
         return None if session is None else session.call_id
 
     def advertised(self, flow: Flow) -> Address:
-        """The address that the peers of `flow` are told as ours, in Via and Contact."""
+        """Our address for the peers of `flow`, in Via and Contact."""
         return self._core.advertised(flow)
 
     def forget_log(self, leg: int, call_id: str) -> None:
@@ -294,7 +294,7 @@ class Endpoint:
     def _called(self, leg: int) -> IncomingSession | None:
         session = self._live(leg)
         if session is not None and not isinstance(session, IncomingSession):
-            raise LocalProtocolError(f"leg {leg} is a call of ours: it is not for us to answer")
+            raise LocalProtocolError(f"leg {leg} is a call that we made: it is not ours to answer")
         return session
 
     def _waiting_request(self, number: int) -> Request | None:

@@ -91,7 +91,7 @@ class StreamFramer:
         return self._next() if self._buffer else None
 
     def _body_length(self, end: int) -> int:
-        """On a stream Content-Length is mandatory (section 20.14), and two of them are no length at all."""
+        """On a stream Content-Length is mandatory (section 20.14), and two of them give no length at all."""
         found = _CONTENT_LENGTH.findall(self._buffer, 0, end)
         if len(found) != 1:
             raise RemoteProtocolError("Content-Length is missing or given twice", 400)

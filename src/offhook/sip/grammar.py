@@ -20,7 +20,7 @@ MAX_LIST_VALUES = 128
 """Values of one comma-separated header row. A Via or Route stack is bounded by Max-Forwards (70 by default)."""
 
 MEMO_LENGTH = 512
-"""Longer texts are read anew each time: what is remembered must not be as long as strangers like."""
+"""Longer texts are read again each time: what is remembered is bounded."""
 
 Parameters = tuple[tuple[str, str | None], ...]
 Read = TypeVar("Read")

@@ -32,7 +32,7 @@ MAX_CSEQ = 2**31 - 1
 MAX_DELTA_SECONDS = 2**32 - 1
 """RFC 3261 section 20.19: an Expires is below 2**32; larger ones are read as this."""
 MAGIC_COOKIE = "z9hG4bK"
-"""Section 8.1.1.7: a branch that starts so is unique, and may be matched by itself."""
+"""Section 8.1.1.7: a branch that starts like this is unique, and may be matched by itself."""
 
 # via-parm = sent-protocol LWS sent-by *( SEMI via-params )
 # sent-protocol = protocol-name SLASH protocol-version SLASH transport; sent-by = host [ COLON port ]
@@ -174,7 +174,7 @@ def parse_cseq(text: str) -> CSeq:
 
 
 def parse_delta_seconds(text: str) -> int | None:
-    """Read seconds of Expires or Retry-After: what is too large is capped, what is no number is None."""
+    """Read seconds of Expires or Retry-After: what is too large is capped, what is not a number is None."""
     digits = text.split(";", 1)[0].split("(", 1)[0].strip()
     if not (digits.isascii() and digits.isdigit()):
         return None

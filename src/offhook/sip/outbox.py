@@ -42,7 +42,7 @@ class Outbox:
         self._record("sent", flow, item, now)
 
     def send_raw(self, flow: Flow, data: bytes) -> None:
-        """Send octets that are no message (keep-alives)."""
+        """Send octets that are not a message (keep-alives)."""
         self._actions.append(Send(flow, data, False))
 
     def close(self, flow: Flow, reason: str) -> None:
@@ -58,7 +58,7 @@ class Outbox:
         self._record("received", flow, item, now)
 
     def forget(self, leg: int, call_id: str) -> None:
-        """The messages of a Call-ID are no leg's any more, unless another leg has taken it over."""
+        """The messages of a Call-ID no longer belong to a leg, unless another leg has taken it over."""
         if self.legs.get(call_id) == leg:
             del self.legs[call_id]
 

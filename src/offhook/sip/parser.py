@@ -159,7 +159,7 @@ def content_length(text: str) -> int:
     """Read a Content-Length.
 
     Raises:
-        RemoteProtocolError: 400, it is no number; 513, it is more than a message may have.
+        RemoteProtocolError: 400, it is not a number; 513, it is more than a message may have.
     """
     if not (text.isascii() and text.isdigit()):
         raise RemoteProtocolError("malformed Content-Length", 400)

@@ -298,7 +298,7 @@ class _Stream:
         self._timer: Timer | None = None
 
     def watch(self, core: Core, completed: bool, now: float) -> None:
-        """Run the timer while a message is incomplete, anew for each."""
+        """Run a timer while a message is incomplete, a fresh one for each."""
         if completed or not self.framer.partial:
             self.stop(core)
         if self.framer.partial and self._timer is None:

@@ -56,7 +56,7 @@ class Registrar:
         return sorted(live.values(), key=lambda item: (-item.q, -item.registered_at))
 
     def restore(self, aor: str, binding: Binding) -> None:
-        """Take over a binding of an earlier life of this endpoint, unless it was made anew since."""
+        """Take over a binding of an earlier life of this endpoint, unless it was made again since."""
         known = self._bindings.get(aor, {})
         if _key(binding.contact) not in known and len(known) < self._config.max_bindings:
             self._store(aor, {**known, _key(binding.contact): binding})

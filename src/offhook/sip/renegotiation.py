@@ -19,7 +19,7 @@ _GONE = (408, 481)
 
 
 class Renegotiation:
-    """The re-INVITEs of one session: at most one of ours and one of the peer's at a time.
+    """The re-INVITEs of one session: at most one from each side at a time.
 
     Its session comes with each call: two objects that hold each other are freed by the garbage collector alone.
     """
@@ -39,7 +39,7 @@ class Renegotiation:
         """Send a re-INVITE, unless the peer's own came first: that fails like any glare.
 
         Raises:
-            LocalProtocolError: another one of ours is under way.
+            LocalProtocolError: another of our own is under way.
         """
         if self._offer is not None:
             raise LocalProtocolError("a re-INVITE is already under way")

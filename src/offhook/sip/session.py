@@ -1,6 +1,6 @@
 """An INVITE session within its dialog: hanging up, changing the session, INFO (RFC 3261 sections 13 to 15, 6086).
 
-How a session comes to its dialog is told by its two kinds, `caller.py` and `callee.py`; changing it by
+How a session comes to its dialog is the matter of its two kinds, `caller.py` and `callee.py`; changing it by
 `renegotiation.py`.
 """
 
@@ -140,11 +140,11 @@ class Session:
                 self.emit(Info(self.leg, request.content_type, request.body))
 
     def on_ack(self, request: Request, now: float) -> None:
-        """Take the ACK of a 2xx of ours."""
+        """Take the ACK of our 2xx."""
         self.renegotiation.on_ack(self, request)
 
     def on_unacknowledged(self, now: float) -> None:
-        """No ACK came for a 2xx of ours."""
+        """No ACK came for our 2xx."""
         self.renegotiation.on_unacknowledged(self, now)
 
     def on_cancel(self, transaction: ServerTransaction, cancel: Request, now: float) -> None:

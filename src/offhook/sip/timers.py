@@ -18,7 +18,7 @@ _SMALL = 1024
 
 
 class Timer:
-    """One running timer; its owner is let go when it stops, so that nothing is kept alive by the heap."""
+    """One running timer; it drops its owner when it stops, so that nothing is kept alive by the heap."""
 
     __slots__ = ("name", "owner")
 

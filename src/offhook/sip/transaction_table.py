@@ -94,7 +94,7 @@ class _Transaction(ABC):
             self.feed(item, now)
 
     def on_timer(self, name: str, now: float) -> None:
-        """A timer of ours fired."""
+        """One of its timers fired."""
         item = Input(name)
         self._timers.pop(item, None)
         self.feed(item, now)
@@ -168,7 +168,7 @@ class _Transaction(ABC):
 
 
 class ClientTransaction(_Transaction):
-    """A request of ours. `user` hears of its responses."""
+    """Our request. `user` gets its responses."""
 
     __slots__ = ("_ack", "request", "user")
 

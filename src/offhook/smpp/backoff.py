@@ -1,5 +1,4 @@
-"""When to connect again after a bind was lost or refused: twice as late each time, never at once, and
-spread out.
+"""When to connect again after a bind was lost or refused: twice as late each time, never at once, and spread out.
 
 Pure policy: randomness comes in as an argument.
 """
@@ -19,7 +18,7 @@ class Backoff:
     failures: int = 0
 
     def failed(self, lasted: float = 0.0) -> "Backoff":
-        """The state after an attempt that failed, or a bind that `lasted` so many seconds and was lost."""
+        """The state after an attempt that failed, or a bind that was lost after `lasted` seconds."""
         return replace(self, failures=1 if lasted >= STABLE_AFTER else self.failures + 1)
 
     def wait(self, fraction: float) -> float:

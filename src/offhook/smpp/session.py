@@ -55,7 +55,7 @@ class SessionConfig:
         rate: requests a second that we send at most, or None.
         session_init: from connection to bound, else the session ends.
         enquire_link: silence of the peer after which we ask whether it is there.
-        response: how long a response may take before `Overdue` is told, and the session's own requests may
+        response: how long a response may take before `Overdue` is reported, and the session's own requests may
             wait; a later response is still taken.
         assembly: how long a PDU may take from its first octet to its last, else the session ends.
         inactivity: silence of the peer after which the session ends, or None: enquire_link decides.
@@ -214,8 +214,7 @@ class Session:
         self._out.append(encode(b.Outbind(system_id, password), self._next_sequence()))
 
     def request(self, body: b.Body, token: object, now: float) -> int:
-        """Send a request of the application; `token` comes back in its `Answered`, `Throttled` or
-        `Unanswered`.
+        """Send a request of the application; `token` comes back in its `Answered`, `Throttled` or `Unanswered`.
 
         Returns its sequence_number. Optional parameters are left out for a peer of an older version (1.7 of
         3.4).
@@ -394,9 +393,7 @@ class Session:
         self._refuse(bind.command, sequence, RemoteProtocolError("the bind is out of place", status))
 
     def _refuse(self, command: int, sequence: int, error: RemoteProtocolError) -> None:
-        """Answer a request that is malformed or out of place; an unknown one has no response but
-        generic_nack.
-        """
+        """Answer a request that is malformed or out of place; an unknown one has no response but generic_nack."""
         status = error.status or Status.RSYSERR
         answerable = status != Status.RINVCMDID and command not in (
             Command.OUTBIND,

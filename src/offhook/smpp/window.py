@@ -36,7 +36,7 @@ class Window:
         return max(1, int(self._size))
 
     def lost(self, outstanding: int, answered: bool, now: float) -> None:
-        """The link broke with so many requests outstanding; `answered` is whether any was, before.
+        """The link broke with this many requests outstanding; `answered` is whether any was, before.
 
         One loss of a link that worked is chance; one that answered nothing, or two in a row, are not.
         """

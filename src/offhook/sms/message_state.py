@@ -43,7 +43,7 @@ TRANSITIONS: Final[dict[MessageStatus, frozenset[MessageStatus]]] = {
 }
 
 CALLED_BACK: Final = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED})
-"""Statuses that are told to a message's status callback."""
+"""Statuses that a message's status callback reports."""
 
 
 def sources_of(after: MessageStatus) -> frozenset[MessageStatus]:

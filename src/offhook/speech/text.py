@@ -8,7 +8,7 @@ reason. Pure.
 import re
 
 FIRST_PIECE = 32
-"""A first piece of so many characters takes a neural voice about 0.2 s on one slow core."""
+"""A first piece of this many characters takes a neural voice about 0.2 s on one slow core."""
 LATER_PIECE = 160
 """Later pieces are made while the one before is heard."""
 LONGEST_PIECE = 400

@@ -1,6 +1,6 @@
 """A small cache in front of rows that are read for every request and call, and seldom written: accounts, numbers.
 
-An entry is believed for `TTL` seconds. A writer tells all processes at once with `NOTIFY`, in the
+An entry is valid for `TTL` seconds. A writer tells all processes at once with `NOTIFY`, in the
 transaction of the write, and each drops the entry, so that a change is seen everywhere within
 milliseconds; the TTL is for the time in which the listening connection is lost.
 """

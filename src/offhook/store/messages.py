@@ -220,7 +220,7 @@ class Messages:
     async def insert_inbound(self, message: MessageRecord) -> None:
         """Commit a received message together with the outbox row that has its webhook asked.
 
-        `claim_batch` gives the job out; its end is told by `Outbox.done_for(Topic.MESSAGES, [sid])`. The same
+        `claim_batch` gives the job out; its end is reported by `Outbox.done_for(Topic.MESSAGES, [sid])`. The same
         path as `create_message`, whose batches it shares; the direction tells the two apart.
         """
         await self._create.add(values(message))

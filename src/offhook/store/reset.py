@@ -1,6 +1,6 @@
 """Emptying an account between two tests: calls, texts, recordings and what is known of them, money, numbers.
 
-What was still being written comes to nothing: statuses find no row, and the entries of timelines are joined with
+What was still being written has no effect: statuses find no row, and the entries of timelines are joined with
 the marks of `offhook.store.erasure`.
 """
 

@@ -51,7 +51,7 @@ def queued(message: MessageRecord, origin: Mapping[str, str]) -> TimelineEntry:
 
 
 def to_json(entry: TimelineEntry) -> bytes:
-    """An entry as it is told live and by the API: {sid, account_sid, at, kind, name, detail}."""
+    """An entry as the live stream and the API show it: {sid, account_sid, at, kind, name, detail}."""
     return msgspec.json.encode(to_dict(entry))
 
 

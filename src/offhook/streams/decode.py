@@ -26,7 +26,7 @@ _AU_MAGIC = b".snd"
 
 
 class DecodeError(ValueError):
-    """The data is no audio that can be read, or there is too much of it."""
+    """The data is not readable as audio, or there is too much of it."""
 
 
 def is_audio_type(content_type: str | None) -> bool:
@@ -40,7 +40,7 @@ def media_type(content_type: str | None) -> str:
 
 
 def decode_audio(data: bytes, content_type: str | None, max_seconds: float) -> bytes:
-    """Raw audio (16-bit little endian, 8 kHz, mono) of a whole file. Blocks; releases the GIL for the most part.
+    """Raw audio (16-bit little endian, 8 kHz, mono) of a whole file. Blocks; releases the GIL mostly.
 
     Raises:
         DecodeError: not audio, of a format that is not known, empty, or longer than `max_seconds`.

@@ -1,7 +1,7 @@
 """How long a downloaded file may be reused, and how to ask whether it has changed: RFC 9111 for a private cache.
 
-Without an explicit lifetime a file is asked about before each use: a 304 is cheap, and who is just trying out
-a new recording wants to hear it. Pure.
+Without an explicit lifetime a file is asked about before each use: a 304 is cheap, and someone who is trying
+out a new recording wants to hear it. Pure.
 """
 
 from collections.abc import Mapping

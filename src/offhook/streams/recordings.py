@@ -66,7 +66,7 @@ class Recordings:
 
     def stop(self, sid: str, finished: Finished) -> None:
         """End a recording now. One that this process does not know may be left from the one before it."""
-        # Voice may have connected anew since it started the recording: who asks last is told.
+        # Voice may have connected again since it started the recording: who asked last gets the answer.
         if (ending := self._ending.get(sid)) is not None:
             ending.finished = finished
             return

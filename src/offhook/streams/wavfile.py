@@ -59,7 +59,7 @@ class WavWriter:
         return self._part.replace(self._path)
 
     def abandon(self) -> None:
-        """Give up the file and its room on the disk. What cannot be written any more is no error here."""
+        """Give up the file and its room on the disk. What cannot be written any more is not an error here."""
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):

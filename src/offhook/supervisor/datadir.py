@@ -159,7 +159,7 @@ class DataDirectory:
         return directory
 
     def remove_run_dir(self) -> None:
-        """Remove the directory of sockets that `run` names, if it is one of ours."""
+        """Remove the directory of sockets that `run` names, if it is ours."""
         with contextlib.suppress(OSError):
             directory = Path((self.path / "run").read_text().strip())
             if directory.name.startswith(_RUN_PREFIX) and directory.stat().st_uid == os.geteuid():

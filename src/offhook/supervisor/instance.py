@@ -200,7 +200,7 @@ class Instance:
             raise ConfigurationError(f"{where}: {error}")
 
     def _settings(self, run_dir: Path, database_url: str, nats_url: str) -> Settings:
-        """Turn what was asked for and what was bound into what the roles are told."""
+        """Turn what was asked for and what was bound into the settings of the roles."""
         options, public, made = self._options, self._public, self.secrets
         http, sip = public.address("http"), public.address("sip_udp")
         sandbox_sip = public.reachable("sandbox_sip_udp")

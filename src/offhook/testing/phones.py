@@ -70,7 +70,7 @@ class Call:
         return call
 
     def wait_for_phrases(self, count: int, *, timeout: float = 30.0) -> Call:
-        """The call once the phone has heard so many sounds, each followed by silence. Raises TimeoutError."""
+        """The call once the phone has heard that many sounds, each followed by silence. Raises TimeoutError."""
         call = self._ask(timeout, phrases=count)
         if call.phrases_heard < count:
             raise TimeoutError(

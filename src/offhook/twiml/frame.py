@@ -1,8 +1,9 @@
 """A frame: one document at work, for one purpose, with all that its verbs have started.
 
-An execution (`offhook.twiml.interpreter`) is a stack of frames. What is decided here: how a document is had, what one
-that cannot be had or read leads to (the fallback URL, then the apology), which verb comes next, and when documents
-that lead to each other without end are stopped. What the end of a frame means is the interpreter's business.
+An execution (`offhook.twiml.interpreter`) is a stack of frames. What is decided here: how a document is had,
+what one that cannot be fetched or read leads to (the fallback URL, then the apology), which verb comes next,
+and when documents that lead to each other without end are stopped. What the end of a frame means is the
+interpreter's business.
 """
 
 from __future__ import annotations

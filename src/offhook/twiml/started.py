@@ -19,7 +19,7 @@ class Kind:
     Attributes:
         answers: the events that tell of its end; each names it by its first field.
         stopped_by: the effect that ends it, None where it cannot be stopped.
-        lingers: it stays active when it is stopped, until its result is told.
+        lingers: it stays active when it is stopped, until its result comes.
     """
 
     answers: tuple[type[events.Answer], ...]

@@ -123,7 +123,7 @@ class Turn:
     def stop(self, started: int | None) -> None:
         """Stop what was started under this id, if it is still active.
 
-        What lingers stays active until its result is told.
+        What lingers stays active until its result comes.
         """
         effect = self.active.get(started or 0)
         if started is None or effect is None:

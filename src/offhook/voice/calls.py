@@ -59,7 +59,7 @@ class Calls:
         return session
 
     async def dial(self, parent: CallSession, effect: effects.PlaceChild) -> None:
-        """Call a target of the parent's dial; the parent is told of the end, however early it comes."""
+        """Call a target of the parent's dial; the parent gets the end as an event, however early it comes."""
         services = self._services
 
         def fail(code: int, message: str) -> None:

@@ -1,9 +1,10 @@
 """Python's cycle collector, kept out of the way of calls.
 
-A full collection stops everything for as long as it takes to look at all that lives, and with some hundred calls that
-is longer than a caller notices. A call leaves no cycle behind when it closes, so there is next to nothing to find: what
-lives at the start is never looked at, young objects seldom, and all of them only while nobody is on the line or once
-in ten minutes. `report` shows what was found and how long it took, so that a leak shows itself.
+A full collection stops everything for as long as it takes to look at all that lives, and with some hundred
+calls that is longer than a caller notices. A call leaves no cycle behind when it closes, so there is next to
+nothing to find: what lives at the start is never looked at, young objects seldom, and all of them only while
+nobody is on the line or once in ten minutes. `report` shows what was found and how long it took, so that a leak
+shows itself.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from typing import Final
 from offhook import metrics
 
 THRESHOLDS: Final = (20_000, 20, 1_000_000)
-"""Objects made in excess of those freed before the young are looked at; of which collections every 20th goes
-further."""
+"""Objects made in excess of those freed before the young are looked at; of which collections every 20th goes deeper."""
 QUIET_SECONDS: Final = 60.0
 LONGEST_SECONDS: Final = 600.0
 

@@ -179,7 +179,7 @@ class Inbound:
     def _refuse(
         self, invite: IncomingInvite, status: int, why: str, *, retry_after: int | None = None
     ) -> None:
-        """End an INVITE that is no call; `why` is for the operator."""
+        """End an INVITE that does not become a call; `why` is for the operator."""
         headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
         self._endpoint.reject(invite.leg, status, monotonic(), headers=headers)
         self._services.transports.flush()
@@ -238,7 +238,7 @@ def _hops_left(request: Request) -> int:
 
 
 def _sip_params(invite: IncomingInvite) -> tuple[tuple[str, str], ...]:
-    """What a webhook is told of a SIP phone's call."""
+    """What a webhook says of a SIP phone's call."""
     request = invite.request
     return (
         ("SipDomain", request.request_uri.host),

@@ -1,6 +1,7 @@
 """What happens on a call's SIP and media legs, as events of the call.
 
-Offer and answer (RFC 3264) are seen to on the way: a description that cannot be used is refused, and the call is told.
+Offer and answer (RFC 3264) are seen to on the way: a description that cannot be used is refused, and the call
+gets the reason.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _NO_ACK = 32022
 
 
 def on_sip(leg: Leg, event: sip.LegEvent, note: Note) -> tuple[Heard, ...]:
-    """What the call is told of an event of its SIP leg."""
+    """What an event of its SIP leg means to the call."""
     match event:
         case sip.Trying():
             return (events.LegTrying(),)
@@ -82,7 +83,7 @@ def _agree(step: Callable[[], None], note: Note) -> str | None:
 
 
 def on_media(leg: Leg, event: protocol.LegEvent, note: Note) -> events.CallEvent | DigitPressed | None:
-    """What the call is told of an event of its media leg; the end of a play is the business of its prompts."""
+    """What an event of its media leg means to the call; the end of a play is the business of its prompts."""
     match event:
         case protocol.PlayStarted():
             note(TimelineKind.MEDIA, "playing", {"delay_ms": event.delay_ms})

@@ -54,7 +54,7 @@ _CLAIM_BATCH = 50
 _CHANNELS = 1_000_000
 """Channels that one media worker uses in its life; the next one's are others."""
 _DRAIN_SECONDS = 2.0
-"""How long live calls may take to end by themselves when the node is told to stop."""
+"""How long live calls may take to end by themselves when the node is asked to stop."""
 
 
 def main(settings: Settings) -> None:
@@ -200,7 +200,7 @@ class Node:
             call.feed(HangUpRequested(EndedBy.PLATFORM))
 
     async def drain(self) -> None:
-        """End the live calls: a node that stops says goodbye."""
+        """End the live calls: a node that stops sends BYE."""
         self._hang_up_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
@@ -216,7 +216,7 @@ def _endpoint_config(settings: Settings) -> EndpointConfig:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    """What a node does in the background never ends by itself: a node that fails in it begins anew."""
+    """What a node does in the background never ends by itself: a node that fails in it begins again."""
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.critical("%s failed, the node ends", task.get_name(), exc_info=error)
         signal.raise_signal(signal.SIGTERM)

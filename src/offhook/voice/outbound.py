@@ -75,7 +75,7 @@ class Outbound:
 
 
 def _sip_target(record: CallRecord) -> DialSip:
-    """The address called, with what it is told if it asks who calls."""
+    """The address called, with the credentials for its challenge."""
     asked = record.asked
     return DialSip(record.to, username=asked.sip_auth_username, password=asked.sip_auth_password)
 

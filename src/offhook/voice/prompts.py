@@ -27,8 +27,7 @@ _RINGING: dict[str, tuple[Item, ...]] = {
     "de": (Tone((425.0,), 1000), Silence(4000)),
     "fr": (Tone((440.0,), 1500), Silence(3500)),
 }
-"""Ringing tones by country (ITU-T E.180): (frequencies in Hz, on ms, off ms, …). Others hear the North American
-one."""
+"""Ringing tones by country (ITU-T E.180): (frequencies in Hz, on ms, off ms, …). Others hear the North American one."""
 _RINGING["gb"] = _RINGING["uk"]
 
 
@@ -55,7 +54,7 @@ class Prompts:
         self._ringback: int | None = None
 
     def start(self, effect: effects.Play) -> None:
-        """Begin a play; its end is told once, unless it is stopped."""
+        """Begin a play; its end is reported once, unless it is stopped."""
         match effect:
             case effects.Beep():
                 self._play(effect.play, [_BEEP])

@@ -73,7 +73,7 @@ class Routing:
         self.trunks = Trunks(settings.trunks)
 
     def is_our_own(self, request: Request) -> bool:
-        """Whether an INVITE is one of ours that comes back."""
+        """Whether an INVITE is our own, come back."""
         token = request.get(LOOP_HEADER)
         return token is not None and hmac.compare_digest(token.encode(), self._token.encode())
 
@@ -146,7 +146,7 @@ class Routing:
         headers: tuple[Field, ...],
         credentials: Credentials | None,
     ) -> Destination:
-        """All places where a phone of ours is registered ring; the newest one counts as the call's."""
+        """All places where one of our phones is registered ring; the newest one counts as the call's."""
         bindings = self._transports.endpoint.bindings(user, monotonic())
         if not bindings:
             raise UnroutableError(_NOT_REGISTERED, "The phone called is not registered.")

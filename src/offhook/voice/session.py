@@ -170,7 +170,7 @@ class CallSession:
         self.feed(told)
 
     def _sip_params(self) -> tuple[tuple[str, str], ...]:
-        """What the documents of a call to a SIP address are told of its answer."""
+        """What the documents of a call to a SIP address learn of its answer."""
         headers = ((f"SipHeader_{name}", value) for name, value in self.call.sip_headers)
         return ("SipCallId", self.call.sip_call_id or ""), ("SipResponseCode", "200"), *headers
 
@@ -294,7 +294,7 @@ class CallSession:
     # The end
 
     def _wind_up(self) -> None:
-        """The call is over: let go of what plays and runs, and close when nothing is under way."""
+        """The call is over: stop what plays and runs, and close when nothing is under way."""
         for key in list(self._timers):
             self._clear_timer(key)
         self._prompts.stop_all()

@@ -28,7 +28,7 @@ class Tenure:
         return cls(leases, await leases.acquire(node))
 
     async def keep(self, lost: Callable[[], None]) -> None:
-        """Renew for ever. When the store has given the node's calls up, `lost` is told and a new lease taken."""
+        """Renew for ever. When the store has given the node's calls up, `lost` is called and a new lease taken."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _RESOLVED_SECONDS = 60.0
 _UNRESOLVED_SECONDS = 5.0
-"""How long what a name resolved to is believed, and how soon one that did not resolve is asked again (seconds)."""
+"""How long a resolved name is used, and how soon one that did not resolve is asked for again (seconds)."""
 _ADDRESSES_CALLED = 3
 """Of a name with more addresses the first are called; a caller does not wait for all of a big list."""
 

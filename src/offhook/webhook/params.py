@@ -181,7 +181,7 @@ def message_status_params(
     error_code: int | None = None,
     raw_dlr_done_date: str | None = None,
 ) -> Params:
-    """A status callback of an outbound message. The error is told of failed and undelivered ones only."""
+    """A status callback of an outbound message. The error is given for failed and undelivered ones only."""
     return _known(
         ("MessageSid", message.message_sid),
         ("SmsSid", message.message_sid),

@@ -24,7 +24,7 @@ from offhook.bus import subjects
 MAX_CLIENTS: Final = 50
 MAX_WAITING_BYTES: Final = 1024 * 1024
 PING_SECONDS: Final = 15.0
-"""A comment is sent after so long a silence, by which both ends notice that the other is gone."""
+"""A comment is sent after this long a silence, by which both ends notice that the other is gone."""
 
 
 class LiveTimelines:
@@ -86,7 +86,7 @@ class Waiting:
         self._arrived.set()
 
     async def some(self, closing: asyncio.Task[bool], seconds: float) -> None:
-        """Wait until there is something, until `closing` is done, or so long."""
+        """Wait until there is something, until `closing` is done, or the time is over."""
         arrived = asyncio.create_task(self._arrived.wait())
         try:
             await asyncio.wait((arrived, closing), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -56,7 +56,7 @@ class Trim(StrEnum):
 
 
 class RecordingEvent(StrEnum):
-    """What the recording's status callback is told."""
+    """What the recording's status callback reports."""
 
     IN_PROGRESS = "in-progress"
     COMPLETED = "completed"

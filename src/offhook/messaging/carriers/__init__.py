@@ -62,9 +62,7 @@ class Reports(Protocol):
     """What a carrier tells the node. All but `incoming` take note and return at once."""
 
     def accepted(self, carrier: str, text: OutgoingText, carrier_ids: Sequence[str]) -> None:
-        """The carrier took every segment of the text, under these ids, in order (those of `text.taken`
-        included).
-        """
+        """The carrier took every segment of the text, under these ids, in order (those of `text.taken` included)."""
 
     def refused(self, carrier: str, text: OutgoingText, error_code: int, detail: str) -> None:
         """The carrier will never take the text."""
@@ -77,8 +75,9 @@ class Reports(Protocol):
     def returned(
         self, carrier: str, text: OutgoingText, ids: Sequence[str | None], written: bool, detail: str
     ) -> None:
-        """The text is to be sent again, but for the segments that have an id. If `written`, nobody knows of
-        the others whether they were taken.
+        """The text is to be sent again, but for the segments that have an id.
+
+        If `written`, nobody knows of the others whether they were taken.
         """
 
     def reported(self, carrier: str, report: DeliveryReport, settled: Callable[[], None]) -> None:
@@ -117,7 +116,7 @@ class Carrier(Protocol):
         """How many texts it would take now; 0 while it is down, so that texts stay queued."""
 
     def obstacle(self) -> str:
-        """Why it takes nothing, in words for whoever waits for a text; empty when it is only busy."""
+        """Why it takes nothing, for the timeline of a text that waits; empty when it is only busy."""
 
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Take texts; each is accepted, refused or returned in the end."""

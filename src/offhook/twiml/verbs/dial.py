@@ -161,7 +161,7 @@ class Dial(Verb):
         return tuple(targets[:MOST_TARGETS])
 
     def _caller_id(self, targets: tuple[effects.DialTarget, ...], turn: Turn) -> str | None:
-        """Return what the called parties see; None if it is wrong, or telephones are called and it is no number.
+        """Return what the called parties see; None if it is wrong, or telephones are called and it is not a number.
 
         A caller who withholds the number is passed on as such: what has no colon and is not given here.
         """
@@ -188,7 +188,7 @@ def _telephones(targets: tuple[effects.DialTarget, ...]) -> bool:
 
 
 def _params(done: DialDone) -> effects.Pairs:
-    """Return what the action is told."""
+    """Return the parameters of the action."""
     known = (
         ("DialCallStatus", done.status),
         ("DialCallSid", done.call_sid),

@@ -44,7 +44,7 @@ class Notes:
         self._tell()
 
     def deferred(
-        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float | None
     ) -> None:
         self.deferrals.append((text.sid, detail))
         self._tell()

@@ -232,7 +232,7 @@ class Outbound:
         self._settlement.move(failed_move(claimed.record, error_code))
 
     def deferred(
-        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float | None
     ) -> None:
         """See `Reports`."""
         if (claimed := self._claimed.get(text.sid)) is None:

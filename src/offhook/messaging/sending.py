@@ -39,6 +39,9 @@ RESENDS: Final = 1
 
 EXPIRY_CHECK: Final = 0.5
 
+TELL_AFTER: Final = 2.0
+"""Seconds after which a text that was not written yet is told what it waits for."""
+
 Ids = tuple[str | None, ...]
 """The SMSC's id of each segment, None of one it has not taken."""
 
@@ -62,12 +65,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A segment has to wait, and is tried again after `seconds`. `ids` as far as there are any."""
+    """A segment has to wait. `ids` as far as there are any.
+
+    Attributes:
+        seconds: after which it is tried again; None when that depends on the SMSC.
+    """
 
     text: OutgoingText
     ids: Ids
     detail: str
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +102,12 @@ class Place(Enum):
 class _Text:
     """A text under way."""
 
-    __slots__ = ("deferred", "done", "expired", "ids", "missing", "text")
+    __slots__ = ("deferred", "done", "expired", "ids", "missing", "since", "text", "told")
 
-    def __init__(self, text: OutgoingText, total: int) -> None:
+    def __init__(self, text: OutgoingText, total: int, now: float) -> None:
         self.text = text
+        self.since = now
+        self.told = False
         self.ids = [text.taken[index] if index < len(text.taken) else None for index in range(total)]
         self.missing = self.ids.count(None)
         self.done = False
@@ -139,6 +148,7 @@ class Sending:
         self._order = count()
         self._outcomes: list[Outcome] = []
         self._checked_at = 0.0
+        self._hindrance = ""
 
     def room(self) -> int:
         """How many segments may come."""
@@ -153,7 +163,7 @@ class Sending:
         """Take a text, of which `bodies` are the segments."""
         if text.sid in self._texts:
             return
-        under_way = _Text(text, len(bodies))
+        under_way = _Text(text, len(bodies), now)
         segments = [Segment(under_way, number, body) for number, body in enumerate(bodies)]
         self._texts[text.sid] = segments
         if not under_way.missing:
@@ -204,6 +214,8 @@ class Sending:
                 under_way.expired = True
                 if all(segment.place is not Place.WRITTEN for segment in segments):
                     self._expire(under_way)
+            if not (under_way.told or under_way.done) and now - under_way.since >= TELL_AFTER:
+                self._tell(segments)
 
     def answered(self, write: Write, status: int, message_id: str, now: float) -> None:
         """The SMSC responded to a segment with this command_status."""
@@ -220,9 +232,10 @@ class Sending:
         elif segment.place is not Place.WAITING:
             self._try_later(segment, status_name(status), now)
 
-    def throttled(self, write: Write) -> None:
+    def throttled(self, write: Write, status: int) -> None:
         """The SMSC is too busy to take a segment, which is the next when the pace allows."""
         segment = write.segment
+        self._hindrance = status_name(status)
         if self._is_current(write):
             segment.place = Place.WAITING
             if not self._ends(segment):
@@ -240,8 +253,11 @@ class Sending:
             return
         if again:
             self._queue.append(segment)
-        detail = f"no response within {seconds:g} s" + ("; sent again" if again else "")
-        self._defer(segment.under_way, detail, 0.0)
+        detail = f"no response within {seconds:g} s; "
+        if again:
+            self._defer(segment.under_way, detail + "sent again", 0.0)
+        else:
+            self._defer(segment.under_way, detail + "a late one is waited for", None)
 
     def unsendable(self, write: Write, detail: str) -> None:
         """A segment cannot be written at all."""
@@ -263,6 +279,7 @@ class Sending:
 
     def _taken(self, segment: Segment, message_id: str) -> None:
         under_way = segment.under_way
+        self._hindrance = ""
         segment.place = Place.TAKEN
         under_way.ids[segment.number] = message_id
         under_way.missing -= 1
@@ -275,6 +292,7 @@ class Sending:
 
     def _try_later(self, segment: Segment, detail: str, now: float) -> None:
         segment.place = Place.WAITING
+        self._hindrance = detail
         if self._ends(segment):
             return
         wait = min(FIRST_RETRY * 2.0 ** min(segment.tries, 16), LONGEST_RETRY)
@@ -287,8 +305,19 @@ class Sending:
     def _postpone(self, segment: Segment, moment: float) -> None:
         heapq.heappush(self._later, (moment, next(self._order), segment))
 
-    def _defer(self, under_way: _Text, detail: str, seconds: float) -> None:
+    def _tell(self, segments: Sequence[Segment]) -> None:
+        """Say once what a text waits for, if it waits."""
+        if any(segment.place is Place.WAITING for segment in segments):
+            why = (
+                f"{self._hindrance}: the SMSC takes no more for now"
+                if self._hindrance
+                else "its turn comes later"
+            )
+            self._defer(segments[0].under_way, why, None)
+
+    def _defer(self, under_way: _Text, detail: str, seconds: float | None) -> None:
         under_way.deferred = True
+        under_way.told = under_way.told or bool(detail)
         self._outcomes.append(Deferred(under_way.text, tuple(under_way.ids), detail, seconds))
 
     def _ends(self, segment: Segment) -> bool:

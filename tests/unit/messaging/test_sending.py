@@ -90,7 +90,7 @@ def test_a_bad_moment_of_any_length_is_waited_out_within_the_validity() -> None:
             stage.advance(0.5)
             if again := stage.writes():
                 waits.append(stage.now - before)
-                stage.sending.throttled(again[0])
+                stage.sending.throttled(again[0], Status.RTHROTTLED)
                 break
     assert waits[:4] == [0.5, 1.0, 2.0, 4.0]
     assert max(waits) == LONGEST_RETRY
@@ -142,7 +142,8 @@ def test_no_response_is_written_once_more_and_taken_whenever_it_comes() -> None:
     second = stage.write()
     stage.advance(30)
     stage.sending.overdue(second, 30.0)
-    assert stage.advance(3600) == [Deferred(text(expires=100_000), (None,), "no response within 30 s", 0.0)]
+    detail = "no response within 30 s; a late one is waited for"
+    assert stage.advance(3600) == [Deferred(text(expires=100_000), (None,), detail, None)]
     assert stage.writes() == []
     assert stage.answer(first, 0, "late") == [Accepted(text(expires=100_000), ("late",))]
     assert stage.answer(second, 0, "later") == []
@@ -156,9 +157,28 @@ def test_a_response_to_an_older_copy_does_not_undo_the_newer() -> None:
     second = stage.write()
     stage.sending.outcomes()
     assert stage.answer(first, Status.RSYSERR) == []
-    stage.sending.throttled(first)
+    stage.sending.throttled(first, Status.RTHROTTLED)
     assert stage.writes() == []
     assert stage.answer(second, 0, "b") == [Accepted(text(), ("b",))]
+
+
+def test_a_text_that_is_not_written_is_told_once_what_it_waits_for() -> None:
+    stage = Stage()
+    stage.submit(text(1), text(2))
+    busy = stage.sending.next()
+    assert busy is not None
+    stage.sending.throttled(busy, Status.RTHROTTLED)
+    assert stage.advance(1.9) == []
+    detail = "ESME_RTHROTTLED: the SMSC takes no more for now"
+    assert stage.advance(0.6) == [Deferred(text(number), (None,), detail, None) for number in (1, 2)]
+    assert stage.advance(60) == []
+
+
+def test_a_paced_text_is_told_that_its_turn_comes() -> None:
+    stage = Stage(rate=0.1)
+    stage.submit(text(1), text(2))
+    stage.answer(stage.write())
+    assert stage.advance(3) == [Deferred(text(2), (None,), "its turn comes later", None)]
 
 
 def test_the_validity_ends_on_time_while_a_text_waits() -> None:
@@ -178,7 +198,7 @@ def test_what_is_written_is_not_called_expired_before_its_response() -> None:
     taken, busy, silent = stage.writes()
     assert stage.advance(11) == []
     assert [type(outcome) for outcome in stage.answer(taken)] == [Accepted]
-    stage.sending.throttled(busy)
+    stage.sending.throttled(busy, Status.RTHROTTLED)
     stage.sending.overdue(silent, 30.0)
     assert [(type(each), each.text.sid[-1]) for each in stage.sending.outcomes()] == [
         (Refused, "2"),
@@ -231,7 +251,7 @@ def test_every_text_ends_once_and_an_id_is_never_asked_for_twice(script: list[tu
             elif event == "later":
                 stage.sending.answered(write, Status.RSYSERR, "", stage.now)
             elif event == "throttle":
-                stage.sending.throttled(write)
+                stage.sending.throttled(write, Status.RTHROTTLED)
             else:
                 stage.sending.overdue(write, 30.0)
         ended.extend(o.text.sid for o in stage.sending.outcomes() if not isinstance(o, Deferred))

@@ -68,9 +68,9 @@ class Reports(Protocol):
         """The carrier will never take the text."""
 
     def deferred(
-        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float
+        self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float | None
     ) -> None:
-        """The carrier keeps the text and tries again after `seconds`; `ids` of the segments it has taken."""
+        """The carrier keeps the text and tries again, after `seconds` if it knows; `ids` of segments it has taken."""
 
     def returned(
         self, carrier: str, text: OutgoingText, ids: Sequence[str | None], written: bool, detail: str

@@ -6,6 +6,7 @@ becomes of each text is decided in `messaging.sending`.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Final, assert_never
 
@@ -16,16 +17,23 @@ from offhook.messaging.carriers import OutgoingText, Reports
 from offhook.messaging.carriers.smpp_bind import KeptBind
 from offhook.messaging.carriers.smpp_inbox import Inbox
 from offhook.messaging.connection import SmppConnection
+from offhook.messaging.outcomes import TEMPORARY
 from offhook.messaging.pacing import SenderPacing
 from offhook.messaging.sending import Sending, Write
 from offhook.messaging.submission import submissions
 from offhook.smpp import events as e
 from offhook.smpp.bodies import Bind, BindReceiver, BindTransceiver, BindTransmitter, SubmitSmResp
+from offhook.smpp.vocabulary import status_name
 from offhook.smpp.window import Window
 from offhook.smsc import SmscSettings
 from offhook.store.store import Store
 
+logger = logging.getLogger(__name__)
+
 DRAIN_SECONDS: Final = 3.0
+
+WARN_SECONDS: Final = 60.0
+"""Seconds between two lines in the log about the same temporary refusal."""
 
 
 class SmppCarrier:
@@ -37,6 +45,7 @@ class SmppCarrier:
         self._sending = Sending(SenderPacing(smsc.sender_rate))
         self._window = Window(smsc.window)
         self._answers = 0
+        self._warned: dict[int, float] = {}
         self._full = False
         kind = BindTransceiver if smsc.bind == "transceiver" else BindTransmitter
         self._transmitter = KeptBind(smsc, _request(kind, smsc), self._on_events, self._on_lost)
@@ -104,7 +113,8 @@ class SmppCarrier:
                 self._inbox.take(connection, event)
             elif isinstance(event, e.Throttled):
                 self._answers += 1
-                self._sending.throttled(_write(event.token))
+                self._warn(event.status, now)
+                self._sending.throttled(_write(event.token), event.status)
             elif isinstance(event, e.Overdue):
                 self._sending.overdue(_write(event.token), self.smsc.response)
             elif isinstance(event, e.Bound):
@@ -125,8 +135,18 @@ class SmppCarrier:
 
     def _answered(self, event: e.Answered, now: float) -> None:
         self._answers += 1
+        if event.status in TEMPORARY:
+            self._warn(event.status, now)
         message_id = event.body.message_id if isinstance(event.body, SubmitSmResp) else ""
         self._sending.answered(_write(event.token), event.status, message_id, now)
+
+    def _warn(self, status: int, now: float) -> None:
+        """Log that the SMSC takes no texts for now, once in a while."""
+        if now - self._warned.get(status, float("-inf")) >= WARN_SECONDS:
+            self._warned[status] = now
+            logger.warning(
+                "%s: refuses texts for now (%s); they are tried again", self.name, status_name(status)
+            )
 
     def _pump(self) -> None:
         """Write as many segments as the session takes now, and tell what came of texts."""

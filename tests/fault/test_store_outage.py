@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -59,7 +60,10 @@ async def send(store: Store, sid: str) -> str | None:
     return sent.status if sent is not None else None
 
 
-async def test_no_acknowledged_message_is_lost_and_none_is_charged_twice(own_postgres: Postgres) -> None:
+async def test_no_acknowledged_message_is_lost_and_none_is_charged_twice(
+    own_postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="offhook.store.database")
     async with opened(own_postgres) as store:
         made: list[str] = []
         writers = [asyncio.create_task(make_messages(store, 150, made)) for _ in range(10)]
@@ -73,6 +77,8 @@ async def test_no_acknowledged_message_is_lost_and_none_is_charged_twice(own_pos
             await asyncio.gather(*writers)
         assert len(made) == 1500
         assert await store.outbox.depth() == {"work.messages": 1500}
+        told = [record.getMessage().partition(",")[0] for record in caplog.records]
+        assert [each for each in told if "PostgreSQL" in each] == ["PostgreSQL is away", "PostgreSQL is back"]
 
         senders = [asyncio.create_task(send(store, sid)) for sid in made]
         await asyncio.sleep(0.05)

@@ -63,6 +63,7 @@ class Database:
     def __init__(self, pool: Any, announce: Announce, patience: float) -> None:
         self._pool = pool
         self._patience = patience
+        self._away = False
         self.announce = announce
 
     @classmethod
@@ -120,7 +121,7 @@ class Database:
         while True:
             try:
                 async with self._pool.acquire() as connection:
-                    return await operation(connection)
+                    result = await operation(connection)
             except asyncpg.DiskFullError as error:
                 raise DatabaseUnavailableError("PostgreSQL's disk is full") from error
             except Exception as error:
@@ -128,7 +129,14 @@ class Database:
                     raise
                 if loop.time() + pause > deadline:
                     raise DatabaseUnavailableError(f"PostgreSQL is away: {error}") from error
-                logger.warning("PostgreSQL is away, trying again: %s", type(error).__name__)
+                if not self._away:
+                    self._away = True
+                    logger.warning("PostgreSQL is away, trying again: %s", type(error).__name__)
+            else:
+                if self._away:
+                    self._away = False
+                    logger.info("PostgreSQL is back")
+                return result
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -177,9 +177,11 @@ class Turn:
         """Resolve `url` against the document; None, with a notification, when that gives no http(s) URL."""
         problem = code
         try:
-            resolved = urljoin(self.base or "", url)
+            given, resolved = urlsplit(url), urljoin(self.base or "", url)
             parts = urlsplit(resolved)
-            fit = 0 < len(url) <= _MAX_URL and url.isprintable()
+            # "http://" and "http:name" would resolve to something of the document's own host.
+            whole = bool(given.netloc) or not given.scheme
+            fit = 0 < len(url) <= _MAX_URL and url.isprintable() and whole
             if fit and parts.scheme in ("http", "https") and parts.hostname:
                 return resolved
             if self.base is None and not parts.scheme:

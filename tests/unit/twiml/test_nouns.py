@@ -73,6 +73,8 @@ def test_bad_values_of_number(attribute: str, code: int) -> None:
     [
         ('<Number sendDigits="x">+15554445555</Number>', 13222),
         ('<Number url="mailto:x">+15554445555</Number>', 11100),
+        ('<Number url="http://">+15554445555</Number>', 11100),
+        ('<Number url="https:whisper">+15554445555</Number>', 11100),
         ('<Sip url="mailto:x">sip:a@b.example</Sip>', 11100),
     ],
 )

@@ -5,7 +5,6 @@ and HTTP.
 """
 
 import asyncio
-import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,6 +26,7 @@ from offhook.messaging.inbound import Inbound
 from offhook.messaging.outbound import BATCH, NO_READINGS, Outbound
 from offhook.store.records import Topic
 from offhook.store.store import Store
+from offhook.termination import termination
 
 _CONSUMER = "messaging"
 
@@ -38,10 +38,7 @@ def main(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = termination()
     async with AsyncExitStack() as stack:
         await start(settings, stack)
         announce_ready(settings)

@@ -7,7 +7,8 @@ import hashlib
 from typing import Any, Final, assert_never
 
 from offhook.clock import monotonic, utcnow
-from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
+from offhook.delivery.client import WebhookClient
+from offhook.delivery.documents import fetch_document
 from offhook.delivery.evidence import Evidence
 from offhook.ids import ENTROPY_BYTES, MESSAGE, sid_milliseconds
 from offhook.ids import new_sid as sid_of
@@ -29,7 +30,7 @@ from offhook.store.timeline import queued
 from offhook.twiml import effects, events
 from offhook.twiml.entry import EntryPoint, MessageFacts, method_of
 from offhook.twiml.messaging import interpreter
-from offhook.webhook.params import Params, error_params, message_params
+from offhook.webhook.params import message_params
 from offhook.webhook.policy import cookie_key
 
 NOT_OURS: Final = 14108
@@ -80,33 +81,20 @@ class Reply:
 
     async def _fetch(self, effect: effects.Fetch) -> events.Fetched | events.FetchFailed:
         of_text = message_params(params_of(self._record))
-        # An action is told of the reply: what says so stands in the place of what says it of the text.
-        told = dict(effect.params)
-        params: Params = [pair for pair in of_text if pair[0] not in told] + list(effect.params)
-        if effect.error is not None:
-            params += error_params(*effect.error)
+        # An action's parameters are the reply's: they stand in the place of the text's of the same name.
+        own = dict(effect.params)
         self._requests += 1
-        request = FetchRequest(
-            effect.url,
-            effect.method,
-            params,
+        event, self._evidence = await fetch_document(
+            self._http,
+            effect,
+            [pair for pair in of_text if pair[0] not in own] + list(effect.params),
             auth_token=self._account.auth_token,
             cookies=cookie_key(self._account.sid, self._record.from_ or "", self._record.to),
             idempotency_token=f"{self._record.sid}-{self._requests}",
         )
-        try:
-            response = await self._http.fetch(request)
-        except FetchError as error:
-            self._asked_for("failed", Evidence(request.url, request.method, params, error))
-            return events.FetchFailed(effect.request, error.code, error.detail)
-        self._asked_for("fetched", Evidence(request.url, request.method, params, response))
-        return events.Fetched(
-            effect.request, response.url, response.status, response.content_type, response.body
-        )
-
-    def _asked_for(self, name: str, evidence: Evidence) -> None:
-        self._evidence = evidence
-        self._note(TimelineKind.WEBHOOK, name, evidence.detail())
+        failed = isinstance(event, events.FetchFailed)
+        self._note(TimelineKind.WEBHOOK, "failed" if failed else "fetched", self._evidence.detail())
+        return event
 
     async def _send(self, effect: effects.SendMessage) -> events.MessageQueued:
         """Queue a reply; its SID follows from that of the text, so that a repeat makes it once."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import signal
 from contextlib import AsyncExitStack
 
 import uvloop
@@ -20,6 +18,7 @@ from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
 from offhook.streams.client import StreamsClient
 from offhook.streams.protocol import RecordingFinished
+from offhook.termination import termination
 
 
 def main(settings: Settings) -> None:
@@ -29,10 +28,7 @@ def main(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = termination()
     async with AsyncExitStack() as stack:
         streams = StreamsClient(f"{settings.run_dir}/streams.sock", _no_recordings)
         await streams.start()

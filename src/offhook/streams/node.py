@@ -6,7 +6,6 @@ which send what is to be recorded (`offhook.audio.frames`).
 
 import asyncio
 import logging
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from offhook.speech.tts import Speech
 from offhook.streams.prompts import Prompts
 from offhook.streams.recordings import Recordings
 from offhook.streams.session import Session
+from offhook.termination import termination
 
 logger = logging.getLogger(__name__)
 
@@ -98,10 +98,7 @@ class StreamsNode:
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     node = StreamsNode(settings)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = termination()
     await node.start()
     announce_ready(settings)
     try:

@@ -32,6 +32,7 @@ from offhook.store.disk import Disk
 from offhook.store.records import Topic
 from offhook.store.store import Store
 from offhook.streams.client import StreamsClient
+from offhook.termination import termination
 from offhook.voice.calls import Calls
 from offhook.voice.collector import Collector
 from offhook.voice.control import Control
@@ -64,10 +65,7 @@ def main(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = termination()
     async with AsyncExitStack() as stack:
         node = await Node.start(settings, stack)
         announce_ready(settings)

@@ -19,6 +19,7 @@ from offhook.calls.call import Call, step
 from offhook.calls.effects import RoomRecording, Wanted
 from offhook.calls.status import Direction
 from offhook.clock import monotonic
+from offhook.delivery.documents import fetch_document
 from offhook.delivery.evidence import Evidence
 from offhook.media import protocol
 from offhook.media.client import MediaError
@@ -27,13 +28,14 @@ from offhook.store.records import AccountRecord, CallRecord, TimelineKind
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.voice import leg_events, notes
-from offhook.voice.documents import fetch_document
 from offhook.voice.journal import Journal
 from offhook.voice.leg import Destination, Leg
 from offhook.voice.messages import queue_message
 from offhook.voice.prompts import Prompts
 from offhook.voice.recorder import Listeners, Recorder
 from offhook.voice.services import Services
+from offhook.webhook.params import voice_params
+from offhook.webhook.policy import cookie_key
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +165,14 @@ class CallSession:
         params = self.record.params(self.call.status)
         if self._to_sip and self.call.is_answered:
             params = replace(params, extra=(*params.extra, *self._sip_params()))
-        told, evidence = await fetch_document(self.services.http, self.account, params, effect)
+        told, evidence = await fetch_document(
+            self.services.http,
+            effect,
+            voice_params(params) + list(effect.params),
+            auth_token=self.account.auth_token,
+            cookies=cookie_key(self.account.sid, params.from_, params.to),
+            leaves_audio=True,
+        )
         failed = isinstance(told, heard.FetchFailed)
         self.note(TimelineKind.WEBHOOK, "failed" if failed else "fetched", evidence.detail())
         self._evidence = evidence

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
-from offhook.twiml import effects
 from offhook.twiml.attributes import http_method, phone_number, sender, web_url
 from offhook.twiml.events import Event, MessageQueued
+from offhook.twiml.sending import send
 from offhook.twiml.turn import Turn
 from offhook.twiml.unbuilt import NOT_SUPPORTED
 from offhook.twiml.verb import NEXT, Goto, Outcome, Verb
 
 INVALID_TO = 14101
-INVALID_BODY = 14103
-LONGEST_BODY = 1600
 MEDIA = ("Media", "MediaUrl")
 
 _ANSWERABLE = re.compile(r"\+?[0-9]{3,15}")
@@ -36,7 +33,7 @@ class Message(Verb):
     nests = ("Body", *MEDIA)
 
     def begin(self, turn: Turn) -> Outcome:
-        """Send it; wait to know what became of it only if the action is to be told."""
+        """Send it; wait for its status only if there is an action."""
         if self.refused:
             return NEXT
         sender, recipient = self.from_ or turn.parties.to, self.to or turn.parties.from_
@@ -50,21 +47,15 @@ class Message(Verb):
             turn.warn(NOT_SUPPORTED, self.element, f"Media cannot be sent: {rest}")
             if not body:
                 return NEXT
-        if not 0 < len(body) <= LONGEST_BODY:
-            turn.warn(INVALID_BODY, self.element, f"The text must have 1 to {LONGEST_BODY} characters")
-            return NEXT
-        text = partial(
-            effects.SendMessage,
+        return send(
+            self,
+            turn,
             to=recipient,
-            from_=sender,
+            sender=sender,
             body=body,
-            status_callback=turn.absolute(self.status_callback, 14105) if self.status_callback else None,
+            status_callback=self.status_callback,
+            waits=self.action is not None,
         )
-        if self.action is None:
-            turn.launch(f"message-{turn.next_id}", text)
-            return NEXT
-        turn.start(text)
-        return self
 
     def step(self, event: Event, turn: Turn) -> Outcome:
         """Tell the action."""

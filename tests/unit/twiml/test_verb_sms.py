@@ -41,6 +41,13 @@ def test_tells_its_action() -> None:
     ]
 
 
+def test_says_why_there_is_no_text() -> None:
+    call = run('<Sms from="+15005550000" action="sent">Hello</Sms>')
+    asked = call.on(MessageQueued(2, "", "failed", 14108, "It is not one of the account's"))
+    assert codes(asked) == [14108]
+    assert asked[-1] == Fetch(3, "https://app.example/voice/sent", "POST", (("SmsStatus", "failed"),))
+
+
 @pytest.mark.parametrize(
     ("sms", "code"),
     [

@@ -46,7 +46,10 @@ class Sms(Verb):
         )
 
     def step(self, event: Event, turn: Turn) -> Outcome:
-        """Tell the action."""
+        """Tell the action, and put on record why there is no text if there is none."""
         if not isinstance(event, MessageQueued):
             return self
-        return Goto(self.action, self.method, (("SmsSid", event.sid), ("SmsStatus", event.status)))
+        if event.code is not None:
+            turn.warn(event.code, self.element, event.detail)
+        sid = (("SmsSid", event.sid),) if event.sid else ()
+        return Goto(self.action, self.method, (*sid, ("SmsStatus", event.status)))

@@ -44,12 +44,14 @@ class Running:
         )
         self.lines: queue.Queue[str | None] = queue.Queue()
         self.seen: list[str] = []
+        self._first_line: queue.Queue[str] = queue.Queue()
+        # Each ends, and closes its pipe, with the last process that holds the pipe's other end.
+        threading.Thread(target=self._read_stdout, daemon=True).start()
         threading.Thread(target=self._read_stderr, daemon=True).start()
 
     def ready(self) -> dict[str, Any]:
         """Wait for the line of JSON and return it."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self._first_line.get()
         assert line, f"it did not start: {self.rest_of_stderr()}"
         self.facts.update(json.loads(line))
         return self.facts
@@ -91,12 +93,20 @@ class Running:
             self.process.wait(15)
         finally:
             self.process.kill()
+            self.process.wait()
         return time.monotonic() - began
+
+    def _read_stdout(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            self._first_line.put(lines.readline())
+            lines.read()
 
     def _read_stderr(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.put(line)
+        with self.process.stderr as lines:
+            for line in lines:
+                self.lines.put(line)
         self.lines.put(None)
 
 

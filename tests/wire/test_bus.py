@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -300,8 +301,8 @@ async def test_the_supervisor_notices_a_server_whose_jetstream_does_not_answer(o
     try:
 
         async def up() -> bool:
-            with contextlib.suppress(OSError):
-                return bool(await asyncio.open_connection("127.0.0.1", own_nats.port))
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", own_nats.port)):
+                return True
             return False
 
         await eventually(up)

@@ -86,6 +86,9 @@ class WorkerPool:
         None stands for as long as they stay after a request.
         """
         self._keep(self._idle_seconds if seconds is None else seconds)
+        self._fill()
+
+    def _fill(self) -> None:
         while len(self._tasks) < self._size:
             task = asyncio.create_task(self._run_worker())
             self._tasks.add(task)
@@ -96,12 +99,13 @@ class WorkerPool:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        # Asked for while the worker was on its way out.
-        if not task.cancelled() and not self._jobs.empty():
-            self.expect()
+        # Wanted again while the worker was on its way out.
+        if not task.cancelled() and asyncio.get_running_loop().time() < self._wanted_until:
+            self._fill()
 
     async def close(self) -> None:
         """End the workers; what waits fails."""
+        self._wanted_until = 0.0
         running = tuple(self._tasks)
         for task in running:
             task.cancel()

@@ -65,6 +65,7 @@ class Platform:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
+            process.stdout.close()
             raise RuntimeError(f"offhook up ended with status {process.wait()}")
         return cls(process, json.loads(line))
 

@@ -272,7 +272,10 @@ async def test_a_redacted_reply_is_not_quoted_by_the_text_it_answers(store: Stor
         {"url": "http://x/", "response": {"content_type": "text/xml", "body": "<Message>secret</Message>"}},
     )
     await written(store, said, asked)
+    await store.notifications.create(complaint(text.sid))
     await store.messages.redact(ACCOUNT, reply.sid)
+    [about] = await store.notifications.about(text.sid)
+    assert (about.response_body, about.request_variables) == (None, "Body=secret")
     assert [entry.detail for entry in await store.timeline.list(text.sid)] == [
         {"line": 1},
         {"url": "http://x/", "response": {"content_type": "text/xml"}},

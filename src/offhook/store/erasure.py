@@ -49,6 +49,11 @@ _EMPTY_QUOTES: Final = """
     WHERE resource_sid = $1 AND (kind = 'webhook' OR kind = 'twiml' AND name IN ('Message', 'Body', 'Sms'))
 """
 
+_EMPTY_QUOTED_DOCUMENTS: Final = """
+    UPDATE notifications SET response_body = NULL
+    WHERE (call_sid = $1 OR message_sid = $1) AND response_body IS NOT NULL
+"""
+
 _ERASE: Final = (
     _EMPTY_ENTRIES,
     _DELETE_ENTRIES,
@@ -83,10 +88,12 @@ class Erasure:
 async def erase(connection: Connection, sid: str, *, deleted: bool, origin: str | None = None) -> None:
     """Mark a call or text as redacted or deleted, and erase what is written about it.
 
-    `origin` is the call or text whose TwiML sent it: what its timeline shows of that TwiML is emptied too.
+    `origin` is the call or text whose TwiML sent it: what its timeline and notifications show of that TwiML is
+    emptied too.
     """
     await connection.execute(_MARK, sid, deleted)
     for statement in _ERASE:
         await connection.execute(f"{statement} erased.sid = $1", sid)
     if origin:
         await connection.execute(_EMPTY_QUOTES, origin)
+        await connection.execute(_EMPTY_QUOTED_DOCUMENTS, origin)

@@ -56,7 +56,7 @@ def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
         case events.RoomEnded():
             return _room_ended(call, event, now)
         case heard.DigitPressed("*") if _ends_on_star(call):
-            call, left = running.leave(call)
+            call, left = _dial_ended(call, "*")
             call, more = running.interpret(call, event, now)
             return call, left + more
         case (
@@ -226,7 +226,9 @@ def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step
     if (parent := call.parent) is not None:
         if isinstance(call.place, In):
             done += (effects.Leave(call.place.room, redirected=True),)
-        gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response)
+        gone = events.ChildEnded(
+            parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response, EndedBy.REST
+        )
         done += (effects.Tell(parent.call_sid, gone),)
         call = replace(call, parent=None, place=ALONE)
     call, begun = running.interpret(call, heard.Redirected(event.entry), now)
@@ -244,7 +246,7 @@ def _timer(call: Call, key: str, now: float) -> Step:
         case dial.RING_TIMER if isinstance(call.place, Ringing):
             return running.rung(call, *dial.ring_timeout(call.place.dialling), now)
         case "dial-limit":
-            return running.leave(call)
+            return _dial_ended(call, "timeLimit")
     return call, ()
 
 
@@ -263,6 +265,12 @@ def _child(call: Call, event: dial.ChildEvent, now: float) -> Step:
         late = events.HangUpRequested(EndedBy.DIAL)
         return call, (*noted, effects.Tell(event.call_sid, late))
     return call, noted
+
+
+def _dial_ended(call: Call, by: str) -> Step:
+    """The call leaves the room, while it and whom it dialled are still there."""
+    call, left = running.leave(call)
+    return call, (effects.Note("dial ended", (("by", by),)), *left)
 
 
 def _ends_on_star(call: Call) -> bool:

@@ -136,8 +136,9 @@ def note(event: ChildEvent) -> effects.Note:
             return effects.Note("dialled", (("child", str(event.child)), ("sid", event.call_sid)))
         case events.ChildEnded():
             response = (("response", str(event.sip_response)),) if event.sip_response else ()
+            by = (("by", event.by.value),) if event.by is not None else ()
             return effects.Note(
-                "child ended", (("child", str(event.child)), ("status", event.status.value), *response)
+                "child ended", (("child", str(event.child)), ("status", event.status.value), *response, *by)
             )
         case events.ChildRinging():
             return effects.Note("child rings", (("child", str(event.child)),))

@@ -124,6 +124,7 @@ class ChildEnded:
     status: CallStatus
     sip_call_id: str | None = None
     sip_response: int | None = None
+    by: EndedBy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,6 @@ def end(call: Call, status: CallStatus, by: EndedBy, now: float, leg: effects.Le
         done.append(leg)
     done.extend(changed)
     if (parent := call.parent) is not None:
-        ended = events.ChildEnded(parent.child, status, call.sip_call_id, call.response)
+        ended = events.ChildEnded(parent.child, status, call.sip_call_id, call.response, by)
         done.append(effects.Tell(parent.call_sid, ended))
     return call, tuple(done)

@@ -502,6 +502,21 @@ def test_one_that_has_twiml_of_its_own_is_not_let_in_nor_ended_by_the_dial() -> 
     assert not child.call.is_over
 
 
+@pytest.mark.parametrize(
+    ("event", "by"), [(events.TimerExpired("dial-limit"), "timeLimit"), (heard.DigitPressed("*"), "*")]
+)
+def test_the_timeline_says_what_ended_a_dial(event: events.CallEvent | heard.Event, by: str) -> None:
+    driver = dialling("hangupOnStar='true'", "<Number>+15551230001</Number>")
+    joins(driver, 1, "CA2")
+    driver.feed(event)
+    assert driver.notes[-1] == ("dial ended", {"by": by})
+    driver.feed(events.ChildEnded(1, CallStatus.COMPLETED, by=EndedBy.DIAL))
+    assert driver.notes[-1] == (
+        "child ended",
+        {"child": "1", "status": "completed", "by": "the call that dialled it"},
+    )
+
+
 def test_star_is_a_key_again_for_who_has_been_redirected() -> None:
     driver = dialling("hangupOnStar='true' record='record-from-answer'")
     joins(driver, 1, "CA2")
@@ -538,7 +553,7 @@ def test_a_dialled_call_tells_its_parent() -> None:
         events.ChildRinging(4),
         events.ChildAnswered(4, "x@sip", (("X-A", "b"),)),
         events.ChildJoined(4, "CA1"),
-        events.ChildEnded(4, CallStatus.COMPLETED, "x@sip", 200),
+        events.ChildEnded(4, CallStatus.COMPLETED, "x@sip", 200, EndedBy.FAR_END),
     ]
 
 
@@ -594,7 +609,7 @@ def test_a_redirect_while_the_whisper_runs_takes_its_place() -> None:
     driver = dialled(twiml_of("<Say>A call for you</Say>"))
     driver.feed(events.LegAnswered())
     driver.feed(events.RedirectRequested(twiml_of("<Dial>+15551230001</Dial>")))
-    assert driver.told("CA0")[-1] == events.ChildEnded(4, CallStatus.COMPLETED, "x@sip", 200)
+    assert driver.told("CA0")[-1] == events.ChildEnded(4, CallStatus.COMPLETED, "x@sip", 200, EndedBy.REST)
     assert driver.only(effects.PlaceChild)
     assert not [e for e in driver.wanted if isinstance(e, twiml.Notify)]
 

@@ -110,7 +110,8 @@ Offhook is up. Data is kept in {facts.data_dir}
   Softphone      user {made.sip_username}, password {made.sip_password}, registrar {connectable(facts.sip)}
   SMPP           {reachable(facts.smpp)} (the sandbox's SMSC: system id {made.smsc_system_id}, \
 password {made.smsc_password})
-  Sandbox        {facts.sandbox_url} (every number that is not yours is a virtual phone)
+  Sandbox        {facts.sandbox_url} (every number that is not yours is a virtual phone, \
+unless --trunk or --smsc leads elsewhere)
 
 Try next, in another terminal:
   {command} call +15551230000 --say "Hello" --follow{data}

@@ -126,7 +126,10 @@ def retry_kind(error: Exception, reused: bool) -> str:
 
 def _connect(error: OSError) -> tuple[int, str]:
     if isinstance(error, AddressRefusedError) or error.errno == errno.EACCES:
-        return CONNECTION_FAILURE, "the host is at an address that URLs may not lead to"
+        return (
+            CONNECTION_FAILURE,
+            "the host is at an address that URLs may not lead to, unless --allow-net names it",
+        )
     if isinstance(error, ConnectionRefusedError) or error.errno == errno.ECONNREFUSED:
         return TCP_REFUSED, "the connection was refused"
     if isinstance(error, socket.gaierror):

@@ -309,7 +309,10 @@ async def test_an_inbound_text_is_answered(platform: Platform, webhook: Webhook)
     }
     (received,) = await platform.listed("inbound")
     assert (received.body, received.status, received.price) == ("Hi there", "received", Decimal("-0.01000"))
-    assert len(await platform.listed("outbound-reply")) == 2
+    replies = await platform.listed("outbound-reply")
+    assert len(replies) == 2
+    begun = (await soon(lambda: platform.store.timeline.list(replies[0].sid)))[0]
+    assert (begun.name, begun.detail["reply_to"]) == ("queued", received.sid)
     async with asyncio.timeout(5):
         while (await platform.store.outbox.depth()).get(Topic.MESSAGES):
             pass

@@ -84,3 +84,9 @@ def test_what_is_no_signature(signature: str) -> None:
 )
 def test_a_port_that_a_proxy_took_away_or_added(signed: str, seen: str) -> None:
     assert verify(TOKEN, seen, [("a", "1")], sign(TOKEN, signed, [("a", "1")]))
+
+
+@pytest.mark.parametrize("url", ["wss://app.example/media", "http:///voice"])
+def test_an_address_without_a_default_port_is_signed_as_it_is(url: str) -> None:
+    assert verify(TOKEN, url, [], sign(TOKEN, url, []))
+    assert not verify(TOKEN, url, [], sign(TOKEN, URL, []))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.numbers import as_e164, e164, formatted, is_sip_caller, sip_refusal
+from offhook.numbers import as_e164, e164, formatted, is_sip_caller, sender, sip_refusal
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,18 @@ def test_sip_addresses_that_cannot_be_dialled(uri: str, reason: str) -> None:
 )
 def test_callers_of_sip_addresses(name: str, taken: bool) -> None:
     assert is_sip_caller(name) is taken
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("(415) 867-5309", "+14158675309"),
+        (" 12345 ", "12345"),
+        ("Offhook", "Offhook"),
+        ("", None),
+        ("\0", None),
+    ],
+    ids=["number", "short code", "name", "nothing", "neither"],
+)
+def test_who_sends_a_text(text: str, who: str | None) -> None:
+    assert sender(text) == who

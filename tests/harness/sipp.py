@@ -1,7 +1,7 @@
 """SIPp, a SIP peer no one here wrote, as the carrier at the other end of a trunk.
 
-A scenario is a list of steps for one call, of which the functions below make the usual ones; `Sipp.call` plays it from
-the port given, `Sipp.serve` waits there for a call, and both tell whether it went as it says.
+A scenario is a list of steps for one call, of which the functions below make the usual ones; `Sipp.call` plays
+it from the port given, `Sipp.serve` waits there for a call, and both tell whether it went as it says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What one test of a call needs: phones and numbers nobody else uses, paths of a web application, an SDK client.
 
-Scenarios of one test may run at the same time (`together`), each on a stage of its own (`Stage.another`): a call spends
-its time waiting.
+Scenarios of one test may run at the same time (`together`), each on a stage of its own (`Stage.another`): a
+call spends its time waiting.
 """
 
 from __future__ import annotations

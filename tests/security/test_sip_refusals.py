@@ -1,8 +1,8 @@
 """SIP that the platform has to refuse or survive: strangers, forged identities, replays, garbage, unfinished calls.
 
-Its trunk is a socket of the test that never answers and remembers what it is sent: nothing that a stranger or a phone
-asks for may reach it. What takes SIP half a minute (Timer B, a missing ACK) begins with the module and is looked at by
-its last tests.
+Its trunk is a socket of the test that never answers and remembers what it is sent: nothing that a stranger or a
+phone asks for may reach it. What takes SIP half a minute (Timer B, a missing ACK) begins with the module and is
+looked at by its last tests.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from offhook.sms.concatenation import Part, pack_header
 from offhook.smsc import SmscSettings
 from offhook.store.messages import MessageFilters
 from offhook.store.paging import Page
-from offhook.store.records import MessageRecord, TimelineKind, Topic
+from offhook.store.records import MessageRecord, NotificationRecord, TimelineKind, Topic
 from offhook.store.store import Store
 from offhook.webhook.signature import sign
 
@@ -435,10 +435,14 @@ async def soon(found: Callable[[], Awaitable[Sequence[Item]]]) -> Sequence[Item]
     return items
 
 
-async def notified(platform: Platform, sid: str) -> list[int]:
-    """The codes of a text's notifications, once there are any."""
-    notes = await soon(lambda: platform.store.notifications.about(sid))
-    return [note.error_code for note in notes]
+async def notified(platform: Platform, sid: str, count: int = 1) -> list[int]:
+    """The codes of a text's notifications, once there are `count`."""
+
+    async def enough() -> list[NotificationRecord]:
+        notes = await platform.store.notifications.about(sid)
+        return notes if len(notes) >= count else []
+
+    return [note.error_code for note in await soon(enough)]
 
 
 async def test_two_numbers_that_answer_each_other_are_stopped(platform: Platform, webhook: Webhook) -> None:
@@ -461,7 +465,7 @@ async def test_only_ten_replies_to_one_text(platform: Platform, webhook: Webhook
     await platform.smsc.deliver(THEIRS[1:], OURS[1:], b"Hi")
     await platform.smsc.wait(lambda: platform.smsc.count == 10)
     (received,) = await platform.listed("inbound")
-    assert await notified(platform, received.sid) == [14109, 14109]
+    assert await notified(platform, received.sid, 2) == [14109, 14109]
     assert platform.smsc.count == 10
 
 

@@ -1,8 +1,9 @@
 """A room: calls that hear each other, as one pure step function.
 
-`step(room, event, now)` takes who came and went and returns the room as it then is and what is to be done. A room knows
-its members by their SIDs and tells them things; it never reaches into a call. A bridge, which is what ``<Dial>`` makes,
-is a room of two that ends when one of the two leaves. Mixing and relaying are media's business.
+`step(room, event, now)` takes who came and went and returns the room as it then is and what is to be done. A
+room knows its members by their SIDs and tells them things; it never reaches into a call. A bridge, which is
+what ``<Dial>`` makes, is a room of two that ends when one of the two leaves. Mixing and relaying are media's
+business.
 """
 
 from __future__ import annotations

@@ -38,8 +38,11 @@ _MANY_FILES: Final = 500
 
 
 KindReport: TypeAlias = Mapping[str, int | None]
-"""`octets` there are of a kind, `most_octets` and `days` that are kept (None for no limit), and how many things were
-`removed` since the role was started."""
+"""What is kept of a kind.
+
+`octets` there are, `most_octets` and `days` that are allowed (None for no limit), and how much was `removed` since the
+role was started.
+"""
 
 
 class Retention:

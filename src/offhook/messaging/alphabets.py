@@ -1,5 +1,7 @@
-"""The text in the octets of a short message, by its data_coding: the table of SMPP 3.4 (5.2.19) for 0 to 15,
-and above that the coding groups of 3GPP TS 23.038, section 4, which SMSCs hand through.
+"""The text in the octets of a short message, by its data_coding.
+
+For 0 to 15 after the table of SMPP 3.4 (5.2.19), above that after the coding groups of 3GPP TS 23.038, section 4,
+which SMSCs hand through.
 
 What does not fit its coding is read as what it then most likely is, and is never shown as noise: octets that
 are not text at all give None.

@@ -1,12 +1,12 @@
-"""Stops two numbers that answer each other by themselves (notification 14107). Pure; time is an argument, in
-seconds.
+"""Stops two numbers that answer each other by themselves (notification 14107).
+
+Pure; time is an argument, in seconds.
 """
 
 from typing import Final
 
 MOST_IN_A_ROW: Final = 30
-"""Replies between two numbers, each less than `QUIET_SECONDS` after the one before, beyond which none is sent.
-"""
+"""Replies between two numbers, each less than `QUIET_SECONDS` after the one before, beyond which none is sent."""
 
 QUIET_SECONDS: Final = 30.0
 

@@ -33,8 +33,9 @@ def params_of(record: MessageRecord) -> MessageParams:
 def sent_move(
     record: MessageRecord, carrier: str, ids: Sequence[str | None], at: datetime
 ) -> MessageTransition:
-    """The carrier took every segment: the text is sent, and is paid for by the segment. `ids` are None where
-    they were noted before.
+    """The carrier took every segment: the text is sent, and is paid for by the segment.
+
+    `ids` are None where they were noted before.
     """
     return MessageTransition(
         record.sid,

@@ -70,8 +70,9 @@ async def take_texts(
     stack: AsyncExitStack,
     readings: Mapping[str, str] = NO_READINGS,
 ) -> Outbound:
-    """Begin to take texts over these connections and carriers; `stack` undoes it. `readings` is what
-    `Outbound` takes.
+    """Begin to take texts over these connections and carriers; `stack` undoes it.
+
+    `readings` is what `Outbound` takes.
     """
     inbound = Inbound(store, http, lambda sid: outbound.release(sid))
     outbound = Outbound(store, carriers, inbound.answer, inbound.receive, readings)

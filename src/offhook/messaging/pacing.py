@@ -1,6 +1,4 @@
-"""Pacing per sender: carriers limit how many segments a second one number may send. Pure; time is an
-argument.
-"""
+"""Pacing per sender: carriers limit how many segments a second one number may send. Pure; time is an argument."""
 
 from typing import Final
 

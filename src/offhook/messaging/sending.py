@@ -1,5 +1,6 @@
-"""The texts under way at one SMSC: which segment is written next, what is tried again and when, and how each
-text ends. Pure; time is an argument, in seconds.
+"""The texts under way at one SMSC: which segment is written next, what is tried again when, how each text ends.
+
+Pure; time is an argument, in seconds.
 
 A text ends as accepted when every segment has an id, and as refused with the first segment that the SMSC
 refuses for good. What the SMSC cannot take for now is tried again, ever more rarely, until the text's

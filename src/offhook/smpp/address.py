@@ -1,6 +1,4 @@
-"""Source and destination addresses: numbers as the platform writes them, and TON, NPI and digits
-(5.2.5-5.2.9).
-"""
+"""Source and destination addresses: numbers as the platform writes them, and TON, NPI and digits (5.2.5-5.2.9)."""
 
 from msgspec import Struct
 
@@ -16,9 +14,7 @@ class Address(Struct, frozen=True, gc=False):
 
 
 def to_address(number: str) -> Address:
-    """`+15551230000` as international ISDN, a short code as network specific, anything else as
-    alphanumeric.
-    """
+    """`+15551230000` as international ISDN, a short code as network specific, anything else as alphanumeric."""
     if number.startswith("+"):
         return Address(TypeOfNumber.INTERNATIONAL, NumberingPlan.ISDN, number[1:])
     if number.isascii() and number.isdigit():

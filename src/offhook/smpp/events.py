@@ -29,18 +29,14 @@ class BindRefused(Event, frozen=True, gc=False):
 
 
 class Requested(Event, frozen=True, gc=False):
-    """The peer asks something; answer with `Session.respond`, save an alert_notification, which has no
-    response.
-    """
+    """The peer asks something; answer with `Session.respond`, save an alert_notification, which has no response."""
 
     sequence: int
     body: Body
 
 
 class Answered(Event, frozen=True, gc=False):
-    """The peer answered our request. `body` is None when it came without one, as with a refusal or
-    generic_nack.
-    """
+    """The peer answered our request. `body` is None when it came without one, as with a refusal or generic_nack."""
 
     token: object
     status: int
@@ -48,9 +44,7 @@ class Answered(Event, frozen=True, gc=False):
 
 
 class Throttled(Event, frozen=True, gc=False):
-    """The peer is too busy to take our request: it was not taken, and may be asked again when `capacity`
-    allows.
-    """
+    """The peer is too busy to take our request: it was not taken, and may be asked again when `capacity` allows."""
 
     token: object
     status: int

@@ -53,9 +53,7 @@ STRING_STATUS: Final[dict[str, Status]] = {
     "validity_period": Status.RINVEXPIRY,
     "message_id": Status.RINVMSGID,
 }
-"""What a request is refused with when this string has no end within its limit; any other string:
-RINVCMDLEN.
-"""
+"""What a request is refused with when this string has no end within its limit; any other string: RINVCMDLEN."""
 
 
 def _layout(*fields: str) -> Layout:

@@ -1,5 +1,4 @@
-"""The PDU codec of SMPP 3.4 (3.2, chapters 4 and 5.1): `encode`, `decode_body`, and the framing of a byte
-stream.
+"""The PDU codec of SMPP 3.4 (3.2, chapters 4 and 5.1): `encode`, `decode_body`, and the framing of a byte stream.
 
 `layouts` describes every operation; the messages and their responses, of which a bind carries tens of
 thousands a second, have codecs written out here that write and accept the same octets (a test holds the two
@@ -69,8 +68,9 @@ def decode_body(command: int, pdu: bytes) -> b.Body:
 
 
 def salvage_response(command: int, pdu: bytes) -> b.Body | None:
-    """What can be read of a response whose body is not as it should be: the string at its head, to its NUL
-    or, without one, to the end; None when the command has no such string.
+    """What can be read of a response with a malformed body: the string at its head; None when the command has none.
+
+    It ends at its NUL or, without one, with the body.
     """
     kind = _BODIES.get(command)
     octets = pdu[HEADER_SIZE:].partition(b"\0")[0]

@@ -1,5 +1,4 @@
-"""Delivery receipts: the text of appendix B and the optional parameters that say the same (5.3.2.12, .35,
-.31).
+"""Delivery receipts: the text of appendix B and the optional parameters that say the same (5.3.2.12, .35, .31).
 
 The parameters win where both are there. The text is vendor specific by the specification's own word, so it
 is read leniently: any order and case of the fields, any that are missing, commas between them, UCS-2, and
@@ -120,8 +119,9 @@ def read(message: DeliverSm) -> Receipt | None:
 
 
 def write(receipt: Receipt, text: str = "") -> tuple[bytes, Tlvs]:
-    """The short_message and the optional parameters of a receipt whose state is known; `text` is the start
-    of the message it is about.
+    """The short_message and the optional parameters of a receipt whose state is known.
+
+    `text` is the start of the message it is about.
     """
     assert receipt.state is not None
     delivered = "001" if receipt.state is MessageState.DELIVERED else "000"

@@ -275,8 +275,9 @@ class Session:
             self._close("the stream cannot be framed any more")
 
     def tick(self, now: float) -> None:
-        """Time has passed: look after responses, the idle link, an unfinished PDU, a bind that does not
-        come, and whoever the pace held back, who asks for the capacity again.
+        """Time has passed: look after responses, the idle link, an unfinished PDU and a bind that does not come.
+
+        Whoever the pace held back asks for the capacity again.
         """
         if self.state is State.CLOSED:
             return

@@ -143,9 +143,7 @@ class Tag(IntEnum):
 
 
 class MessageState(IntEnum):
-    """message_state values (5.2.28); SCHEDULED and SKIPPED are version 5.0's (4.7.15), which SMSCs of 3.4
-    send too.
-    """
+    """message_state values (5.2.28); SCHEDULED and SKIPPED are version 5.0's (4.7.15), which SMSCs of 3.4 send too."""
 
     SCHEDULED = 0
     ENROUTE = 1

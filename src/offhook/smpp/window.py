@@ -1,5 +1,6 @@
-"""How many requests may wait for their response on a link that breaks under too many: half as many each time
-it breaks in a row, slowly more again while it holds.
+"""How many requests may wait for their response on a link that breaks under too many.
+
+Half as many each time it breaks in a row, slowly more again while it holds.
 
 An SMSC that drops the link beyond some number of outstanding requests never says which. Pure policy: time
 comes in as an argument, in seconds.

@@ -296,8 +296,9 @@ class Messages:
         return [rows.get(move.sid) for move in moves]
 
     async def record_segments(self, messages: Sequence[tuple[str, str, Sequence[str | None]]]) -> None:
-        """Note the ids a centre gave messages' segments, when that is not part of a transition: for each
-        message its SID, the centre, and the ids in order, None where there is none.
+        """Note the ids a centre gave messages' segments, when that is not part of a transition.
+
+        For each message its SID, the centre, and the ids in order, None where there is none.
         """
         await self._database.transact(lambda c: _insert_segments(c, messages))
 

@@ -87,8 +87,10 @@ class Outbox:
         return sorted(loads(OutboxRow, rows), key=lambda row: row.id)
 
     async def callback_due_in(self) -> float | None:
-        """Seconds until the oldest callback of a lane may be claimed: 0 or less when one may, None when there
-        is none. What waits behind a failed one is not counted: look for it when `HOLD` is over."""
+        """Seconds until the oldest callback of a lane may be claimed: 0 or less when one may, None when there is none.
+
+        What waits behind a failed one is not counted: look for it when `HOLD` is over.
+        """
         seconds = await self._database.fetchval(_NEXT_CALLBACK)
         return None if seconds is None else float(seconds)
 

@@ -3,10 +3,10 @@
     state, effects = start(entry, facts)
     state, effects = step(state, event)
 
-until `state.finished`. An execution is a stack of frames (`offhook.twiml.frame`), each a document at work: the call's
-own TwiML, above it a whisper or the apology. Answers are routed by id to the frame that started what they answer, or to
-what runs in the background. What is decided here: what the end of a frame means, what a redirect and a hang-up do to
-all of them, and that an inbound call is answered at most once.
+until `state.finished`. An execution is a stack of frames (`offhook.twiml.frame`), each a document at work: the
+call's own TwiML, above it a whisper or the apology. Answers are routed by id to the frame that started what
+they answer, or to what runs in the background. What is decided here: what the end of a frame means, what a
+redirect and a hang-up do to all of them, and that an inbound call is answered at most once.
 """
 
 from __future__ import annotations

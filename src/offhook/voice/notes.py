@@ -1,7 +1,7 @@
 """What voice writes into the timeline of a call, and how: one vocabulary of entry names and details.
 
-A timeline is for the tenant whose call it is. Headers that carry credentials, or the token by which the platform knows
-its own INVITEs, are left out of SIP messages.
+A timeline is for the tenant whose call it is. Headers that carry credentials, or the token by which the
+platform knows its own INVITEs, are left out of SIP messages.
 """
 
 from __future__ import annotations

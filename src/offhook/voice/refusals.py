@@ -1,8 +1,9 @@
-"""Requests that were refused before there was a call: counted (`sip_refused` in the role's report), and told to the
-operator without filling the log.
+"""Requests that were refused before there was a call: counted, and logged without filling the log.
 
-One line for a source, a method and a status a minute, and few lines in all: whoever sends a flood of requests must not
-decide how big the log gets. A line says how many others there were since the last one.
+The counter is `sip_refused` in the role's report.
+
+One line for a source, a method and a status a minute, and few lines in all: whoever sends a flood of requests
+must not decide how big the log gets. A line says how many others there were since the last one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One execution of the TwiML that answers a text: the same machine as that of calls, with its own verbs.
 
-Effects are `Fetch`, `SendMessage`, `Notify` and `Trace`; events are `Fetched`, `FetchFailed` and `MessageQueued`. Go on
-until `state.finished`.
+Effects are `Fetch`, `SendMessage`, `Notify` and `Trace`; events are `Fetched`, `FetchFailed` and
+`MessageQueued`. Go on until `state.finished`.
 """
 
 from __future__ import annotations

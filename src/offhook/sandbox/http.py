@@ -91,6 +91,7 @@ class SandboxApi:
     async def _put_phone(self, request: web.Request) -> web.Response:
         behaviour = await _body(request, Behaviour)
         self._phones.set_behaviour(_number(request), behaviour)
+        await self._phones.rehearse(behaviour)
         return _json(behaviour)
 
     async def _delete_phone(self, request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _CALL_SID = "X-Twilio-CallSid"
 """The header that names a call of Twilio's in SIP."""
+_REHEARSAL_SECONDS = 5.0
 _REMEMBERED = 2000
 """Calls and phones that are remembered; the oldest are forgotten."""
 
@@ -225,6 +227,19 @@ class Phones:
             self._later(call, script.press_after, lambda: call.audio.press(keys) if call.audio else None)
         if script.hangup_after is not None:
             self._later(call, script.hangup_after, lambda: self.hang_up(call))
+
+    async def rehearse(self, behaviour: Behaviour) -> None:
+        """Have what a phone is to say spoken beforehand, so that it speaks as soon as its call is up.
+
+        A phone that is not ready in time is not waited for: it speaks later.
+        """
+        if not behaviour.say:
+            return
+        words = Say(behaviour.say)
+        with suppress(StreamsError, TimeoutError):
+            async with asyncio.timeout(_REHEARSAL_SECONDS):
+                async for _ in self._streams.synthesize(words.text, words.voice, words.language):
+                    pass
 
     async def _say(self, call: PhoneCall, wanted: Say) -> None:
         """Speak into a call, once nothing else is said."""

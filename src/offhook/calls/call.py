@@ -214,6 +214,8 @@ def _hang_up_requested(call: Call, event: events.HangUpRequested, now: float) ->
         return call, ()
     if event.by is EndedBy.DIAL and call.parent is None:
         return call, ()
+    if not call.is_answered and event.unanswered is CallStatus.NO_ANSWER:
+        return _ring_timeout(call, now)
     status = CallStatus.COMPLETED if call.is_answered else event.unanswered
     return running.end(call, status, event.by, now, leg_end(call))
 

@@ -11,6 +11,7 @@ from offhook.calls.request import CallRequest
 from offhook.calls.status import CallbackEvent, CallStatus, Direction
 from offhook.clock import new_sid, utcnow
 from offhook.media.client import MediaError
+from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import AccountRecord, CallRecord
 from offhook.twiml.effects import DialNumber, DialTarget
 from offhook.twiml.entry import CallFacts, EntryPoint
@@ -86,7 +87,11 @@ class Calls:
             fail(_INTERNAL_FAILURE, str(error))
             return
         record = self._record(parent, effect)
-        await self.put_on_record(record, leg)
+        try:
+            await self.put_on_record(record, leg)
+        except DatabaseUnavailableError as error:
+            fail(_INTERNAL_FAILURE, str(error))
+            return
         if effect.child not in parent.placing or parent.call.is_over:
             await leg.close()
             await journal.abandon(services.store, record)

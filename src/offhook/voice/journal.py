@@ -89,8 +89,8 @@ class Journal:
         self._writes.put_nowait(_Write(lambda: self._store.notifications.create(row)))
 
     async def write(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Do a write of the call's that must not be lost, in its turn; return when it is done."""
-        write = _Write(work, final=True)
+        """Do another write of the call's in its turn; return when it is done, or given up for good."""
+        write = _Write(work)
         self._writes.put_nowait(write)
         await write.done.wait()
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from offhook.clock import new_sid, utcnow
+from offhook.sms import segments
+from offhook.store.database import DatabaseUnavailableError
 from offhook.store.erasure import ORIGIN
 from offhook.store.records import CallRecord, MessageRecord
+from offhook.store.timeline import queued
 from offhook.twiml import effects
 from offhook.twiml.events import MessageQueued
 from offhook.voice.services import Services
 
 _NOT_OURS = 14108
+_INTERNAL_FAILURE = 15000
 
 
 async def queue_message(services: Services, call: CallRecord, effect: effects.SendMessage) -> MessageQueued:
@@ -29,8 +33,13 @@ async def queue_message(services: Services, call: CallRecord, effect: effects.Se
         direction="outbound-call",
         date_created=now,
         date_updated=now,
+        num_segments=segments.count(effect.body),
         status_callback=effect.status_callback,
         request={ORIGIN: call.sid},
     )
-    await services.store.messages.create_message(message)
+    try:
+        await services.store.messages.create_message(message)
+    except DatabaseUnavailableError as error:
+        return MessageQueued(effect.message, "", "failed", _INTERNAL_FAILURE, str(error))
+    services.store.timelines.add(queued(message, {"call": call.sid}))
     return MessageQueued(effect.message, message.sid, "sent")

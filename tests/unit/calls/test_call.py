@@ -114,6 +114,13 @@ def test_a_far_end_that_says_nothing_at_all_is_a_failure() -> None:
     assert driver.only(twiml.Notify).code == 32011
 
 
+def test_a_dialled_far_end_that_says_nothing_is_a_failure_too() -> None:
+    driver = dialled()
+    driver.feed(events.HangUpRequested(EndedBy.DIAL, unanswered=CallStatus.NO_ANSWER))
+    assert driver.statuses[-1] == "failed"
+    assert driver.only(twiml.Notify).code == 32011
+
+
 def test_one_that_tries_and_never_rings_does_not_answer() -> None:
     driver = outbound(ring_timeout=20)
     driver.feed(events.LegTrying())

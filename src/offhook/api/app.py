@@ -96,9 +96,13 @@ class Envelope:
     ) -> None:
         """Add the headers."""
         resp.set_headers(HEADERS)
-        resp.set_header("Twilio-Request-Id", clock.new_sid(ids.REQUEST))
-        resp.set_header("Twilio-Request-Duration", f"{time.perf_counter() - req.context.started:.3f}")
-        resp.set_header("Twilio-Concurrent-Requests", str(self._running))
+        resp.set_headers(
+            {
+                "Twilio-Request-Id": clock.new_sid(ids.REQUEST),
+                "Twilio-Request-Duration": f"{time.perf_counter() - req.context.started:.3f}",
+                "Twilio-Concurrent-Requests": str(self._running),
+            }
+        )
         self._running -= 1
 
 

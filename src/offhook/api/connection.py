@@ -5,6 +5,9 @@ ASGI says, waits for the first event of a body before it looks at a request, so 
 nothing more would be waited for, whoever it is. A whole head, a whole body and a client that takes its answer
 are each waited for `patience` seconds; between requests the keep-alive timer of uvicorn runs.
 
+An answer whose body is whole is one write, head and body, so that it costs one system call and wakes the client
+once.
+
 Leaves to others: how large a body may be (`offhook.api.body`).
 """
 
@@ -14,13 +17,21 @@ import asyncio
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import unquote
 
+import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from offhook.errors import more_info
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -32,6 +43,51 @@ MAX_HEAD: Final = 64 * 1024
 
 class RefusedError(Exception):
     """The head of a request is not taken; raised through the parser, which ends the connection."""
+
+
+class Exchange(RequestResponseCycle):
+    """A request and its answer. The head of an answer waits for the first piece of its body."""
+
+    _start: HTTPResponseStartEvent | None = None
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Take a piece of the answer, as ASGI says."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._start = message
+            return
+        start, self._start = self._start, None
+        if start is not None:
+            if (
+                message["type"] == "http.response.body"
+                and not message.get("more_body")
+                and self._answer(start, message.get("body", b""))
+            ):
+                return
+            await super().send(start)
+        await super().send(message)
+
+    def _answer(self, start: HTTPResponseStartEvent, body: bytes) -> bool:
+        """Write an answer at once; False when it is not the plain case: uvicorn knows the others."""
+        if (
+            not self.keep_alive
+            or self.disconnected
+            or self.flow.write_paused
+            or self.scope["method"] == "HEAD"
+        ):
+            return False
+        headers = [*self.default_headers, *start.get("headers", ())]
+        names = dict(headers)
+        if names.get(b"content-length") != b"%d" % len(body) or b"connection" in names:
+            return False
+        lines = [name + b": " + value for name, value in headers]
+        if HEADER_VALUE_RE.search(b"".join(lines)):
+            return False
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(STATUS_LINE[start["status"]] + b"\r\n".join((*lines, b"", body)))
+        self.message_event.set()
+        self.on_response()
+        return True
 
 
 class Connection(HttpToolsProtocol):
@@ -106,7 +162,38 @@ class Connection(HttpToolsProtocol):
             self._refusal = (HTTPStatus.BAD_REQUEST, "A request must have one Host header")
             raise RefusedError
         self._read_due = self.loop.time() + self.patience
-        super().on_headers_complete()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have the application answer the request, after those before it on this connection."""
+        url = httptools.parse_url(self.url)
+        path, version = url.path.decode("ascii"), self.parser.get_http_version()
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+        before, self.cycle = (
+            self.cycle,
+            Exchange(
+                self.scope,
+                self.transport,
+                self.flow,
+                self.logger,
+                self.access_logger,
+                self.access_log,
+                self.server_state.default_headers,
+                asyncio.Event(),
+                self.expect_100_continue,
+                version != "1.0" and self.parser.should_keep_alive(),
+                self.on_response_complete,
+            ),
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_message_complete(self) -> None:
         """Expect nothing while the application works."""

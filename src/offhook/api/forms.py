@@ -203,13 +203,15 @@ def decode(kind: type[F], values: Values) -> Decoded[F]:
     Raises:
         RestError: a parameter is malformed or missing; the code is the form's own for it, else 20001.
     """
-    for name, reason in kind.refuses.items():
+    for name in filter(values.__contains__, kind.refuses):
         harmless = kind.harmless.get(name, frozenset()) | {""}
-        if any(text.strip().lower() not in harmless for text in values.get(name, ())):
-            raise rest(kind.codes.get(name, INVALID), f"{name}: {reason}", parameter=name)
+        if any(text.strip().lower() not in harmless for text in values[name]):
+            raise rest(kind.codes.get(name, INVALID), f"{name}: {kind.refuses[name]}", parameter=name)
     fields = _fields(kind)
     found: dict[str, Any] = {}
     for field in fields.values():
+        if field.name not in values and not field.required and not field.period:
+            continue
         try:
             field.read(values, found)
         except ValueError as error:

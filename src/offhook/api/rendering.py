@@ -44,11 +44,14 @@ class Suffix(StrEnum):
     NONE = ""
 
 
+_SUFFIXES: Final = {suffix.value: suffix for suffix in Suffix}
+
+
 def split_suffix(path: str) -> tuple[str, Suffix]:
     """A path without its suffix, and the suffix."""
     stem, dot, end = path.rpartition(".")
-    if dot and "/" not in end and end in set(Suffix):
-        return stem, Suffix(end)
+    if dot and (suffix := _SUFFIXES.get(end)) is not None:
+        return stem, suffix
     return path, Suffix.NONE
 
 

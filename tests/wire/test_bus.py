@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -19,6 +20,7 @@ from tests.harness.waiting import eventually
 
 from offhook.bus import nats as nats_bus
 from offhook.bus import subjects
+from offhook.bus.audience import LAPSE_SECONDS
 from offhook.bus.nats import Bus, RequestError, Work
 from offhook.metrics import Registry
 from offhook.store.records import WorkNotice
@@ -167,12 +169,40 @@ async def test_live_events_are_heard_by_account(bus: Bus) -> None:
     async def both() -> bool:
         return len(heard) == 2
 
-    stop = await bus.subscribe("events.AC1.*", hear)
+    stop = await bus.listen("AC1", hear)
     for account, sid in (("AC1", "CA1"), ("AC2", "CA2"), ("AC1", "CA3")):
-        bus.emit_entry(account, sid, sid.encode())
+        bus.emit_entry(account, sid, sid.encode)
     await eventually(both)
     await stop()
     assert heard == [("events.AC1.CA1", b"CA1"), ("events.AC1.CA3", b"CA3")]
+
+
+async def test_entries_that_nobody_hears_are_not_encoded(
+    bus: Bus, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = time.monotonic()
+    monkeypatch.setattr("offhook.bus.nats.monotonic", lambda: started + LAPSE_SECONDS + 1)
+    encoded: list[str] = []
+    heard: list[bytes] = []
+
+    def encode() -> bytes:
+        encoded.append("entry")
+        return b"entry"
+
+    async def hear(_subject: str, payload: bytes) -> None:
+        heard.append(payload)
+
+    async def told() -> bool:
+        bus.emit_entry("AC7", "CA7", encode)
+        return bool(heard)
+
+    bus.emit_entry("AC7", "CA7", encode)
+    assert not encoded
+    listener = await Bus.connect(nats_url, "listener")
+    stop = await listener.listen("AC7", hear)
+    await eventually(told)
+    await stop()
+    await listener.close()
 
 
 async def test_callbacks_are_one_wake_up(bus: Bus) -> None:

@@ -247,7 +247,7 @@ async def test_notifications_are_filtered_by_level_and_day(store: Store) -> None
 
 async def test_timelines_are_written_behind_and_told_live(store: Store) -> None:
     told: list[tuple[str, str, bytes]] = []
-    store.timelines._emit = lambda account, sid, payload: told.append((account, sid, payload))
+    store.timelines._emit = lambda account, sid, encode: told.append((account, sid, encode()))
     call, at = new_sid("CA"), utcnow()
     entries = [
         TimelineEntry(call, ACCOUNT, at + timedelta(milliseconds=n), TimelineKind.SIP, f"step {n}", {"n": n})

@@ -34,6 +34,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from offhook import metrics
 from offhook.bus import subjects
+from offhook.bus.audience import RENEW_SECONDS, Audience
 from offhook.bus.queue import Handler, Pull, Work
 from offhook.clock import monotonic
 from offhook.log import RateLimit
@@ -90,6 +91,7 @@ class Bus:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stream_ready = asyncio.Lock()
         self._acknowledgements = ""
+        self._audience = Audience()
         self._warnings = RateLimit(_WARN_SECONDS)
         self._closing = False
 
@@ -119,6 +121,8 @@ class Bus:
         )
         bus._acknowledgements = client.new_inbox()
         await client.subscribe(bus._acknowledgements, cb=bus._acknowledged)
+        bus._audience.connected(monotonic())
+        await client.subscribe(subjects.ALL_LISTENS, cb=bus._listener_told)
         await bus._ensure_stream()
         return bus
 
@@ -166,9 +170,13 @@ class Bus:
         if not self._post(topic, subjects.encode_work(items), identity, self._acknowledgements):
             self._lost("away" if not self._client.is_connected else "too many wait")
 
-    def emit_entry(self, account_sid: str, sid: str, payload: bytes) -> None:
-        """Tell a timeline entry (its JSON) live, without waiting; lost when NATS is away."""
-        self._post(subjects.events(account_sid, sid), payload)
+    def emit_entry(self, account_sid: str, sid: str, encode: Callable[[], bytes]) -> None:
+        """Tell a timeline entry live, without waiting; lost when NATS is away.
+
+        `encode` gives its JSON, and is not called when nobody listens.
+        """
+        if self._audience.hears(account_sid, monotonic()):
+            self._post(subjects.events(account_sid, sid), encode())
 
     def emit(self, subject: str, payload: bytes) -> None:
         """Publish a plain message, without waiting; lost when nobody listens or NATS is away."""
@@ -238,6 +246,32 @@ class Bus:
         await self._settle()
         return subscription.unsubscribe
 
+    async def listen(
+        self, account_sid: str, received: Callable[[str, bytes], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
+        """Hear the timelines of an account, and have them told, until the function returned is awaited."""
+        self._audience.listens(account_sid, monotonic())
+        with contextlib.suppress(NatsError, OSError):
+            # Before the subscription, which waits for the server: all have been told when this returns.
+            await self._client.publish(subjects.listens(account_sid))
+        listening = self._start(self._keep_listening(account_sid))
+        unsubscribe = await self.subscribe(subjects.account_events(account_sid), received)
+
+        async def stop() -> None:
+            listening.cancel()
+            await unsubscribe()
+
+        return stop
+
+    async def _keep_listening(self, account_sid: str) -> None:
+        """Say again and again that somebody listens."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            self.emit(subjects.listens(account_sid), b"")
+
+    async def _listener_told(self, message: Msg) -> None:
+        self._audience.listens(message.subject.partition(".")[2], monotonic())
+
     async def _settle(self) -> None:
         """Return when the server knows of what was subscribed; if it is away, it will be told on return."""
         with contextlib.suppress(NatsError, OSError, TimeoutError):
@@ -299,6 +333,7 @@ class Bus:
 
     async def _reconnected(self) -> None:
         logger.info("NATS is back")
+        self._audience.connected(monotonic())
         for pull in self._pulls:
             pull.interrupt()
 

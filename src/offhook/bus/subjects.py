@@ -6,7 +6,8 @@
 | `wake.callbacks` | plain | empty: callbacks wait in the outbox |
 | `voice.NODE.calls` | request/reply | JSON, api to the voice node that leases a call |
 | `health.NODE.ROLE` | request/reply | JSON of `metrics.Registry.report` |
-| `events.ACCOUNT.SID` | plain | JSON of a timeline entry |
+| `events.ACCOUNT.SID` | plain | JSON of a timeline entry, told while somebody listens |
+| `listens.ACCOUNT` | plain | empty: somebody hears the events of the account |
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ STREAM_SUBJECTS: Final = ("work.>",)
 WORK_CALLS: Final = "work.calls"
 WORK_MESSAGES: Final = "work.messages"
 WAKE_CALLBACKS: Final = "wake.callbacks"
+ALL_LISTENS: Final = "listens.*"
 
 
 _MEANINGFUL: Final = str.maketrans(dict.fromkeys(".*> \t\r\n", "_"))
@@ -69,6 +71,11 @@ def events(account_sid: str, sid: str) -> str:
 def account_events(account_sid: str) -> str:
     """Where the timelines of all resources of an account are heard live."""
     return f"events.{token(account_sid)}.*"
+
+
+def listens(account_sid: str) -> str:
+    """Where it is said that the timelines of an account are heard."""
+    return f"listens.{token(account_sid)}"
 
 
 def token(text: str) -> str:

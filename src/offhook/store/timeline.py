@@ -3,8 +3,8 @@
 Writing one must never slow a call down: `TimelineWriter.add` only puts the entry into a list, which is
 written in one statement every 50 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
 the oldest are dropped, which is logged. A batch whose commit was not heard of is written again, so an
-entry may stand twice after an outage. Each entry is also heard live on the bus. Of what was redacted or deleted
-before its entry is written, nothing is quoted (see `erasure`).
+entry may stand twice after an outage. Each entry is also told live on the bus, while somebody listens. Of what
+was redacted or deleted before its entry is written, nothing is quoted (see `erasure`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -38,8 +39,8 @@ _INSERT = f"""
     WHERE erased.deleted IS NOT TRUE
 """
 
-Emit = Callable[[str, str, bytes], None]
-"""Takes the account, the resource and the JSON of an entry."""
+Emit = Callable[[str, str, Callable[[], bytes]], None]
+"""Takes the account, the resource and what makes the JSON of an entry, if anybody is to hear it."""
 
 
 def queued(message: MessageRecord, origin: Mapping[str, str]) -> TimelineEntry:
@@ -155,7 +156,7 @@ class TimelineWriter:
     @staticmethod
     def _tell(emit: Emit, entry: TimelineEntry) -> None:
         try:
-            emit(entry.account_sid, entry.resource_sid, to_json(entry))
+            emit(entry.account_sid, entry.resource_sid, partial(to_json, entry))
         except (UnicodeError, TypeError):
             logger.error("a timeline entry is no JSON: %s %s", entry.kind, ascii(entry.name))
 

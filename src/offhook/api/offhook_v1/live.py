@@ -19,7 +19,6 @@ from falcon.asgi import SSEvent
 from offhook import errors
 from offhook.api.authentication import authenticate
 from offhook.api.services import Services
-from offhook.bus import subjects
 
 MAX_CLIENTS: Final = 50
 MAX_WAITING_BYTES: Final = 1024 * 1024
@@ -47,7 +46,7 @@ class LiveTimelines:
         async def heard(_subject: str, payload: bytes) -> None:
             waiting.put(payload)
 
-        unsubscribe = await self._services.bus.subscribe(subjects.account_events(account_sid), heard)
+        unsubscribe = await self._services.bus.listen(account_sid, heard)
         closing = asyncio.create_task(self._services.closing.wait())
         self._clients += 1
         try:

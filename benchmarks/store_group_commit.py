@@ -21,7 +21,8 @@ from pathlib import Path
 
 from offhook.clock import new_sid, utcnow
 from offhook.store.call_transitions import CallTransition
-from offhook.store.messages import Messages, MessageTransition
+from offhook.store.message_transitions import MessageTransition
+from offhook.store.messages import Messages
 from offhook.store.migrate import migrate
 from offhook.store.records import CallbackDraft, CallRecord, MessageRecord
 from offhook.store.store import Store

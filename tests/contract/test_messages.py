@@ -7,7 +7,7 @@ from tests.contract.conftest import Tenant
 from tests.contract.openapi import assert_matches
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 
-from offhook.store.messages import MessageTransition
+from offhook.store.message_transitions import MessageTransition
 from offhook.store.store import Store
 
 PHONE = "+15551230000"

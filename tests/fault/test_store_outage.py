@@ -17,7 +17,8 @@ from tests.harness.waiting import eventually
 
 from offhook.clock import utcnow
 from offhook.store.database import Database, DatabaseUnavailableError
-from offhook.store.messages import MessageFilters, MessageTransition
+from offhook.store.message_transitions import MessageTransition
+from offhook.store.messages import MessageFilters
 from offhook.store.migrate import migrate
 from offhook.store.paging import Page
 from offhook.store.records import AccountRecord, TimelineEntry, TimelineKind

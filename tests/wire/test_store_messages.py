@@ -12,7 +12,8 @@ from tests.harness.services import ACCOUNT
 from offhook.clock import new_sid, utcnow
 from offhook.janitor.janitor import Janitor
 from offhook.store.erasure import ORIGIN
-from offhook.store.messages import Match, MessageFilters, MessageTransition, Receipt
+from offhook.store.message_transitions import MessageTransition
+from offhook.store.messages import Match, MessageFilters, Receipt
 from offhook.store.paging import Page, TimeRange
 from offhook.store.records import (
     DeleteOutcome,

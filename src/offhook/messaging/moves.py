@@ -7,7 +7,7 @@ from offhook.billing.rating import rate_message
 from offhook.errors import DELIVERY
 from offhook.messaging.carriers import DeliveryReport
 from offhook.sms.message_state import CALLED_BACK, MessageStatus, sources_of
-from offhook.store.messages import MessageTransition
+from offhook.store.message_transitions import MessageTransition
 from offhook.store.records import CallbackDraft, MessageRecord
 from offhook.webhook.params import MessageParams, message_status_params
 

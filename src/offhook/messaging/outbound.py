@@ -24,7 +24,7 @@ from offhook.messaging.settlement import Settlement
 from offhook.messaging.waiting import Waiting
 from offhook.sms.message_state import MessageStatus
 from offhook.store.database import DatabaseUnavailableError
-from offhook.store.messages import MessageTransition
+from offhook.store.message_transitions import MessageTransition
 from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind, Topic
 from offhook.store.store import Store
 

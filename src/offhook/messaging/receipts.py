@@ -15,7 +15,8 @@ from typing import Final
 from offhook.clock import monotonic
 from offhook.messaging.carriers import DeliveryReport
 from offhook.messaging.receipt_ids import READINGS, Form, candidates, canonical, preferring
-from offhook.store.messages import Match, Messages, MessageTransition, Receipt, SegmentRecord
+from offhook.store.message_transitions import MessageTransition
+from offhook.store.messages import Match, Messages, Receipt, SegmentRecord
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from offhook.messaging.carriers import DeliveryReport
 from offhook.messaging.moves import settled_move
 from offhook.messaging.receipts import Receipts, verdict_of
 from offhook.store.database import DatabaseUnavailableError
-from offhook.store.messages import Messages, MessageTransition
+from offhook.store.message_transitions import MessageTransition
+from offhook.store.messages import Messages
 from offhook.store.records import MessageRecord
 
 logger = logging.getLogger(__name__)

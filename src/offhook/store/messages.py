@@ -10,19 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Final
+from datetime import timedelta
 
-from offhook.store import ledger, outbox
 from offhook.store.batcher import Batcher
 from offhook.store.database import POISON, Connection, Database, GroupCommit
 from offhook.store.erasure import ORIGIN, erase
+from offhook.store.message_transitions import WAITING, MessageTransition, move, segment_rows
 from offhook.store.outbox import CLAIM
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import (
-    MESSAGE_TERMINAL,
-    CallbackDraft,
     DeleteOutcome,
     MessageRecord,
     Topic,
@@ -32,8 +28,6 @@ from offhook.store.sql import column_names, columns, load, loads, transpose, unn
 
 _NAMES = column_names(MessageRecord)
 _ALL = columns(MessageRecord)
-_TERMINAL: Final = sorted(MESSAGE_TERMINAL)
-_WAITING: Final = frozenset({"accepted", "scheduled", "queued", "sending"})
 _LONGEST_WAIT = timedelta(days=36)
 """A scheduled message is sent at most 35 days after it is made."""
 
@@ -62,35 +56,6 @@ _CLAIM = f"""
         date_updated = now()
     FROM claimed
     WHERE m.sid = claimed.resource_sid AND (m.direction = 'inbound' OR m.status = ANY($3))
-    RETURNING {columns(MessageRecord, "m")}
-"""
-
-_MOVE_COLUMNS: Final = (
-    ("sid", "text"),
-    ("status", "text"),
-    ("from_statuses", "text"),
-    ("error_code", "integer"),
-    ("error_message", "text"),
-    ("date_sent", "timestamptz"),
-    ("price", "numeric"),
-    ("num_segments", "integer"),
-)
-
-_MOVE = f"""
-    WITH input AS (
-        SELECT * FROM unnest({", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(_MOVE_COLUMNS, 1))})
-            AS input({", ".join(name for name, _ in _MOVE_COLUMNS)})),
-    locked AS (SELECT sid FROM messages WHERE sid = ANY($1) ORDER BY sid FOR UPDATE)
-    UPDATE messages AS m SET
-        status = i.status,
-        error_code = coalesce(i.error_code, m.error_code),
-        error_message = coalesce(i.error_message, m.error_message),
-        date_sent = coalesce(m.date_sent, i.date_sent),
-        price = coalesce(m.price, i.price),
-        num_segments = coalesce(i.num_segments, m.num_segments),
-        date_updated = now()
-    FROM input AS i JOIN locked USING (sid)
-    WHERE m.sid = i.sid AND m.status = ANY(string_to_array(i.from_statuses, ',')) AND NOT m.status = ANY($9)
     RETURNING {columns(MessageRecord, "m")}
 """
 
@@ -134,30 +99,6 @@ class MessageFilters:
     to: str | None = None
     from_: str | None = None
     date_sent: TimeRange = ANY_TIME
-
-
-@dataclass(frozen=True, slots=True)
-class MessageTransition:
-    """A move of a message to another status, and what is committed with it.
-
-    Attributes:
-        from_statuses: the statuses it may move from; terminal ones are never left.
-        date_sent, price: kept from the first move that gives them; the price is booked then.
-        smsc, smsc_ids: the centre that took the message and the id it gave each segment, in order; None for
-            a segment that it has not taken, or whose id is noted already.
-    """
-
-    sid: str
-    status: str
-    from_statuses: Collection[str]
-    error_code: int | None = None
-    error_message: str | None = None
-    date_sent: datetime | None = None
-    price: Decimal | None = None
-    num_segments: int | None = None
-    callbacks: Sequence[CallbackDraft] = ()
-    smsc: str = ""
-    smsc_ids: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +148,7 @@ class Messages:
         self._database = database
         self._create = GroupCommit(database, _CREATE, len(_NAMES))
         self._move: Batcher[MessageTransition, MessageRecord | None] = Batcher(
-            self.transition_batch, size=500, key=lambda move: move.sid, poison=POISON
+            self.transition_batch, size=500, key=lambda wanted: wanted.sid, poison=POISON
         )
 
     async def create_message(self, message: MessageRecord) -> None:
@@ -269,31 +210,32 @@ class Messages:
 
         A repeat after a lost connection finds the jobs held; they are claimed again when the hold is over.
         """
-        waiting = sorted(_WAITING)
+        waiting = sorted(WAITING)
         return loads(MessageRecord, await self._database.fetch(_CLAIM, list(sids), hold, waiting))
 
-    async def transition(self, move: MessageTransition) -> MessageRecord | None:
-        """Make a move; moves made at the same time share a transaction. See `transition_batch`."""
-        return await self._move.add(move)
+    async def transition(self, wanted: MessageTransition) -> MessageRecord | None:
+        """Make a move; moves made at the same time share a statement. See `transition_batch`."""
+        return await self._move.add(wanted)
 
     async def transition_batch(self, moves: Sequence[MessageTransition]) -> list[MessageRecord | None]:
-        """Make moves of different messages in one transaction.
+        """Make moves of different messages in one statement.
 
         Returns the new rows in the order of `moves`; None where the row was not in one of `from_statuses`, or
         terminal already: nothing is written for it.
         """
         attempts = 0
 
-        async def attempt(connection: Connection) -> tuple[dict[str, MessageRecord], list[WorkNotice]]:
+        async def attempt(connection: Connection) -> dict[str, MessageRecord]:
             nonlocal attempts
             attempts += 1
-            moved, notices = await _transition(connection, moves)
-            return (moved if attempts == 1 else await _made_before(connection, moves) | moved), notices
+            moved = await move(connection, moves)
+            return moved if attempts == 1 else await _made_before(connection, moves) | moved
 
-        rows, notices = await self._database.transact(attempt)
-        if notices:
-            self._database.announce(notices)
-        return [rows.get(move.sid) for move in moves]
+        rows = await self._database.run(attempt)
+        told = [made.sid for made in moves if made.callbacks and made.sid in rows]
+        if told:
+            self._database.announce([WorkNotice(Topic.CALLBACKS, 0, sid) for sid in told])
+        return [rows.get(wanted.sid) for wanted in moves]
 
     async def record_segments(self, messages: Sequence[tuple[str, str, Sequence[str | None]]]) -> None:
         """Note the ids a centre gave messages' segments, when that is not part of a transition.
@@ -369,7 +311,7 @@ class Messages:
             )
             if row is None:
                 return DeleteOutcome.NOT_FOUND
-            if row["status"] in _WAITING:
+            if row["status"] in WAITING:
                 return DeleteOutcome.LIVE
             await connection.execute("DELETE FROM messages WHERE sid = $1", sid)
             await connection.execute("DELETE FROM message_segments WHERE message_sid = $1", sid)
@@ -386,60 +328,16 @@ async def _made_before(
     connection: Connection, moves: Sequence[MessageTransition]
 ) -> dict[str, MessageRecord]:
     """The rows that an attempt before this one has moved, whose commit was not heard of."""
-    wanted = {move.sid: move.status for move in moves}
+    wanted = {made.sid: made.status for made in moves}
     rows = await connection.fetch(f"SELECT {_ALL} FROM messages WHERE sid = ANY($1)", list(wanted))
     return {
         record.sid: record for record in loads(MessageRecord, rows) if record.status == wanted[record.sid]
     }
 
 
-async def _transition(
-    connection: Connection, moves: Sequence[MessageTransition]
-) -> tuple[dict[str, MessageRecord], list[WorkNotice]]:
-    rows = [
-        (
-            move.sid,
-            str(move.status),
-            ",".join(sorted(move.from_statuses)),
-            move.error_code,
-            move.error_message,
-            move.date_sent,
-            move.price,
-            move.num_segments,
-        )
-        for move in moves
-    ]
-    fetched = await connection.fetch(_MOVE, *transpose(rows, len(_MOVE_COLUMNS)), _TERMINAL)
-    moved = {row[0]: load(MessageRecord, row) for row in fetched}
-    made = [(move, moved[move.sid]) for move in moves if move.sid in moved]
-    await _insert_segments(connection, [(move.sid, move.smsc, move.smsc_ids) for move, _ in made])
-    settled = [record.sid for _, record in made if record.status not in _WAITING]
-    if settled:
-        await connection.execute(
-            "DELETE FROM outbox WHERE resource_sid = ANY($1) AND topic = $2", settled, Topic.MESSAGES
-        )
-    notices = await outbox.insert_callbacks(
-        connection, [(record.sid, draft) for move, record in made for draft in move.callbacks]
-    )
-    await ledger.post(
-        connection,
-        [
-            ledger.Posting(record.account_sid, record.sid, "message", record.price or Decimal(0))
-            for move, record in made
-            if move.price is not None
-        ],
-    )
-    return moved, notices
-
-
 async def _insert_segments(
     connection: Connection, messages: Sequence[tuple[str, str, Sequence[str | None]]]
 ) -> None:
-    rows = [
-        (sid, number, smsc, smsc_id)
-        for sid, smsc, smsc_ids in messages
-        for number, smsc_id in enumerate(smsc_ids)
-        if smsc_id is not None
-    ]
+    rows = [row for message in messages for row in segment_rows(*message)]
     if rows:
         await connection.execute(_SEGMENTS, *transpose(rows, 4))

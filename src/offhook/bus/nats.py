@@ -153,7 +153,8 @@ class Bus:
         """Tell of committed outbox rows, without waiting: what gets lost a sweeper finds in the outbox.
 
         Callbacks are announced as one wake-up, as the dispatcher asks the outbox what comes next. Texts that are
-        committed together are announced together; calls one by one, so that they spread over voice nodes.
+        committed together are announced together; calls one by one, so that they spread over voice nodes. JetStream
+        is asked about the last of them only, whose fate the others share.
         """
         items: dict[str, list[subjects.WorkItem]] = {}
         for notice in notices:
@@ -161,13 +162,14 @@ class Bus:
         for topic, size in ((subjects.WORK_CALLS, 1), (subjects.WORK_MESSAGES, TOLD_TOGETHER)):
             work = items.pop(topic, [])
             for start in range(0, len(work), size):
-                self._announce(topic, work[start : start + size])
+                self._announce(topic, work[start : start + size], start + size >= len(work))
         if items:
             self._post(subjects.WAKE_CALLBACKS, b"")
 
-    def _announce(self, topic: str, items: Sequence[subjects.WorkItem]) -> None:
+    def _announce(self, topic: str, items: Sequence[subjects.WorkItem], asked: bool) -> None:
         identity = {"Nats-Msg-Id": "-".join(str(item.id) for item in (items[0], *items[1:][-1:]))}
-        if not self._post(topic, subjects.encode_work(items), identity, self._acknowledgements):
+        reply = self._acknowledgements if asked else ""
+        if not self._post(topic, subjects.encode_work(items), identity, reply):
             self._lost("away" if not self._client.is_connected else "too many wait")
 
     def emit_entry(self, account_sid: str, sid: str, encode: Callable[[], bytes]) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from offhook.delivery.client import FetchError, FetchRequest, WebhookClient, without_credentials
+from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
 from offhook.delivery.evidence import Evidence
 from offhook.delivery.guard import Guard
+from offhook.delivery.hops import without_credentials
 from offhook.webhook.signature import sign
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

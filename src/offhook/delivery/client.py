@@ -8,17 +8,14 @@ from the platform's own twimlets, and turns whatever goes wrong into a notificat
 response's status or content.
 """
 
-import base64
 import contextlib
-import re
 import socket
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Self
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from aiohttp import ClientTimeout, TCPConnector, TraceConfig
@@ -32,24 +29,27 @@ from offhook.delivery.cookies import CookieShelf
 from offhook.delivery.failures import FetchError, Redirect
 from offhook.delivery.form import encode
 from offhook.delivery.guard import Guard
+from offhook.delivery.hops import (
+    Hop,
+    basic_auth,
+    first_hop,
+    next_hop,
+    shown_url,
+    with_userinfo,
+    without_credentials,
+)
 from offhook.delivery.overrides import InvalidRetryPolicyError, Overrides, read_overrides
 from offhook.webhook.signature import sign
 
-__all__ = ["FetchError", "FetchRequest", "FetchResponse", "WebhookClient", "without_credentials"]
+__all__ = ["FetchError", "FetchRequest", "FetchResponse", "WebhookClient"]
 
 TWIML_MAX_BYTES = 65536
 _USER_AGENT = "TwilioProxy/1.1"
 _BUILT_IN = {"twimlets.com": "/twimlets", "www.twimlets.com": "/twimlets", "demo.twilio.com": "/demo"}
 """Where the platform's own HTTP server serves what others have at these hosts."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MAX_URL_LENGTH = 16384
 _CONNECTIONS = 2000
 _CONNECTIONS_PER_HOST = 400
-_LONGEST_KNOWN = 2048
-_strange = re.compile(r"[\x00-\x1f\\\x7f]").search
-# Everything RFC 3986 lets stand in a URL, so that a well-formed URL is signed and sent exactly as it was
-# given.
-_URL_SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +106,6 @@ class FetchResponse:
     body: bytes
     url: str
     elapsed_ms: int
-    redirects: tuple[Redirect, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Hop:
-    """One request on the wire."""
-
-    method: str
-    url: str
-    params: Sequence[tuple[str, str]]
-    userinfo: str
     redirects: tuple[Redirect, ...] = ()
 
 
@@ -193,7 +182,7 @@ class WebhookClient:
     async def _follow(
         self, request: FetchRequest, overrides: Overrides, started: float, deadline: float
     ) -> FetchResponse:
-        hop = _first_hop(request)
+        hop = first_hop(request.method.upper(), request.url, request.params)
         for _ in range(request.max_redirects + 1):
             connection: dict[str, bool] = {}
             try:
@@ -209,7 +198,7 @@ class WebhookClient:
                 BodyUnreadableError,
             ) as error:
                 raise _failure(error, request, hop, started, "reused" in connection) from error
-            if isinstance(result, _Hop):
+            if isinstance(result, Hop):
                 hop = result
                 continue
             return result
@@ -224,12 +213,12 @@ class WebhookClient:
     async def _exchange(
         self,
         request: FetchRequest,
-        hop: _Hop,
+        hop: Hop,
         overrides: Overrides,
         started: float,
         deadline: float,
         connection: dict[str, bool],
-    ) -> FetchResponse | _Hop:
+    ) -> FetchResponse | Hop:
         """One request and its answer, or the hop that the answer redirects to."""
         url = URL(self._served_from(hop.url), encoded=True)
         timeout = ClientTimeout(
@@ -251,7 +240,7 @@ class WebhookClient:
                 self._cookies.store(request.cookies, response.cookies, url, time.monotonic())
             location = response.headers.get("Location")
             if response.status in _REDIRECTS and location:
-                return _next_hop(hop, response.status, location)
+                return next_hop(hop, response.status, location)
             _acknowledge(response)
             left = request.leaves_audio and response.content_type.startswith("audio/")
             body = b"" if left else await read_body(response, request.max_bytes)
@@ -260,12 +249,12 @@ class WebhookClient:
                 headers=_joined(response.headers),
                 content_type=_text(response.headers.get("Content-Type", "")) or None,
                 body=body,
-                url=_with_userinfo(hop.url, hop.userinfo),
+                url=with_userinfo(hop.url, hop.userinfo),
                 elapsed_ms=_milliseconds(started),
                 redirects=hop.redirects,
             )
 
-    def _headers(self, request: FetchRequest, hop: _Hop, url: URL) -> CIMultiDict[str]:
+    def _headers(self, request: FetchRequest, hop: Hop, url: URL) -> CIMultiDict[str]:
         headers = CIMultiDict(
             {
                 "User-Agent": _USER_AGENT,
@@ -277,7 +266,7 @@ class WebhookClient:
         if hop.method == "POST":
             headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
         if hop.userinfo:
-            headers["Authorization"] = _basic_auth(hop.userinfo)
+            headers["Authorization"] = basic_auth(hop.userinfo)
         if request.auth_token is not None:
             headers["X-Twilio-Signature"] = sign(
                 request.auth_token, hop.url, hop.params if hop.method == "POST" else ()
@@ -314,12 +303,6 @@ class WebhookClient:
         return self._session
 
 
-def without_credentials(url: str) -> str:
-    """The URL without its userinfo, to be logged or shown."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def _apply_overrides(request: FetchRequest) -> tuple[FetchRequest, Overrides]:
     """The request without its URL's fragment and with a token, and how it is to be made."""
     url, _, fragment = request.url.strip().partition("#")
@@ -330,105 +313,11 @@ def _apply_overrides(request: FetchRequest) -> tuple[FetchRequest, Overrides]:
         overrides = read_overrides(fragment, defaults)
     except InvalidRetryPolicyError as error:
         detail = f"the retry policy {error} is invalid"
-        raise FetchError(failures.INVALID_RETRY_POLICY, detail, url=_shown(url)) from None
+        raise FetchError(failures.INVALID_RETRY_POLICY, detail, url=shown_url(url)) from None
     token = request.idempotency_token or str(uuid.uuid4())
     if request.once:
         overrides = replace(overrides, retries=0)
     return replace(request, url=url, idempotency_token=token), overrides
-
-
-def _first_hop(request: FetchRequest) -> _Hop:
-    method = request.method.upper()
-    hop = _hop(method, request.url, request.params, "")
-    if method == "POST" or not request.params:
-        return hop
-    joint = "&" if urlsplit(hop.url).query else "?"
-    return replace(hop, url=hop.url.rstrip("?") + joint + encode(request.params), params=())
-
-
-def _next_hop(hop: _Hop, status: int, location: str) -> _Hop:
-    """RFC 9110 §15.4: 307 and 308 repeat the request, the others become a GET without the form."""
-    repeat = status in (307, 308)
-    target = urljoin(hop.url, location.strip()).partition("#")[0]
-    same_origin = URL(target).origin() == URL(hop.url).origin() if urlsplit(target).hostname else False
-    following = _hop(
-        hop.method if repeat else "GET",
-        target,
-        hop.params if repeat else (),
-        hop.userinfo if same_origin else "",
-    )
-    dropped = bool(hop.params) and not following.params
-    redirect = Redirect(status, hop.method, _shown(hop.url), following.method, _shown(following.url), dropped)
-    return replace(following, redirects=(*hop.redirects, redirect))
-
-
-def _hop(method: str, url: str, params: Sequence[tuple[str, str]], userinfo: str) -> _Hop:
-    """A hop to a checked URL, whose own userinfo replaces the one given.
-
-    The URL that is signed has no userinfo: the server that verifies the signature never sees any.
-
-    Raises:
-        FetchError: 11100, the URL is not an absolute http or https URL.
-    """
-    bare, given = _known_target(url) if len(url) <= _LONGEST_KNOWN else _target(url)
-    return _Hop(method, bare, params, given or userinfo)
-
-
-def _target(url: str) -> tuple[str, str]:
-    """A URL as it is signed and sent, and its userinfo.
-
-    Raises:
-        FetchError: 11100, the URL is not an absolute http or https URL.
-    """
-    if _strange(url):
-        # Browsers and libraries disagree about what such a URL names.
-        raise FetchError(failures.INVALID_URL, "the URL holds characters that no URL has")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise FetchError(failures.INVALID_URL, "the URL is not valid") from None
-    host = parts.hostname
-    if parts.scheme.lower() not in ("http", "https") or not host or port == 0 or len(url) > _MAX_URL_LENGTH:
-        raise FetchError(
-            failures.INVALID_URL, "the URL is not an absolute http or https URL", url=_shown(url)
-        )
-    userinfo, _, netloc = parts.netloc.rpartition("@")
-    bare = urlunsplit((parts.scheme.lower(), _ascii_host(netloc), parts.path or "/", parts.query, ""))
-    return quote(bare, safe=_URL_SAFE), userinfo
-
-
-_known_target = lru_cache(1024)(_target)
-"""An application has few URLs, which are asked again and again."""
-
-
-def _ascii_host(netloc: str) -> str:
-    """The host in the form DNS knows (RFC 5891).
-
-    Raises:
-        FetchError: 11100, there is no such form.
-    """
-    if netloc.isascii():
-        if any(character <= " " or character in '<>"\\^`{|}\x7f' for character in netloc):
-            raise FetchError(failures.INVALID_URL, "the URL's host is not valid")
-        return netloc
-    host, colon, port = netloc.partition(":")
-    encoded = URL.build(scheme="http", host=host).raw_host
-    return f"{encoded}{colon}{port}"
-
-
-def _with_userinfo(url: str, userinfo: str) -> str:
-    if not userinfo:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
-
-
-def _basic_auth(userinfo: str) -> str:
-    """The Authorization header for a URL's userinfo (RFC 7617 §2, in UTF-8)."""
-    login, _, password = userinfo.partition(":")
-    credentials = f"{unquote(login).replace(':', '')}:{unquote(password)}"
-    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
 
 
 def _joined(headers: Any) -> dict[str, str]:
@@ -446,7 +335,7 @@ def _text(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _failure(error: Exception, request: FetchRequest, hop: _Hop, started: float, reused: bool) -> FetchError:
+def _failure(error: Exception, request: FetchRequest, hop: Hop, started: float, reused: bool) -> FetchError:
     kind = ""
     if isinstance(error, BodyTooLargeError):
         code, detail = failures.BODY_TOO_LARGE, f"the body is longer than {request.max_bytes} bytes"
@@ -458,18 +347,11 @@ def _failure(error: Exception, request: FetchRequest, hop: _Hop, started: float,
     return FetchError(
         code,
         detail,
-        url=_shown(hop.url),
+        url=shown_url(hop.url),
         elapsed_ms=_milliseconds(started),
         kind=kind,
         redirects=hop.redirects,
     )
-
-
-def _shown(url: str) -> str:
-    try:
-        return without_credentials(url)
-    except ValueError:
-        return ""
 
 
 def _milliseconds(started: float) -> int:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 from urllib.parse import urlencode
 
-from offhook.delivery.client import FetchResponse, without_credentials
+from offhook.delivery.client import FetchResponse
 from offhook.delivery.failures import FetchError, Redirect
+from offhook.delivery.hops import without_credentials
 
 SHOWN_BYTES: Final = 4096
 

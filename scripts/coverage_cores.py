@@ -27,6 +27,7 @@ NOT_YET = {
     "sip/registrar.py": 90.0,
     "sip/renegotiation.py": 79.0,
     "sip/session.py": 91.0,
+    "sms/clusters.py": 93.0,
     "smpp/layouts.py": 94.0,
     "smpp/session.py": 94.0,
 }
@@ -58,6 +59,8 @@ def main(tests: list[str]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         data_file = Path(directory) / "coverage"
         command = [sys.executable, "-m", "coverage", "run", f"--data-file={data_file}", "-m", "pytest"]
+        # Properties are tried on the same examples each time: the figure must not depend on chance.
+        command += ["--hypothesis-profile", "repeatable"]
         if status := subprocess.run([*command, *tests], cwd=ROOT, check=False).returncode:
             return status
         percents = covered([module for test in tests for module in modules_of(test)], data_file)

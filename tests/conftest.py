@@ -17,6 +17,8 @@ pytest_plugins = ["pytester"]
 
 # A loaded machine is slow, which is no property's fault.
 settings.register_profile("offhook", deadline=None)
+# The same examples each time, for what is measured by them.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("offhook")
 
 __all__ = [

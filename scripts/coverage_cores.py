@@ -18,8 +18,7 @@ SOURCE = ROOT / "src" / "offhook"
 LEAST = 95.0
 """Percent of a module's lines and branches."""
 NOT_YET = {
-    "calls/call.py": 90.0,
-    "calls/running.py": 90.0,
+    "calls/running.py": 94.0,
     "sip/body.py": 94.0,
     "sip/callee.py": 91.0,
     "sip/client_auth.py": 94.0,

@@ -174,12 +174,8 @@ def end(call: Call, status: CallStatus, by: EndedBy, now: float, leg: effects.Le
     done += [effects.ClearTimer(RING_TIMER), effects.ClearTimer(LIMIT_TIMER)]
     call, last = interpret(call, heard.HungUp(), now)
     done.extend(last)
-    match call.place:
-        case Ringing(dialling):
-            call, dropped = rung(call, *dial.abandon(dialling, CallStatus.CANCELED), now)
-            done.extend(dropped)
-        case In(room, None):
-            done.append(effects.Leave(room))
+    if isinstance(call.place, In) and call.place.dialled is None:
+        done.append(effects.Leave(call.place.room))
     if leg is not None:
         done.append(leg)
     done.extend(changed)

@@ -210,3 +210,41 @@ def test_a_call_that_agrees_on_no_audio_fails_and_says_why() -> None:
 
 def test_terminal_statuses_have_no_way_out() -> None:
     assert all(not TRANSITIONS[status] for status in TERMINAL)
+
+
+def test_a_caller_whose_audio_cannot_be_used_is_refused() -> None:
+    driver = Driver(Direction.INBOUND, EntryPoint("http://app/voice"))
+    driver.feed(events.Began())
+    driver.feed(events.NotNegotiated("The address is of another family."))
+    assert driver.only(effects.RefuseLeg).response == 488
+    assert driver.statuses[-1] == "failed"
+
+
+def test_early_media_that_cannot_be_used_fails_the_call() -> None:
+    driver = outbound()
+    driver.feed(events.LegRinging(early_media=True))
+    driver.feed(events.NotNegotiated("No codec in common."))
+    assert driver.only(effects.CancelLeg)
+    assert driver.last(effects.Changed).response == 488
+
+
+def test_what_comes_again_or_too_late_changes_nothing() -> None:
+    driver = outbound("<Pause length='100'/>")
+    driver.feed(events.LegAnswered())
+    assert driver.feed(events.LegRinging()) == []
+    assert driver.feed(events.LegAnswered()) == []
+    assert driver.feed(events.TimerExpired("ring")) == []
+
+
+def test_a_pause_ends_with_its_timer() -> None:
+    driver = outbound("<Pause length='3'/><Say>Then</Say>")
+    driver.feed(events.LegAnswered())
+    driver.feed(events.TimerExpired(driver.last(effects.SetTimer).key), after=3)
+    assert driver.only(twiml.Speak).text == "Then"
+
+
+def test_a_number_without_a_voice_url_has_nothing_to_run() -> None:
+    driver = Driver(Direction.INBOUND, None)
+    assert [type(effect) for effect in driver.feed(events.Began())] == [effects.Ring, effects.Changed]
+    driver.feed(events.HangUpRequested(EndedBy.NO_INSTRUCTIONS))
+    assert driver.only(effects.RefuseLeg).response == 480

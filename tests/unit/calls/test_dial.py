@@ -313,3 +313,13 @@ def test_the_timeline_of_a_dial_tells_of_each_child() -> None:
     driver.feed(events.ChildEnded(1, CallStatus.FAILED, None, 404))
     assert ("dialled", {"child": "1", "sid": "CA2"}) in driver.notes
     assert ("child ended", {"child": "1", "status": "failed", "response": "404"}) in driver.notes
+
+
+def test_a_redirect_while_it_rings_ends_the_calls_and_forgets_the_dial() -> None:
+    driver = dialling("action='/done'")
+    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.RedirectRequested(twiml_of("<Say>New</Say>")))
+    assert driver.told("CA2") == [HANG_UP]
+    assert driver.only(effects.Leave).room == room_of(driver)
+    assert driver.only(twiml.Speak).text == "New"
+    assert room_ends(driver, 0) == [effects.ClearTimer("dial-limit")]

@@ -122,6 +122,7 @@ async def test_after_the_supervisor_died_the_next_start_settles_everything(
     async with Traffic(first, app) as before:
         await before.begin_calls()
         texts = await kill_while_busy(before, first.process.pid)
+    await asyncio.to_thread(first.process.wait)
     second = await asyncio.to_thread(started, tmp_path / "data")
     try:
         assert second.facts["account_sid"] == first.facts["account_sid"]

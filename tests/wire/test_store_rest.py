@@ -321,3 +321,16 @@ async def test_bindings_are_those_of_a_node_until_they_expire(store: Store) -> N
     assert await store.registrations.expire() == 1
     await store.registrations.replace("a", "n1", [])
     assert await store.registrations.of_node("n1") == []
+
+
+async def test_a_batch_that_is_written_again_stands_once(store: Store) -> None:
+    timelines, call, at = store.timelines, new_sid("CA"), utcnow()
+    entry = TimelineEntry(call, ACCOUNT, at, TimelineKind.STATUS, "queued")
+    timelines.add(entry)
+    await timelines.flush()
+    # As after a commit that was not heard of.
+    timelines._again = True
+    timelines.add(entry)
+    timelines.add(TimelineEntry(call, ACCOUNT, at + timedelta(seconds=1), TimelineKind.STATUS, "sent"))
+    await timelines.flush()
+    assert [told.name for told in await store.timeline.list(call)] == ["queued", "sent"]

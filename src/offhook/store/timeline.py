@@ -2,9 +2,9 @@
 
 Writing one must never slow a call down: `TimelineWriter.add` only puts the entry into a list, which is
 written in one statement every 50 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
-the oldest are dropped, which is logged. A batch whose commit was not heard of is written again, so an
-entry may stand twice after an outage. Each entry is also told live on the bus, while somebody listens. Of what
-was redacted or deleted before its entry is written, nothing is quoted (see `erasure`).
+the oldest are dropped, which is logged. A batch whose commit was not heard of is written again, but for the
+entries that stand already. Each entry is also told live on the bus, while somebody listens. Of what was redacted
+or deleted before its entry is written, nothing is quoted (see `erasure`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from offhook.store.database import POISON, Database, DatabaseUnavailableError
+from offhook.store.database import POISON, Connection, Database, DatabaseUnavailableError
 from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind
 from offhook.store.retention import Retained
 from offhook.store.sql import columns, transpose, unnest, values
@@ -37,6 +37,14 @@ _INSERT = f"""
     SELECT resource_sid, account_sid, at, kind, name, CASE WHEN erased.sid IS NULL THEN detail ELSE '{{}}' END
     FROM {unnest(TimelineEntry, _NAMES)} LEFT JOIN erased ON erased.sid = resource_sid
     WHERE erased.deleted IS NOT TRUE
+"""
+
+_INSERT_AGAIN = f"""{_INSERT}
+    AND NOT EXISTS (
+        SELECT FROM timeline AS stands
+        WHERE stands.resource_sid = input.resource_sid AND stands.at = input.at
+            AND stands.kind = input.kind AND stands.name = input.name
+    )
 """
 
 Emit = Callable[[str, str, Callable[[], bytes]], None]
@@ -109,6 +117,8 @@ class TimelineWriter:
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._dropped = 0
+        self._again = False
+        """Whether entries that wait may have been written, without our having heard of it."""
 
     def start(self) -> None:
         """Begin to write, in a task of its own."""
@@ -151,7 +161,9 @@ class TimelineWriter:
                 await self._write(batch)
             except DatabaseUnavailableError:
                 self._waiting.extendleft(reversed(batch))
+                self._again = True
                 raise
+        self._again = False
 
     @staticmethod
     def _tell(emit: Emit, entry: TimelineEntry) -> None:
@@ -177,9 +189,16 @@ class TimelineWriter:
                 self._dropped = 0
 
     async def _write(self, batch: Sequence[TimelineEntry]) -> None:
-        rows = [values(entry) for entry in batch]
+        arrays = transpose([values(entry) for entry in batch], len(_NAMES))
+        again = self._again
+
+        async def attempt(connection: Connection) -> None:
+            nonlocal again
+            statement, again = (_INSERT_AGAIN if again else _INSERT), True
+            await connection.execute(statement, *arrays)
+
         try:
-            await self._database.execute(_INSERT, *transpose(rows, len(_NAMES)))
+            await self._database.run(attempt)
         except POISON:
             if len(batch) == 1:
                 logger.error("a timeline entry cannot be written: %s %s", batch[0].kind, ascii(batch[0].name))

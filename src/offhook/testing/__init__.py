@@ -19,6 +19,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ __all__ = [
     "Webhooks",
 ]
 
+_BEHIND_SECONDS = 3.0
 _REPORTED = 10
 """Calls and texts of a failed test that its report tells about, the newest of each."""
 
@@ -82,7 +84,15 @@ def _timelines(platform: Platform) -> list[tuple[str, str]]:
     try:
         sids = [item["sid"] for name in ("Calls", "Messages") for item in platform.newest(name, _REPORTED)]
         return [
-            (f"offhook timeline {sid}", "\n".join(lines_of(platform.timeline(sid)))) for sid in sorted(sids)
+            (f"offhook timeline {sid}", "\n".join(lines_of(_timeline(platform, sid)))) for sid in sorted(sids)
         ]
     except OSError as error:
         return [("offhook timeline", f"the platform cannot be asked: {error}")]
+
+
+def _timeline(platform: Platform, sid: str) -> list[dict[str, Any]]:
+    """A timeline, which is written a moment behind what happens."""
+    deadline = time.monotonic() + _BEHIND_SECONDS
+    while not (entries := platform.timeline(sid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return entries

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.harness.media import as_ulaw, find, speech
+from tests.harness.raw_sip import SDP, RawPeer, answer_to, tag_of
 from tests.harness.softphone import TONE_HZ, Softphone, softphone
-from tests.harness.stage import Stage, loudest_hz, samples_of
+from tests.harness.stage import Stage, loudest_hz, samples_of, seconds_of_tone
 from tests.harness.transcribe import require_transcription, transcribe, words
+from tests.harness.webhook_app import Answer
+
+from offhook.audio import g711, wav
+from offhook.audio.tones import tone
+from offhook.rtp import packet as rtp
 
 TRANSPORTS = ["udp", "tcp"]
 
@@ -56,6 +67,58 @@ def test_it_is_called_and_hears_what_is_said(stage: Stage, transport: str, codec
     assert (call.to, call.direction) == (address, "outbound-api")
     messages = [entry for entry in stage.whole_timeline(sid) if entry["kind"] == "sip"]
     assert {entry["detail"]["peer"].split()[0] for entry in messages} == {transport.upper()}
+
+
+def test_it_hears_a_prompt_to_its_end(stage: Stage) -> None:
+    # At BYE it throws away what waits in its jitter buffer, as telephones do.
+    url = stage.web.answer("tone.wav", Answer(wav.write(tone((620.0,), 8000)), "audio/wav"))
+    with registered(stage) as phone:
+        stage.call(sip_address(stage, credentials(stage)[0]), twiml=f"<Pause/><Play>{url}</Play><Hangup/>")
+        phone.wait_for("CALL_CLOSED")
+        assert abs(seconds_of_tone(phone.heard(), 620) - 1.0) < 0.03
+
+
+def test_every_octet_of_a_prompt_leaves_before_the_call_is_hung_up(stage: Stage) -> None:
+    said = speech(1.005)
+    url = stage.web.answer("said.wav", Answer(wav.write(said), "audio/wav"))
+    number = stage.number(voice_url=stage.web.twiml("voice", f"<Play>{url}</Play><Hangup/>"))
+    host, port = stage.platform.facts["sip"].split(":")
+    uri = f"sip:{number}@{host}:{port}"
+    with udp_socket() as signalling, udp_socket() as audio:
+        peer = RawPeer(signalling, (host, int(port)))
+        offer = SDP.replace("audio 9", f"audio {audio.getsockname()[1]}")
+        peer.send(peer.request("INVITE", uri, body=offer))
+        challenge = peer.final()
+        peer.send(peer.request("ACK", uri, to_tag=tag_of(challenge)))
+        rows = answer_to(challenge, "INVITE", uri, *credentials(stage))
+        peer.send(peer.request("INVITE", uri, cseq=2, body=offer, rows=rows))
+        peer.send(peer.request("ACK", uri, cseq=2, to_tag=tag_of(peer.final())))
+        while not (bye := signalling.recv(65535)).startswith(b"BYE "):
+            pass
+        received = payloads(audio)
+        kept = re.findall(rb"^(?:Via|From|To|Call-ID|CSeq):[^\n]*\n", bye, re.MULTILINE)
+        peer.send(b"SIP/2.0 200 OK\r\n" + b"".join(kept) + b"Content-Length: 0\r\n\r\n")
+    heard = g711.ulaw_decode(np.frombuffer(received, dtype=np.uint8))
+    assert (at := find(heard, as_ulaw(said))) >= 0
+    assert len(heard) - at - len(said) >= 0.16 * 8000, "no time to play it"
+    assert stage.final_status() == "completed"
+
+
+def udp_socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    made.settimeout(20)
+    return made
+
+
+def payloads(audio: socket.socket) -> bytes:
+    """The payloads of all RTP packets that have come, one after another."""
+    audio.setblocking(False)
+    packets = b""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            packets += rtp.unpack(audio.recv(2048)).payload
+    return packets
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

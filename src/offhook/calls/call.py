@@ -249,6 +249,8 @@ def _timer(call: Call, key: str, now: float) -> Step:
             return running.rung(call, *dial.ring_timeout(call.place.dialling), now)
         case "dial-limit":
             return _dial_ended(call, "timeLimit")
+        case running.PLAYOUT_TIMER if call.leaving is not None:
+            return running.hang_up(call, now)
     return call, ()
 
 

@@ -133,13 +133,15 @@ def note(event: ChildEvent) -> effects.Note:
     """A dialled call's doings, for the timeline of the one that dialled it."""
     match event:
         case events.ChildPlaced():
-            return effects.Note("dialled", (("child", str(event.child)), ("sid", event.call_sid)))
+            return effects.Note(
+                "dialled", (("child", str(event.child)), ("sid", event.call_sid), ("to", event.to))
+            )
         case events.ChildEnded():
             response = (("response", str(event.sip_response)),) if event.sip_response else ()
             by = (("by", event.by.value),) if event.by is not None else ()
-            return effects.Note(
-                "child ended", (("child", str(event.child)), ("status", event.status.value), *response, *by)
-            )
+            code = (("code", str(event.code)),) if event.code is not None else ()
+            ended = (("child", str(event.child)), ("status", event.status.value), *response, *by, *code)
+            return effects.Note("child ended", ended)
         case events.ChildRinging():
             return effects.Note("child rings", (("child", str(event.child)),))
         case events.ChildAnswered():

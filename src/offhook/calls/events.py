@@ -85,10 +85,11 @@ class NotNegotiated:
 
 @dataclass(frozen=True, slots=True)
 class ChildPlaced:
-    """A call dialled by this one exists, under this SID."""
+    """A call dialled by this one exists, under this SID; `to` is whom it calls."""
 
     child: int
     call_sid: str
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +119,17 @@ class ChildJoined:
 
 @dataclass(frozen=True, slots=True)
 class ChildEnded:
-    """A call dialled by this one is over, or does something else now, or could not even be placed."""
+    """A call dialled by this one is over, or does something else now, or could not even be placed.
+
+    `code` is the error that its whisper has come to, if that is what ended it.
+    """
 
     child: int
     status: CallStatus
     sip_call_id: str | None = None
     sip_response: int | None = None
     by: EndedBy | None = None
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,7 @@ class EndedBy(StrEnum):
 
     FAR_END = "the other party"
     TWIML = "its TwiML"
+    TWIML_FAILED = "its TwiML, which has failed"
     DIAL = "the call that dialled it"
     REST = "the REST API"
     RING_TIMEOUT = "Timeout: nobody answered"

@@ -31,7 +31,12 @@ from offhook.twiml.entry import Purpose
 
 RING_TIMER = "ring"
 DIAL_LIMIT_TIMER = "dial-limit"
+PLAYOUT_TIMER = "playout"
 TWIML_TIMER = "twiml-"
+
+PLAYOUT_SECONDS = 0.2
+"""How long a far end may take to play what it has received. At a BYE telephones throw away what waits in their
+jitter buffers, which hold 40 to 200 ms: without this time the last syllable of a prompt would not be heard."""
 
 _STILL_DONE_AFTER_THE_END = (
     twiml.Fetch,
@@ -68,7 +73,8 @@ def interpret(call: Call, event: heard.Event, now: float) -> Step:
     if call.execution is None:
         return call, ()
     execution, wanted = interpreter.step(call.execution, event)
-    return _absorb(replace(call, execution=execution), wanted, now)
+    played_at = now if isinstance(event, heard.Played) else call.played_at
+    return _absorb(replace(call, execution=execution, played_at=played_at), wanted, now)
 
 
 def _absorb(call: Call, wanted: Iterable[twiml.Effect], now: float) -> Step:
@@ -91,7 +97,7 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
             refused = effects.RefuseLeg(response, reason)
             return end(call, REJECT_STATUS[effect.reason], EndedBy.TWIML, now, refused)
         case twiml.HangUp():
-            return end(call, CallStatus.COMPLETED, EndedBy.TWIML, now, leg_end(call))
+            return _leave(call, effect, now)
         case twiml.Join():
             return call, _joins(call)
         case twiml.StartTimer():
@@ -104,6 +110,20 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
             return _end_dial(call, effect, now)
         case _:
             return call, (effect,)
+
+
+def _leave(call: Call, effect: twiml.HangUp, now: float) -> Step:
+    """Hang up as the TwiML wants, but not while the far end still hears what was played last."""
+    call = replace(call, leaving=effect)
+    rest = 0.0 if call.played_at is None else call.played_at + PLAYOUT_SECONDS - now
+    return hang_up(call, now) if rest <= 0 else (call, (effects.SetTimer(PLAYOUT_TIMER, rest),))
+
+
+def hang_up(call: Call, now: float) -> Step:
+    """Its TwiML is over, and the far end has heard it."""
+    code = call.leaving.code if call.leaving is not None else None
+    by = EndedBy.TWIML if code is None else EndedBy.TWIML_FAILED
+    return end(call, CallStatus.COMPLETED, by, now, leg_end(call), code)
 
 
 def accept(call: Call, now: float) -> Step:
@@ -163,14 +183,25 @@ def leave(call: Call) -> Step:
     return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(call.place.room))
 
 
-def end(call: Call, status: CallStatus, by: EndedBy, now: float, leg: effects.LegEnd | None = None) -> Step:
-    """The one way a call ends: its leg, its rooms, its status, and the interpreter's last wishes."""
+def end(
+    call: Call,
+    status: CallStatus,
+    by: EndedBy,
+    now: float,
+    leg: effects.LegEnd | None = None,
+    code: int | None = None,
+) -> Step:
+    """The one way a call ends: its leg, its rooms, its status, and the interpreter's last wishes.
+
+    `code` is the error that ends it, if its TwiML has failed.
+    """
     if call.is_over:
         return call, ()
     duration = billable_seconds(call.answered_at, now)
     response = final_response(call, status, leg)
     call, changed = change(replace(call, duration=duration, response=response), status)
-    done: list[Wanted] = [effects.Note("ended", (("by", by.value),))]
+    failed = (("code", str(code)),) if code is not None else ()
+    done: list[Wanted] = [effects.Note("ended", (("by", by.value), *failed))]
     done += [effects.ClearTimer(RING_TIMER), effects.ClearTimer(LIMIT_TIMER)]
     call, last = interpret(call, heard.HungUp(), now)
     done.extend(last)
@@ -180,6 +211,6 @@ def end(call: Call, status: CallStatus, by: EndedBy, now: float, leg: effects.Le
         done.append(leg)
     done.extend(changed)
     if (parent := call.parent) is not None:
-        ended = events.ChildEnded(parent.child, status, call.sip_call_id, call.response, by)
+        ended = events.ChildEnded(parent.child, status, call.sip_call_id, call.response, by, code)
         done.append(effects.Tell(parent.call_sid, ended))
     return call, tuple(done)

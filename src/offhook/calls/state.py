@@ -9,7 +9,7 @@ from offhook.calls.effects import Wanted
 from offhook.calls.place import ALONE, Place
 from offhook.calls.status import CALLBACK_EVENT, TERMINAL, CallStatus, Direction, can_move
 from offhook.twiml import interpreter
-from offhook.twiml.effects import Pairs
+from offhook.twiml.effects import HangUp, Pairs
 from offhook.twiml.entry import CallFacts, Entry
 
 LIMIT_TIMER = "limit"
@@ -50,6 +50,10 @@ class Call:
     """Whether anybody has reacted to the INVITE."""
     response: int | None = None
     """The SIP final response that the call came to."""
+    played_at: float | None = None
+    """When the last octet of what was played last had been sent."""
+    leaving: HangUp | None = None
+    """Its TwiML is over, and it hangs up as soon as the far end has heard all of it."""
 
     @property
     def is_over(self) -> bool:
@@ -71,7 +75,7 @@ def refusal(call: Call, event: events.HangUpRequested | events.RedirectRequested
     match event:
         case events.HangUpRequested(cancel_only=True) if call.is_answered:
             return "The call is in progress. Only a queued or ringing call is canceled."
-        case events.RedirectRequested() if not call.is_answered:
+        case events.RedirectRequested() if not call.is_answered or call.leaving is not None:
             return "The call is not in progress. Cannot redirect."
     return None
 

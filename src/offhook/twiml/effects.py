@@ -47,7 +47,9 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the answered call. The last effect."""
+    """End the answered call. The last effect. `code`: the error that its TwiML has come to, if it has failed."""
+
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

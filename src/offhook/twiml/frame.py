@@ -16,7 +16,7 @@ from offhook.twiml.document import Document, DocumentError, Element, parse
 from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, Purpose
 from offhook.twiml.schema import VOICE, Dialect
 from offhook.twiml.turn import INVALID_URL, Turn
-from offhook.twiml.verb import APOLOGISE, END, NEXT, POP, Enter, Failed, Flow, Goto, Outcome, Verb
+from offhook.twiml.verb import END, NEXT, POP, Enter, Failed, Flow, Goto, Outcome, Verb, apologise
 
 HTTP_RETRIEVAL_FAILURE = 11200
 TOO_MANY_DOCUMENTS = 14106
@@ -34,7 +34,10 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a document stands. `active` is what it has started and not stopped, by id."""
+    """Where a document stands. `active` is what it has started and not stopped, by id.
+
+    `code` is the error that led to it, of an apology.
+    """
 
     purpose: Purpose
     entry: Entry
@@ -49,6 +52,7 @@ class Frame:
     """Whether the document is the fallback's: when it fails too, nothing more is asked."""
     documents: int = 0
     notices: int = 0
+    code: int | None = None
 
     @property
     def base(self) -> str | None:
@@ -246,11 +250,11 @@ def _fall_back(frame: Frame, code: int, url: str, turn: Turn) -> After:
     entry, failed = frame.entry, frame.request
     tried = frame.of_fallback if failed is None else failed.error is not None
     if isinstance(entry, InlineTwiml) or not entry.fallback_url or tried or turn.hung_up:
-        return APOLOGISE
+        return apologise(code)
     fallback = effects.Fetch(turn.new_id(), entry.fallback_url, entry.fallback_method, error=(code, url))
     return _fetch(replace(frame, request=None), fallback, turn)
 
 
 def _too_many(url: str, turn: Turn) -> After:
     turn.notify(TOO_MANY_DOCUMENTS, f"{MOST_DOCUMENTS} documents in a row led nowhere", url)
-    return APOLOGISE
+    return apologise(TOO_MANY_DOCUMENTS)

@@ -85,7 +85,7 @@ def start(entry: Entry, facts: Parties, dialect: Dialect = VOICE, purpose: Purpo
     """Begin: fetch the entry point's document, or run the inline one."""
     state = idle(facts, dialect)
     turn = _turn(state)
-    return _closed(_push(state, purpose, entry, turn), turn)
+    return _closed(_push(state, Frame(purpose, entry, state.dialect), turn), turn)
 
 
 def step(state: State, event: Event) -> Step:
@@ -142,9 +142,9 @@ def _told(
     match event:
         case events.Redirected(entry):
             _release(state.frames, turn)
-            return _push(replace(state, frames=()), Purpose.MAIN, entry, turn)
+            return _push(replace(state, frames=()), Frame(Purpose.MAIN, entry, state.dialect), turn)
         case events.Pushed(purpose, entry):
-            return _push(state, purpose, entry, turn)
+            return _push(state, Frame(purpose, entry, state.dialect), turn)
         case events.DigitPressed():
             return _digit(state, event, turn)
         case events.HungUp():
@@ -202,9 +202,8 @@ def _stand_in(at_work: Frame, turn: Turn) -> None:
     turn.stand_in(at_work.base, at_work.active, at_work.notices, at_work.purpose)
 
 
-def _push(state: State, purpose: Purpose, entry: Entry, turn: Turn) -> State:
+def _push(state: State, new: Frame, turn: Turn) -> State:
     """Begin a document above those that are at work."""
-    new = Frame(purpose, entry, state.dialect)
     _stand_in(new, turn)
     state = replace(state, frames=(*state.frames, new))
     return _settle(state, len(state.frames) - 1, frame.begin(new, turn), turn)
@@ -226,23 +225,24 @@ def _settle(state: State, index: int, after: After, turn: Turn) -> State:
             return state
         case Flow.DECLINED:
             return replace(state, frames=(), over=True)
-    return _end(state, turn)
+    return _end(state, turn, ended.code)
 
 
 def _apologise(state: State, failed: Frame, apology: Enter, turn: Turn) -> State:
     """Tell the caller that the application has failed; one that is not yet talked to, or is gone, is not told."""
     if state.hung_up or failed.purpose is not Purpose.MAIN or state.dialect is not VOICE:
-        return _end(state, turn)
+        return _end(state, turn, failed.code or apology.code)
     _release(state.frames, turn)
-    return _push(replace(state, frames=()), apology.purpose, apology.entry, turn)
+    frame = Frame(apology.purpose, apology.entry, state.dialect, code=apology.code)
+    return _push(replace(state, frames=()), frame, turn)
 
 
-def _end(state: State, turn: Turn) -> State:
-    """Nothing more is to be done: hang up, if there is somebody to hang up on."""
+def _end(state: State, turn: Turn, code: int | None) -> State:
+    """Nothing more is to be done, for an error or without one: hang up, if there is somebody to hang up on."""
     _release(state.frames, turn)
     if state.dialect is VOICE and not state.hung_up:
         turn.answer()
-        turn.want(effects.HangUp())
+        turn.want(effects.HangUp(code))
     return replace(state, frames=(), over=True)
 
 

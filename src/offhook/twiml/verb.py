@@ -39,18 +39,20 @@ DECLINED = Flow.DECLINED
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """After the verb comes a document in a frame of its own."""
+    """After the verb comes a document in a frame of its own; `code` is the error that leads to it, if one does."""
 
     purpose: Purpose
     entry: Entry
+    code: int | None = None
 
 
 APOLOGY = "An application error has occurred. Goodbye."
-APOLOGISE = Enter(
-    Purpose.APOLOGY,
-    InlineTwiml(f'<Response><Say voice="man" language="en-US">{APOLOGY}</Say></Response>'),
-)
-"""The application has failed, and the caller is told so before the call ends."""
+
+
+def apologise(code: int) -> Enter:
+    """The application has failed with this error, and the caller is told so before the call ends."""
+    said = InlineTwiml(f'<Response><Say voice="man" language="en-US">{APOLOGY}</Say></Response>')
+    return Enter(Purpose.APOLOGY, said, code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class Calls:
         parent.placing.discard(effect.child)
         call = _call(effect, record, parent.call.sid)
         child = self.begin(call, record, parent.account, leg, replace(destination, max_forwards=hops_left))
-        parent.feed(events.ChildPlaced(effect.child, record.sid))
+        parent.feed(events.ChildPlaced(effect.child, record.sid, record.to))
         child.feed(events.Began())
 
     def _record(self, parent: CallSession, effect: effects.PlaceChild) -> CallRecord:

@@ -85,7 +85,7 @@ def dialling(attributes: str = "", targets: str = "<Number>+15551230001</Number>
 
 def joins(driver: Driver, child: int, sid: str, after: float = 0.0) -> None:
     """A dialled call is placed, answers, has no whisper and is let in."""
-    driver.feed(events.ChildPlaced(child, sid))
+    driver.feed(events.ChildPlaced(child, sid, "+15551230001"))
     driver.feed(events.ChildAnswered(child, f"{sid}@sip"), after=after)
     driver.feed(events.ChildJoined(child, sid))
 

@@ -27,10 +27,62 @@ def test_an_outbound_call_is_placed_rings_speaks_and_hangs_up() -> None:
     driver.feed(events.LegAnswered(), after=2)
     speak = driver.only(twiml.Speak)
     assert speak.text == "Hello"
-    driver.feed(heard.Played(speak.play), after=4)
+    driver.feed(heard.Played(speak.play), after=3.5)
+    driver.feed(events.TimerExpired("playout"), after=0.2)
     assert driver.only(effects.EndLeg)
     assert driver.statuses == ["initiated", "ringing", "in-progress", "completed"]
     assert driver.last(effects.Changed).duration == 4
+    assert driver.notes[-1] == ("ended", {"by": "its TwiML"})
+
+
+def answered(body: str) -> Driver:
+    """An outbound call at the beginning of its TwiML."""
+    driver = outbound(body)
+    driver.feed(events.LegAnswered())
+    return driver
+
+
+def test_the_far_end_hears_the_whole_prompt_before_the_call_is_hung_up() -> None:
+    driver = answered("<Say>Hello</Say><Hangup/>")
+    driver.feed(heard.Played(driver.only(twiml.Speak).play))
+    assert driver.last(effects.SetTimer) == effects.SetTimer("playout", 0.2)
+    assert driver.statuses[-1] == "in-progress"
+    driver.feed(heard.DigitPressed("1"))
+    assert driver.feed(events.TimerExpired("playout"), after=0.2)[-2] == effects.EndLeg()
+
+
+def test_a_call_that_plays_nothing_last_is_hung_up_at_once() -> None:
+    driver = answered("<Say>Hello</Say><Pause/>")
+    driver.feed(heard.Played(driver.only(twiml.Speak).play), after=4)
+    pause = driver.last(effects.SetTimer)
+    driver.feed(events.TimerExpired(pause.key), after=pause.seconds)
+    assert driver.only(effects.EndLeg)
+
+
+@pytest.mark.parametrize("event", [events.LegEnded(), events.HangUpRequested(EndedBy.REST)])
+def test_a_call_may_end_before_the_far_end_has_heard_all(event: events.CallEvent) -> None:
+    driver = answered("<Say>Hello</Say>")
+    driver.feed(heard.Played(driver.only(twiml.Speak).play))
+    redirect = events.RedirectRequested(twiml_of("<Say>More</Say>"))
+    assert refusal(driver.call, redirect) is not None
+    assert driver.feed(redirect) == []
+    driver.feed(event)
+    assert driver.statuses[-1] == "completed"
+    assert driver.feed(events.TimerExpired("playout")) == []
+
+
+def test_a_call_whose_document_has_failed_is_not_said_to_be_ended_by_it() -> None:
+    driver = answered("<Say>Hello")
+    driver.feed(heard.Played(driver.only(twiml.Speak).play))
+    driver.feed(events.TimerExpired("playout"), after=0.2)
+    assert driver.notes[-1] == ("ended", {"by": "its TwiML, which has failed", "code": "12100"})
+
+
+def test_the_parent_is_told_which_error_has_ended_a_whisper() -> None:
+    driver = dialled(twiml_of("<Say>Hello"))
+    driver.feed(events.LegAnswered())
+    (ended,) = [event for event in driver.told("CA0") if isinstance(event, events.ChildEnded)]
+    assert (ended.by, ended.code) == (EndedBy.TWIML_FAILED, 12100)
 
 
 def test_a_call_nobody_answers_is_cancelled_after_its_timeout() -> None:

@@ -34,7 +34,7 @@ def test_a_dial_opens_a_room_and_waits_there() -> None:
 
 def test_the_first_to_join_is_let_in_and_the_others_are_ended() -> None:
     driver = dialling(targets=TWO)
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     joins(driver, 2, "CA3", after=5)
     assert driver.told("CA2") == [HANG_UP]
     assert driver.told("CA3") == [events.Admitted(room_of(driver))]
@@ -60,7 +60,7 @@ def test_a_dial_that_nobody_answers_goes_on_with_the_next_verb() -> None:
     driver = dialling("timeout='10'")
     ring = [e for e in driver.wanted if isinstance(e, effects.SetTimer) and e.key == "dial-ring"]
     assert ring[0].seconds == 10
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.TimerExpired("dial-ring"), after=10)
     assert driver.told("CA2") == [events.HangUpRequested(EndedBy.DIAL, unanswered=CallStatus.NO_ANSWER)]
     assert driver.only(effects.Leave).room == room_of(driver)
@@ -70,7 +70,7 @@ def test_a_dial_that_nobody_answers_goes_on_with_the_next_verb() -> None:
 
 def test_the_action_of_a_dial_that_nobody_answers_names_the_call() -> None:
     driver = dialling("action='/done'")
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.TimerExpired("dial-ring"), after=30)
     room_ends(driver, 0)
     params = dict(driver.last(twiml.Fetch).params)
@@ -94,7 +94,7 @@ def test_the_dial_action_is_told_how_it_ended() -> None:
 
 def test_the_action_is_told_the_headers_of_the_answer() -> None:
     driver = dialling("action='/done'", "<Sip>sip:a@b.example</Sip>")
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.ChildAnswered(1, "x@sip", (("X-Agent", "7"),)))
     driver.feed(events.ChildJoined(1, "CA2"))
     room_ends(driver, 3)
@@ -103,8 +103,8 @@ def test_the_action_is_told_the_headers_of_the_answer() -> None:
 
 def test_the_action_is_told_the_response_of_the_call_that_it_names() -> None:
     driver = dialling("action='/done'", TWO)
-    driver.feed(events.ChildPlaced(1, "CA2"))
-    driver.feed(events.ChildPlaced(2, "CA3"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
+    driver.feed(events.ChildPlaced(2, "CA3", "+15551230001"))
     driver.feed(events.ChildEnded(1, CallStatus.FAILED, "a@sip", 404))
     driver.feed(events.ChildEnded(2, CallStatus.BUSY, "b@sip", 486))
     room_ends(driver, 0)
@@ -142,7 +142,7 @@ def test_a_caller_who_hangs_up_leaves_the_room() -> None:
 
 def test_a_caller_who_hangs_up_while_it_rings_ends_the_dialled_call() -> None:
     driver = dialling("action='/done'")
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.LegEnded(), after=3)
     assert driver.told("CA2") == [HANG_UP]
     room_ends(driver, 0)
@@ -159,7 +159,7 @@ def test_one_that_is_ready_too_late_is_hung_up() -> None:
 
 def test_answer_on_bridge_lets_the_caller_ring_until_then() -> None:
     driver = dialling("answerOnBridge='true'")
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.ChildAnswered(1))
     assert "in-progress" not in driver.statuses
     driver.feed(events.ChildJoined(1, "CA2"))
@@ -169,7 +169,7 @@ def test_answer_on_bridge_lets_the_caller_ring_until_then() -> None:
 
 def test_the_ring_timer_does_not_cut_a_whisper() -> None:
     driver = dialling("timeout='8' action='/done'", "<Number url='/whisper'>+15551230001</Number>")
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.ChildAnswered(1), after=5)
     assert effects.ClearTimer("dial-ring") in driver.wanted
     assert driver.feed(events.TimerExpired("dial-ring"), after=3) == []
@@ -180,7 +180,7 @@ def test_the_ring_timer_does_not_cut_a_whisper() -> None:
 def test_the_ring_timer_ends_those_that_ring_and_no_other() -> None:
     driver = dialling("timeout='8'", f"<Number url='/whisper'>+15551230003</Number>{TWO}")
     for child, sid in ((1, "CA2"), (2, "CA3"), (3, "CA4")):
-        driver.feed(events.ChildPlaced(child, sid))
+        driver.feed(events.ChildPlaced(child, sid, "+15551230001"))
     driver.feed(events.ChildAnswered(1), after=5)
     driver.feed(events.TimerExpired("dial-ring"), after=3)
     given_up = [events.HangUpRequested(EndedBy.DIAL, unanswered=CallStatus.NO_ANSWER)]
@@ -192,7 +192,7 @@ def test_the_ring_timer_ends_those_that_ring_and_no_other() -> None:
 
 def test_a_whisper_that_refuses_is_followed_by_the_next_of_a_sequence() -> None:
     driver = dialling("sequential='true'", f"<Number url='/whisper'>+15551230003</Number>{TWO}")
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.ChildAnswered(1), after=2)
     driver.feed(events.ChildEnded(1, CallStatus.COMPLETED), after=2)
     assert [e.child for e in driver.wanted if isinstance(e, effects.PlaceChild)] == [1, 2]
@@ -240,7 +240,7 @@ def test_a_sequential_dial_calls_one_after_the_other() -> None:
 
 def test_early_media_of_the_only_target_is_heard_in_the_room() -> None:
     driver = dialling()
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.ChildRinging(1, early_media=True))
     assert driver.told("CA2") == [events.Admitted(room_of(driver), early=True)]
     assert driver.only(effects.StopRingback)
@@ -251,7 +251,7 @@ WHISPERED = "<Number url='http://app/whisper'>+15551230001</Number>"
 
 def test_early_media_ends_where_the_whisper_begins() -> None:
     driver = dialling("ringTone='de'", WHISPERED)
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.ChildRinging(1, early_media=True))
     driver.feed(events.ChildAnswered(1, "sip"))
     assert driver.last(effects.PlayRingback).tone == "de"
@@ -268,7 +268,7 @@ def test_early_media_ends_where_the_whisper_begins() -> None:
 
 def test_who_has_been_given_up_does_not_join() -> None:
     driver = dialling("sequential='true'", TWO)
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.TimerExpired("dial-ring"))
     for late in (events.ChildRinging(1, True), events.ChildAnswered(1), events.ChildJoined(1, "CA2")):
         assert driver.feed(late) == []
@@ -309,15 +309,24 @@ def test_star_is_a_key_again_for_who_has_been_redirected() -> None:
 
 def test_the_timeline_of_a_dial_tells_of_each_child() -> None:
     driver = dialling(targets=TWO)
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.ChildEnded(1, CallStatus.FAILED, None, 404))
-    assert ("dialled", {"child": "1", "sid": "CA2"}) in driver.notes
+    assert ("dialled", {"child": "1", "sid": "CA2", "to": "+15551230001"}) in driver.notes
     assert ("child ended", {"child": "1", "status": "failed", "response": "404"}) in driver.notes
+
+
+def test_the_timeline_of_a_dial_names_the_error_of_a_whisper() -> None:
+    driver = dialling()
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
+    by = EndedBy.TWIML_FAILED
+    driver.feed(events.ChildEnded(1, CallStatus.COMPLETED, "CA2@sip", 200, by, 11200))
+    ended = {"child": "1", "status": "completed", "response": "200", "by": by.value, "code": "11200"}
+    assert ("child ended", ended) in driver.notes
 
 
 def test_a_redirect_while_it_rings_ends_the_calls_and_forgets_the_dial() -> None:
     driver = dialling("action='/done'")
-    driver.feed(events.ChildPlaced(1, "CA2"))
+    driver.feed(events.ChildPlaced(1, "CA2", "+15551230001"))
     driver.feed(events.RedirectRequested(twiml_of("<Say>New</Say>")))
     assert driver.told("CA2") == [HANG_UP]
     assert driver.only(effects.Leave).room == room_of(driver)

@@ -209,7 +209,7 @@ class Orders(RuleBasedStateMachine):
         sid = f"CA{len(self.calls)}"
         whisper = EntryPoint(effect.target.url) if effect.target.url else None
         self._begin(sid, Direction.OUTBOUND_DIAL, whisper, Parent(parent, effect.child))
-        self.feed(parent, events.ChildPlaced(effect.child, sid))
+        self.feed(parent, events.ChildPlaced(effect.child, sid, "+15551230001"))
         self.feed(sid, events.Began())
 
     def _unanswered(self) -> list[str]:

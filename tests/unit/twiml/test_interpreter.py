@@ -122,7 +122,7 @@ def test_a_bad_answer_is_told_and_apologised_for(
     assert codes(asked) == [code]
     assert asked[0].url == URL  # type: ignore[union-attr]
     assert asked[1:] == [Answer(), Speak(2, SORRY, "man", "en-US")]
-    assert call.played() == [HangUp()]
+    assert call.played() == [HangUp(code)]
 
 
 def test_no_answer_is_told_and_apologised_for() -> None:
@@ -363,7 +363,7 @@ def test_a_whisper_that_fails_ends_the_leg() -> None:
     call = Transcript(
         EntryPoint(URL), CallFacts(CALLER, CALLER, "outbound-dial", answered=True), Purpose.WHISPER
     )
-    assert call.respond("", status=500)[1:] == [HangUp()]
+    assert call.respond("", status=500)[1:] == [HangUp(11200)]
 
 
 def test_gather_without_action_in_inline_twiml_runs_it_again() -> None:

@@ -68,7 +68,7 @@ def test_audio_that_is_not_to_be_had_is_told_and_apologised_for() -> None:
         Notify(11200, "the server answered 404", "https://app.example/voice/a.wav"),
         Speak(3, APOLOGY, "man", "en-US"),
     ]
-    assert call.played() == [HangUp()]
+    assert call.played() == [HangUp(11200)]
 
 
 def test_the_fallback_is_asked_once_and_told_why() -> None:

@@ -52,7 +52,7 @@ def test_documents_that_lead_nowhere_end_in_an_apology() -> None:
     asked = call.respond("<Response><Redirect/></Response>")
     assert codes(asked) == [14106]
     assert call.active(Speak).text == "An application error has occurred. Goodbye."
-    assert call.played() == [HangUp()]
+    assert call.played() == [HangUp(14106)]
 
 
 def test_as_many_documents_as_one_likes_may_follow_if_something_is_heard() -> None:

@@ -49,20 +49,15 @@ class OutgoingSession(Session):
         if self.invitation.timeout is not None:
             self.start_timer("answer", self.invitation.timeout, now)
 
-    def cancel(self, now: float, reason: str | None) -> None:
-        """Give the call up, as soon as the peer may be told (section 9.1)."""
-        if self.state is not SessionState.CALLING or self._cancelling:
-            return
-        self._cancelling = True
-        self._cancel_reason = reason
-        self.stop_timer("silence")
-        self._let_go(self._round, now)
-
     def bye(self, now: float, reason: str | None) -> None:
-        if self.state is SessionState.CALLING:
-            self.cancel(now, reason)
-        else:
+        """Give the call up, as soon as the peer may be told (section 9.1); hang up one that is answered by then."""
+        if self.state is not SessionState.CALLING:
             super().bye(now, reason)
+        elif not self._cancelling:
+            self._cancelling = True
+            self._cancel_reason = reason
+            self.stop_timer("silence")
+            self._let_go(self._round, now)
 
     def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         attempt = self._attempt_of(transaction)
@@ -91,7 +86,7 @@ class OutgoingSession(Session):
             detail = next((item.silence("timeout") for item in self._round if not item.heard), "")
             self.emit(Failed(self.leg, 408, REASONS[408], "timeout", detail=detail))
             self.silent = True
-            self.cancel(now, None)
+            self.bye(now, None)
         elif name == "silence":
             self._on_silence(now)
         elif name == "cancel":

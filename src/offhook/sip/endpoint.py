@@ -129,11 +129,13 @@ class Endpoint:
         """Give up a call not yet answered; `reason` is a Reason header. Failed (487) follows.
 
         Before the first provisional response the CANCEL waits for one (section 9.1). If a 2xx crosses it, the
-        call is hung up at once and still ends in Failed (487).
+        call is hung up at once and still ends in Failed (487). One whose Answered is on its way is hung up.
         """
         session = self._live(leg)
-        if isinstance(session, OutgoingSession):
-            session.cancel(now, _text(reason))
+        if session is not None:
+            if not isinstance(session, OutgoingSession):
+                raise LocalProtocolError(f"leg {leg} is a call of the peer's: it is not ours to cancel")
+            session.bye(now, _text(reason))
         return session is not None
 
     # Being called.

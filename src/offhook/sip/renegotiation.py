@@ -24,10 +24,12 @@ class Renegotiation:
     Its session comes with each call: two objects that hold each other are freed by the garbage collector alone.
     """
 
-    __slots__ = ("_acceptance", "_acknowledged", "_offer", "_waiting")
+    __slots__ = ("_acceptance", "_acknowledged", "_asked", "_offer", "_waiting")
 
     def __init__(self) -> None:
         self._offer: bytes | None = None
+        # Our re-INVITE while it has no final response.
+        self._asked: ClientTransaction | None = None
         self._waiting: ServerTransaction | None = None
         self._acceptance: Acceptance | None = None
         # CSeq of our re-INVITE that got its 2xx; a 2xx that comes again is acknowledged again.
@@ -65,6 +67,7 @@ class Renegotiation:
         cseq = transaction.request.cseq.number
         if response.status < 200:
             return
+        self._asked = None
         if response.status < 300:
             self._accepted(session, cseq, response, now)
         elif self._offer is None:
@@ -92,7 +95,7 @@ class Renegotiation:
     def _send(self, session: Session, now: float) -> None:
         contact = session.core.contact(session.confirmed_dialog.flow)
         rows: tuple[Field, ...] = (contact, session.core.allow, ("Content-Type", SDP))
-        session.request("INVITE", now, rows, self._offer or b"")
+        self._asked = session.request("INVITE", now, rows, self._offer or b"")
 
     def _wait(self, session: Session, now: float) -> None:
         """Section 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side up to 2."""
@@ -104,9 +107,9 @@ class Renegotiation:
     def on_invite(self, session: Session, transaction: ServerTransaction, now: float) -> None:
         """Take a re-INVITE of the peer's (section 14.2)."""
         ours_under_way = self._offer is not None and not session.runs_timer("glare")
-        if ours_under_way or not session.settled:
+        if ours_under_way or not (session.settled or session.ringing):
             session.respond(transaction, 491, now)
-        elif self._waiting is not None or self._acceptance is not None:
+        elif session.ringing or self._waiting is not None or self._acceptance is not None:
             retry: Field = ("Retry-After", str(int(session.core.jitter() * 10)))
             session.respond(transaction, 500, now, fields=(retry,))
         else:
@@ -170,3 +173,13 @@ class Renegotiation:
         if self._acceptance is not None:
             self._acceptance.stop()
             self._acceptance = None
+
+    def finish(self, session: Session, now: float) -> None:
+        """The session is over: a re-INVITE that was told to wait may wait for as long as any request."""
+        if self._asked is not None:
+            session.start_timer("unanswered", 64 * session.core.config.t1, now)
+
+    def forget(self) -> None:
+        """No final response came to our re-INVITE."""
+        if self._asked is not None:
+            self._asked.abandon()

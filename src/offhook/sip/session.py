@@ -69,6 +69,11 @@ class Session:
         return self.state is SessionState.CONFIRMED
 
     @property
+    def ringing(self) -> bool:
+        """Whether the peer's INVITE that began it waits for our final response."""
+        return self.state is SessionState.RINGING
+
+    @property
     def confirmed_dialog(self) -> Dialog:
         """The dialog, of a session that has one.
 
@@ -104,14 +109,16 @@ class Session:
         fields: tuple[Field, ...] = () if reason is None else (("Reason", reason),)
         self.request("BYE", now, fields)
 
-    def request(self, method: str, now: float, fields: tuple[Field, ...] = (), body: bytes = b"") -> None:
+    def request(
+        self, method: str, now: float, fields: tuple[Field, ...] = (), body: bytes = b""
+    ) -> ClientTransaction:
         """Send a request in the dialog; responses come to `on_response`."""
         dialog = self.confirmed_dialog
         auth = self.auth.fields(method, dialog.target)
         rows = (*fields, *auth, self.core.user_agent)
         flow = dialog.flow
         request = dialog.next_request(method, self.core.via(flow), rows, body)
-        self.core.transactions.request(request, flow, self, now)
+        return self.core.transactions.request(request, flow, self, now)
 
     def acknowledge(self, cseq: int, now: float) -> None:
         """Send the ACK of a 2xx (section 13.2.2.4): once for each time the 2xx comes."""
@@ -220,9 +227,8 @@ class Session:
 
     def end(self, source: Source, now: float, reason: str | None = None) -> None:
         """The dialog is over."""
-        if self.state is not SessionState.ENDED:
-            self.emit(Ended(self.leg, source, reason))
-            self.finish(now)
+        self.emit(Ended(self.leg, source, reason))
+        self.finish(now)
 
     def finish(self, now: float) -> None:
         """Nothing more is to be said about this leg."""
@@ -230,6 +236,7 @@ class Session:
         self.silent = True
         for name in list(self._timers):
             self.stop_timer(name)
+        self.renegotiation.finish(self, now)
         self.core.remove(self, now)
 
     def emit(self, event: Event) -> None:
@@ -257,3 +264,5 @@ class Session:
         self._timers.pop(name, None)
         if name == "glare":
             self.renegotiation.retry(self, now)
+        elif name == "unanswered":
+            self.renegotiation.forget()

@@ -83,6 +83,9 @@ def test_sdp_in_an_inner_multipart_and_in_an_answer() -> None:
         ),
         (SDP_BODY, "multipart/mixed", 400),
         (b"--unique-boundary-1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n", MIXED, 400),
+        (multipart(("Content-Type: application/sdp", SDP_BODY)), "multipart/mixed;boundary=unique", 400),
+        (multipart(*[("Content-Type: application/sdp", SDP_BODY)] * 16), MIXED, None),
+        (multipart(*[("Content-Type: application/sdp", SDP_BODY)] * 17), MIXED, 400),
     ],
 )
 def test_what_is_refused(body: bytes, content_type: str, expected: int | None) -> None:
@@ -91,6 +94,16 @@ def test_what_is_refused(body: bytes, content_type: str, expected: int | None) -
         assert status(request) == expected
     except RemoteProtocolError as error:
         assert error.status == expected
+
+
+def test_a_multipart_is_followed_once_and_no_deeper() -> None:
+    body, header = SDP_BODY, "application/sdp"
+    found = []
+    for boundary in ("one", "two", "three"):
+        body = multipart((f"Content-Type: {header}", body), boundary=boundary)
+        header = f"multipart/mixed;boundary={boundary}"
+        found.append(session_description(invite(body, header)))
+    assert found == [SDP_BODY, SDP_BODY, None]
 
 
 def test_what_cannot_be_read_is_no_session_description() -> None:

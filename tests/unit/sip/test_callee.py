@@ -17,7 +17,7 @@ from offhook.sip.events import (
     IncomingInvite,
     Info,
 )
-from offhook.sip.message import Response
+from offhook.sip.message import Request, Response
 from offhook.sip.parser import parse_message
 
 
@@ -49,6 +49,55 @@ class Lone:
 
     def statuses(self) -> list[int]:
         return [m.status for m in map(parse_message, self.network.sent) if isinstance(m, Response)]
+
+    def answers(self, cseq: str) -> list[Response]:
+        """What Bob has answered to one request, such as "2 INVITE", repetitions included."""
+        messages = map(parse_message, self.network.sent)
+        return [m for m in messages if isinstance(m, Response) and m.get("CSeq") == cseq]
+
+    def requests(self) -> list[str]:
+        """The methods of what Bob has asked, repetitions included."""
+        return [m.method for m in map(parse_message, self.network.sent) if isinstance(m, Request)]
+
+
+class Invited(Lone):
+    """Bob rings for a caller whose every message is written by hand."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        self.give(invite())
+        (event,) = self.bob.told(IncomingInvite)
+        self.leg = event.leg
+        self.bob.endpoint.provisional(self.leg, 180, self.network.now)
+        self.network.settle()
+        self.tag = parse_message(self.network.sent[-1]).to.tag
+
+    def ask(self, method: str, cseq: int, body: bytes = b"", extra: str = "") -> None:
+        """Send a request in the dialog; CANCEL and INVITE of one number share their branch."""
+        branch = f"z9hG4bK{'INVITE' if method == 'CANCEL' else method}{cseq}"
+        data = invite(branch=branch, extra=extra, body=body, to=f";tag={self.tag}")
+        head, _, rest = data.partition(b"\r\n\r\n")
+        head = head.replace(b"INVITE sip", f"{method} sip".encode())
+        self.give(head.replace(b"CSeq: 1 INVITE", f"CSeq: {cseq} {method}".encode()) + b"\r\n\r\n" + rest)
+
+    def answer(self) -> None:
+        self.bob.endpoint.answer(self.leg, ANSWER, self.network.now)
+        self.network.settle()
+
+    def nothing_left(self) -> bool:
+        """Whether Bob has forgotten everything once all timers have run."""
+        self.network.run(200)
+        core = self.bob.endpoint._core
+        return not (core.legs or core.transactions or core.dialogs or core.invites or core.timers.next())
+
+
+class Talking(Invited):
+    """Bob is in the call."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        self.answer()
+        self.ask("ACK", 1)
 
 
 def test_the_callee_hangs_up() -> None:
@@ -109,6 +158,80 @@ def test_the_offer_may_come_with_the_answer() -> None:
     ack = invite(branch="z9hG4bK2", to=f";tag={tag}", body=ANSWER).replace(b"INVITE", b"ACK")
     lone.give(ack)
     assert lone.bob.told(Confirmed) == [Confirmed(event.leg, ANSWER)]
+
+
+def test_hanging_up_on_a_caller_who_has_not_acknowledged_yet_waits_for_the_ack() -> None:
+    lone = Invited()
+    lone.answer()
+    lone.bob.endpoint.bye(lone.leg, lone.network.now, "Q.850;cause=16")
+    lone.network.run(1)
+    assert "BYE" not in lone.requests()
+    lone.ask("ACK", 1)
+    lone.network.run(0.1)
+    bye = parse_message(lone.network.sent[-1])
+    assert (bye.get("CSeq"), bye.get("Reason")) == ("1 BYE", "Q.850;cause=16")
+
+
+def test_a_caller_who_hangs_up_instead_of_acknowledging_has_hung_up() -> None:
+    lone = Invited()
+    lone.answer()
+    lone.ask("BYE", 2)
+    assert lone.bob.told(Ended) == [Ended(lone.leg, "remote")]
+    repeated = len(lone.answers("1 INVITE"))
+    assert lone.nothing_left()
+    assert len(lone.answers("1 INVITE")) == repeated
+
+
+def test_a_call_that_is_not_taken_is_temporarily_unavailable() -> None:
+    lone = Invited()
+    assert lone.bob.endpoint.bye(lone.leg, lone.network.now) is True
+    lone.network.settle()
+    assert [answer.status for answer in lone.answers("1 INVITE")] == [100, 180, 480]
+    assert lone.bob.told(Ended) == [Ended(lone.leg, "local")]
+    assert lone.nothing_left()
+
+
+def test_a_cancel_that_crosses_the_answer_leaves_the_call() -> None:
+    lone = Invited()
+    lone.answer()
+    lone.give(invite(body=b"").replace(b"INVITE", b"CANCEL"))
+    assert [answer.status for answer in lone.answers("1 CANCEL")] == [200]
+    assert not lone.bob.told(Cancelled)
+    lone.ask("ACK", 1)
+    assert lone.bob.told(Confirmed) == [Confirmed(lone.leg, None)]
+
+
+def test_a_second_invite_before_the_first_is_answered_may_come_later() -> None:
+    """RFC 3261 section 14.2: 500, and a time to wait."""
+    lone = Invited()
+    lone.ask("INVITE", 2, OFFER)
+    (refused,) = lone.answers("2 INVITE")
+    assert refused.status == 500
+    assert 0 <= int(refused.require("Retry-After")) <= 10
+    lone.ask("ACK", 2)
+    lone.answer()
+    lone.ask("ACK", 1)
+    assert lone.bob.told(Confirmed) == [Confirmed(lone.leg, None)]
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "INFO"])
+def test_a_request_in_the_call_that_says_nothing_is_answered(method: str) -> None:
+    lone = Talking()
+    lone.ask(method, 2)
+    (answer,) = lone.answers(f"2 {method}")
+    assert answer.status == 200
+    assert ("INFO" in (answer.get("Allow") or "")) is (method == "OPTIONS")
+    assert not lone.bob.told(Info)
+
+
+def test_a_request_that_comes_out_of_order_is_refused_and_the_call_goes_on() -> None:
+    lone = Talking()
+    lone.ask("INFO", 5, b"Signal=1", "Content-Type: application/dtmf-relay\r\n")
+    lone.ask("INFO", 4, b"Signal=2", "Content-Type: application/dtmf-relay\r\n")
+    assert [answer.status for answer in lone.answers("4 INFO")] == [500]
+    assert [event.body for event in lone.bob.told(Info)] == [b"Signal=1"]
+    lone.ask("BYE", 6)
+    assert lone.bob.told(Ended) == [Ended(lone.leg, "remote")]
 
 
 def test_a_ringing_call_says_so_each_minute() -> None:
@@ -268,7 +391,34 @@ def test_commands_that_the_state_forbids_are_defects() -> None:
         pair.bob.endpoint.answer(other, ANSWER, pair.network.now)
     with pytest.raises(LocalProtocolError):
         pair.alice.endpoint.answer(leg, ANSWER, pair.network.now)
+    with pytest.raises(LocalProtocolError):
+        pair.bob.endpoint.cancel(other, pair.network.now)
+    with pytest.raises(LocalProtocolError):
+        pair.alice.endpoint.reject(leg, 486, pair.network.now)
     assert pair.bob.endpoint.answer_reinvite(other, ANSWER, pair.network.now) is False
     assert pair.alice.told(Answered)
-    assert pair.bob.endpoint.bye(99, pair.network.now) is False
     assert pair.alice.endpoint.call_id(leg) == pair.bob.endpoint.call_id(other)
+
+
+def test_a_ringing_call_cannot_be_changed_yet() -> None:
+    pair = Pair()
+    leg, other = pair.ring()
+    for host, mine in ((pair.alice, leg), (pair.bob, other)):
+        with pytest.raises(LocalProtocolError, match="cannot be changed"):
+            host.endpoint.reinvite(mine, OFFER, pair.network.now)
+
+
+def test_commands_on_a_leg_that_is_over_do_nothing() -> None:
+    """The event that says that it is over may not have been taken yet."""
+    bob, now = Lone().bob.endpoint, 1000.0
+    assert bob.provisional(99, 180, now) is False
+    assert bob.answer(99, ANSWER, now) is False
+    assert bob.reject(99, 486, now) is False
+    assert bob.challenge(99, now) is False
+    assert bob.cancel(99, now) is False
+    assert bob.bye(99, now) is False
+    assert bob.reinvite(99, OFFER, now) is False
+    assert bob.answer_reinvite(99, ANSWER, now) is False
+    assert bob.accept_register(99, "bob", now) is False
+    assert bob.call_id(99) is None
+    assert bob.actions() == []

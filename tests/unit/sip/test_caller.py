@@ -19,6 +19,8 @@ from offhook.sip.events import (
     Provisional,
 )
 from offhook.sip.flow import TCP
+from offhook.sip.message import Request, response_to
+from offhook.sip.parser import parse_message
 
 
 class Pair:
@@ -123,6 +125,75 @@ def test_a_ringing_call_is_cancelled() -> None:
     (failed,) = pair.alice.told(Failed)
     assert (failed.status, failed.source) == (487, "remote")
     assert pair.nothing_left()
+
+
+def test_a_call_given_up_when_its_answer_has_come_is_hung_up() -> None:
+    """The application may not have taken the answer yet."""
+    pair = Pair()
+    leg, other = pair.connect()
+    assert pair.alice.endpoint.cancel(leg, pair.network.now, "SIP;cause=200") is True
+    pair.network.run(0.1)
+    assert pair.alice.told(Ended) == [Ended(leg, "local")]
+    assert pair.bob.told(Ended) == [Ended(other, "remote", "SIP;cause=200")]
+    assert pair.nothing_left()
+
+
+def test_hanging_up_twice_hangs_up_once() -> None:
+    pair = Pair()
+    leg, _ = pair.connect()
+    for _ in range(2):
+        pair.alice.endpoint.bye(leg, pair.network.now)
+    pair.network.run(0.1)
+    assert sum(line.startswith("BYE") for line in pair.alice.sent()) == 1
+    assert pair.alice.told(Ended) == [Ended(leg, "local")]
+
+
+def test_a_hang_up_that_nobody_answers_ends_the_call_all_the_same() -> None:
+    pair = Pair()
+    leg, _ = pair.connect()
+    del pair.network.hosts[pair.bob.address]
+    pair.alice.endpoint.bye(leg, pair.network.now)
+    pair.network.run(31.9)
+    assert not pair.alice.told(Ended)
+    pair.network.run(0.2)
+    assert pair.alice.told(Ended) == [Ended(leg, "timeout")]
+
+
+CHALLENGE = 'Digest realm="biloxi.example", nonce="n1", qop="auth"'
+
+
+def test_a_challenged_hang_up_is_sent_again_with_credentials() -> None:
+    pair = Pair()
+    leg, _ = pair.connect(credentials=Credentials("alice", "pw"))
+    del pair.network.hosts[pair.bob.address]
+    pair.alice.endpoint.bye(leg, pair.network.now, "Q.850;cause=16")
+    pair.network.settle()
+    for status, field in ((100, ()), (401, (("WWW-Authenticate", CHALLENGE),))):
+        bye = parse_message(pair.network.sent[-1])
+        assert isinstance(bye, Request)
+        answer = response_to(bye, status, fields=field).encode()
+        pair.alice.endpoint.receive(answer, pair.alice.flow_to(pair.bob), pair.network.now)
+        pair.network.settle()
+    assert not pair.alice.told(Ended)
+    again = parse_message(pair.network.sent[-1])
+    assert isinstance(again, Request)
+    assert (again.method, again.get("Reason")) == ("BYE", "Q.850;cause=16")
+    assert 'username="alice"' in again.require("Authorization")
+    answer = response_to(again, 200).encode()
+    pair.alice.endpoint.receive(answer, pair.alice.flow_to(pair.bob), pair.network.now)
+    pair.network.settle()
+    assert pair.alice.told(Ended) == [Ended(leg, "local")]
+
+
+@pytest.mark.parametrize("challenge", ['Bearer realm="x"', 'Digest realm="x", nonce="n", algorithm=SHA-512'])
+def test_a_challenge_that_cannot_be_answered_fails_the_call(challenge: str) -> None:
+    pair = Pair()
+    leg = pair.alice.call(pair.bob, credentials=Credentials("alice", "pw"))
+    pair.network.run(0.1)
+    (invite,) = pair.bob.told(IncomingInvite)
+    pair.bob.endpoint.reject(invite.leg, 401, pair.network.now, headers=[("WWW-Authenticate", challenge)])
+    pair.network.run(0.1)
+    assert [(event.leg, event.status) for event in pair.alice.told(Failed)] == [(leg, 401)]
 
 
 def test_cancel_waits_for_the_first_provisional_response() -> None:

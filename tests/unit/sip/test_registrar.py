@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import pytest
 from tests.unit.sip.network import tokens
 
 from offhook.sip.config import EndpointConfig
@@ -25,20 +26,29 @@ class Phone:
     def __init__(self, **settings: object) -> None:
         config = EndpointConfig(nonce_secret=b"s", **settings)  # type: ignore[arg-type]
         self.endpoint = Endpoint(config, tokens("t"))
-        self.cseq = 0
+        self.cseq = self.sent = 0
         self.asked: RegisterRequest | None = None
 
-    def send(self, *contacts: str, extra: str = "", call_id: str = "c", now: float = 1.0) -> Response | None:
+    def send(
+        self,
+        *contacts: str,
+        extra: str = "",
+        call_id: str = "c",
+        now: float = 1.0,
+        flow: Flow = FLOW,
+        cseq: int | None = None,
+    ) -> Response | None:
         """Send one; returns an answer that came without the application."""
-        self.cseq += 1
+        self.sent += 1
+        self.cseq = self.cseq + 1 if cseq is None else cseq
         rows = "".join(f"Contact: {contact}\r\n" for contact in contacts)
         data = (
             "REGISTER sip:example.com SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP 10.0.0.5:5060;rport;branch=z9hG4bK{call_id}{self.cseq}\r\n"
+            f"Via: SIP/2.0/UDP 10.0.0.5:5060;rport;branch=z9hG4bK{self.sent}\r\n"
             "From: <sip:alice@example.com>;tag=1\r\nTo: <sip:alice@example.com>\r\n"
             f"Call-ID: {call_id}\r\nCSeq: {self.cseq} REGISTER\r\n{rows}{extra}Content-Length: 0\r\n\r\n"
         )
-        self.endpoint.receive(data.encode(), FLOW, now)
+        self.endpoint.receive(data.encode(), flow, now)
         asked = [event for event in self.endpoint.events() if isinstance(event, RegisterRequest)]
         self.asked = asked[0] if asked else None
         return self.answer()
@@ -51,11 +61,20 @@ class Phone:
         assert isinstance(message, Response)
         return message
 
-    def register(self, *contacts: str, extra: str = "", call_id: str = "c", now: float = 1.0) -> Response:
-        """Send one that is accepted for alice."""
-        answer = self.send(*contacts, extra=extra, call_id=call_id, now=now)
+    def register(
+        self,
+        *contacts: str,
+        aor: str = "alice",
+        extra: str = "",
+        call_id: str = "c",
+        now: float = 1.0,
+        flow: Flow = FLOW,
+        cseq: int | None = None,
+    ) -> Response:
+        """Send one that is accepted."""
+        answer = self.send(*contacts, extra=extra, call_id=call_id, now=now, flow=flow, cseq=cseq)
         if self.asked is not None:
-            self.endpoint.accept_register(self.asked.request_id, "alice", now)
+            self.endpoint.accept_register(self.asked.request_id, aor, now)
             answer = self.answer()
         assert answer is not None
         return answer
@@ -115,10 +134,14 @@ def test_a_query_changes_nothing() -> None:
 
 def test_an_older_request_does_not_undo_a_newer() -> None:
     phone = Phone()
-    phone.register("<sip:alice@10.0.0.5>")
-    phone.cseq -= 1
-    assert phone.register("<sip:alice@10.0.0.5>;expires=0", call_id="c", now=60.0).status in (200, 500)
-    assert phone.reached(60.0) == ["sip:alice@10.0.0.5"]
+    phone.register("<sip:alice@10.0.0.5>", cseq=7)
+    for late in (6, 7):
+        assert phone.register("<sip:alice@10.0.0.5>;expires=0", cseq=late).status == 500
+        assert phone.register("*", extra="Expires: 0\r\n", cseq=late).status == 500
+    assert phone.reached() == ["sip:alice@10.0.0.5"]
+    # A phone that has been started again counts from the beginning, under another Call-ID.
+    assert phone.register("<sip:alice@10.0.0.5>;expires=0", cseq=1, call_id="again").status == 200
+    assert phone.reached() == []
 
 
 def test_limits() -> None:
@@ -128,6 +151,25 @@ def test_limits() -> None:
     assert phone.register("<sip:alice@10.0.0.9>").status == 503
     assert len(phone.reached()) == 2
     assert phone.register("<mailto:alice@example.com>").status == 400
+
+
+def test_all_that_run_out_make_room_for_others() -> None:
+    phone = Phone(max_aors=1)
+    phone.register("<sip:alice@10.0.0.5>;expires=100")
+    full = phone.register("<sip:bob@10.0.0.6>", aor="bob")
+    assert (full.status, full.get("Retry-After")) == (503, "60")
+    assert phone.register("<sip:alice@10.0.0.5>;expires=100", now=2.0).status == 200
+    assert phone.register("<sip:bob@10.0.0.6>", aor="bob", now=102.0).status == 200
+    assert phone.reached(102.0) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "q"), [("0.5", 0.5), ("2", 1.0), ("-1", 0.0), ("loud", 1.0), ("nan", 0.0)]
+)
+def test_a_preference_is_a_number_from_0_to_1(written: str, q: float) -> None:
+    phone = Phone()
+    phone.register(f"<sip:alice@10.0.0.5>;q={written}")
+    assert [binding.q for binding in phone.endpoint.bindings("alice", 1.0)] == [q]
 
 
 def test_a_challenge_is_answered() -> None:
@@ -211,6 +253,28 @@ def test_the_bindings_of_a_closed_connection_go() -> None:
     phone.endpoint.flow_closed(stream, 2.0)
     assert phone.endpoint.bindings("alice", 2.0) == [kept]
     assert not registrar._on_stream
+
+
+def test_a_connection_may_carry_several_who_come_and_go() -> None:
+    phone = Phone()
+    stream = Flow(TCP, FLOW.local, Address("203.0.113.9", 40001))
+    for aor in ("alice", "bob"):
+        phone.register(f"<sip:{aor}@10.0.0.5>", aor=aor, call_id=aor, flow=stream)
+    phone.register("<sip:bob@10.0.0.5>;expires=0", aor="bob", call_id="bob", flow=stream)
+    assert phone.reached() == ["sip:alice@10.0.0.5"]
+    phone.endpoint.flow_closed(stream, 2.0)
+    assert phone.reached(2.0) == []
+
+
+def test_what_is_no_digest_for_us_proves_nothing() -> None:
+    phone = Phone()
+    rows = ["Basic YWxpY2U6cHc=", "Digest username=", 'Digest realm="elsewhere", username="alice"']
+    phone.send("<sip:alice@10.0.0.5>", extra="".join(f"Authorization: {row}\r\n" for row in rows))
+    assert phone.asked is not None
+    request = phone.asked.request
+    assert phone.endpoint.authorization_username(request) is None
+    assert phone.endpoint.verify(request, {"alice": Password("pw")}.get, 1.0) is None
+    assert phone.endpoint.authorization_username(request, realm="elsewhere") == "alice"
 
 
 def test_a_restored_binding_is_replaced_by_the_phones_own() -> None:

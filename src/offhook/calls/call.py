@@ -247,7 +247,7 @@ def _timer(call: Call, key: str, now: float) -> Step:
             return running.end(call, CallStatus.COMPLETED, EndedBy.TIME_LIMIT, now, leg_end(call))
         case dial.RING_TIMER if isinstance(call.place, Ringing):
             return running.rung(call, *dial.ring_timeout(call.place.dialling), now)
-        case "dial-limit":
+        case "dial-limit" if isinstance(call.place, In):
             return _dial_ended(call, "timeLimit")
         case running.PLAYOUT_TIMER if call.leaving is not None:
             return running.hang_up(call, now)

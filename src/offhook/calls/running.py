@@ -178,9 +178,9 @@ def _end_dial(call: Call, effect: twiml.EndDial, now: float) -> Step:
 
 def leave(call: Call) -> Step:
     """Leave the room, and wait for what it has come to."""
-    if not isinstance(call.place, In):
-        return call, ()
-    return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(call.place.room))
+    place = call.place
+    assert isinstance(place, In)
+    return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(place.room))
 
 
 def end(

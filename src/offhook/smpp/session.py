@@ -190,8 +190,10 @@ class Session:
         self.state = State.BINDING
 
     def accept_bind(self, request: e.BindRequested, system_id: str, now: float) -> None:
-        """SMSC: let the peer in."""
+        """SMSC: let the peer in. One that has gone in the meantime stays away."""
         command = Command(request.bind.command)
+        if self.state is State.CLOSED:
+            return
         if self.state is not State.BINDING:
             raise LocalProtocolError(f"no bind to accept: the session is {self.state.name}")
         self.peer_version = request.bind.interface_version
@@ -204,6 +206,8 @@ class Session:
 
     def refuse_bind(self, request: e.BindRequested, status: int) -> None:
         """SMSC: turn the peer away and close."""
+        if self.state is State.CLOSED:
+            return
         self._out.append(encode_bare(RESPONSE | request.bind.command, request.sequence, status))
         self._close(f"bind refused with {status_name(status)}")
 
@@ -258,13 +262,15 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> None:
         """Octets came from the peer. Never raises: what is malformed is answered and told as an event."""
+        if self.state is State.CLOSED:
+            return
         self._heard = now
         try:
             for pdu in self._framer.feed(data):
                 self._partial_since = None
+                self._receive_pdu(pdu, now)
                 if self.state is State.CLOSED:
                     return
-                self._receive_pdu(pdu, now)
             if not self._framer.partial:
                 self._partial_since = None
             elif self._partial_since is None:
@@ -326,7 +332,7 @@ class Session:
         elif sequence in self._overdue:
             self._answer(self._overdue.pop(sequence), command, status, pdu, now)
         elif self._control.pop(sequence, None) is not None:
-            self._control_answered(command, status, pdu)
+            self._control_answered(command, status, sequence, pdu)
         # Anything else answers nothing we asked: there is no one to tell.
 
     def _answer(self, token: object, command: int, status: int, pdu: bytes, now: float) -> None:
@@ -340,8 +346,9 @@ class Session:
             status = status or Status.RUNKNOWNERR
         self._events.append(e.Answered(token, status, body))
 
-    def _control_answered(self, command: int, status: int, pdu: bytes) -> None:
-        if self.state is State.UNBINDING and command == b.UnbindResp.command:
+    def _control_answered(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
+        if self.state is State.UNBINDING and sequence == self._sequence:
+            # The unbind was our last request. Whatever answers it, nothing is left to wait for.
             self._close("unbound")
         elif self.state is State.BINDING and self._bind is not None:
             self._bind_answered(self._bind, command, status, pdu)

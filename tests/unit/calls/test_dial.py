@@ -332,3 +332,13 @@ def test_a_redirect_while_it_rings_ends_the_calls_and_forgets_the_dial() -> None
     assert driver.only(effects.Leave).room == room_of(driver)
     assert driver.only(twiml.Speak).text == "New"
     assert room_ends(driver, 0) == [effects.ClearTimer("dial-limit")]
+
+
+def test_a_limit_that_comes_when_the_dial_is_done_ends_and_tells_nothing() -> None:
+    driver = dialling()
+    joins(driver, 1, "CA2")
+    room_ends(driver, 3)
+    told = len(driver.notes)
+    assert driver.feed(events.TimerExpired("dial-limit")) == []
+    assert len(driver.notes) == told
+    assert driver.only(twiml.Speak).text == "After"

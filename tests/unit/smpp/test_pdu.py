@@ -201,6 +201,52 @@ def test_a_damaged_submit_sm_is_refused_with_the_status_of_what_is_wrong(damage:
     assert caught.value.status == status
 
 
+REPLACE_SM = encode(b.ReplaceSm("id", short_message=b"new"), 1)
+SUBMIT_MULTI = encode(b.SubmitMulti(destinations=(Address(1, 1, "2"), "friends"), short_message=b"x"), 1)
+
+
+def swapped(data: bytes, written: bytes, damage: bytes) -> bytes:
+    assert data.count(written) == 1
+    return data.replace(written, damage)
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (swapped(REPLACE_SM, b"\x03new", b"\xff" + b"x" * 255), Status.RINVMSGLEN),
+        (swapped(REPLACE_SM, b"\x03new", b"\x04new"), Status.RINVMSGLEN),
+        (swapped(REPLACE_SM, b"\x03new", b"\x03news"), Status.RINVCMDLEN),
+        (swapped(REPLACE_SM, b"id\0", b"i" * 65 + b"\0"), Status.RINVMSGID),
+        (swapped(SUBMIT_MULTI, b"\x02\x01\x01\x01" + b"2\0\x02friends\0", b"\x00"), Status.RINVNUMDESTS),
+        (swapped(SUBMIT_MULTI, b"\x02\x01\x01\x01" + b"2\0", b"\xff\x01\x01\x012\0"), Status.RINVNUMDESTS),
+        (swapped(SUBMIT_MULTI, b"\x02friends", b"\x03friends"), Status.RINVDESTFLAG),
+        (swapped(SUBMIT_MULTI, b"\x02friends", b"\x02" + b"f" * 21), Status.RINVDLNAME),
+        (swapped(SUBMIT_MULTI, b"\x01\x012\0", b"\x01\x01" + b"2" * 21 + b"\0"), Status.RINVDSTADR),
+    ],
+)
+def test_a_damaged_request_of_another_kind_is_refused_so_too(data: bytes, status: Status) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        decode_body(HEADER.unpack_from(data)[1], data)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b.SubmitMulti(destinations=()),
+        b.SubmitMulti(destinations=("friends",) * 255),
+        b.SubmitMulti(destinations=("f" * 21,)),
+        b.SubmitMulti(destinations=("friends",), short_message=b"x" * 255),
+        b.SubmitMultiResp("id", ((Address(1, 1, "2"), -1),)),
+        b.SubmitSm("1", "2", tlvs=((0x10000, b""),)),
+        b.SubmitSm("1", "2", tlvs=((Tag.MESSAGE_PAYLOAD, bytes(0x10000)),)),
+    ],
+)
+def test_what_does_not_fit_a_list_is_our_own_error_too(body: b.Body) -> None:
+    with pytest.raises(LocalProtocolError):
+        encode(body, 1)
+
+
 def test_an_unknown_command() -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         decode_body(0x42, encode_bare(0x42, 1))

@@ -1,10 +1,11 @@
-"""The session as transcripts on a fake clock: both roles, their timers, and peers that misbehave."""
+"""The session as transcripts on a fake clock: both roles, what they may ask, and peers that are odd."""
 
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.smpp.pair import TEXT, Pair, bound_smsc, header
 
 from offhook.errors import LocalProtocolError
 from offhook.smpp import bodies as b
@@ -20,49 +21,10 @@ from offhook.smpp.events import (
     ProtocolViolation,
     Requested,
     Throttled,
-    Unanswered,
 )
 from offhook.smpp.pdu import HEADER, encode, encode_bare
-from offhook.smpp.session import Role, Session, SessionConfig, State
+from offhook.smpp.session import MOST_OVERDUE, Role, Session, SessionConfig, State
 from offhook.smpp.vocabulary import RESPONSE, Command, Status, Tag
-
-TEXT = b.SubmitSm("15551230000", "15551230001", b"Hello", tlvs=((Tag.USER_MESSAGE_REFERENCE, b"\0\x01"),))
-
-
-class Pair:
-    """An ESME and an SMSC wired together, with one clock."""
-
-    def __init__(self, config: SessionConfig | None = None) -> None:
-        self.now = 100.0
-        self.esme = Session(Role.ESME, config or SessionConfig(), self.now)
-        self.smsc = Session(Role.SMSC, SessionConfig(), self.now)
-
-    def exchange(self) -> None:
-        """Carry octets until both are silent."""
-        while True:
-            up, down = self.esme.data_to_send(), self.smsc.data_to_send()
-            if not up and not down:
-                return
-            if up:
-                self.smsc.receive(up, self.now)
-            if down:
-                self.esme.receive(down, self.now)
-
-    def bind(self, bind: b.Bind | None = None) -> "Pair":
-        """Bind as a transceiver."""
-        self.esme.bind(bind or b.BindTransceiver("me", "pw"), self.now)
-        self.exchange()
-        (request,) = self.smsc.events()
-        assert isinstance(request, BindRequested)
-        self.smsc.accept_bind(request, "sink", self.now)
-        self.exchange()
-        assert [*self.esme.events(), *self.smsc.events()] == [Bound("sink"), Bound("me")]
-        return self
-
-
-def header(data: bytes) -> tuple[int, int, int]:
-    _, command, status, sequence = HEADER.unpack(data)
-    return command, status, sequence
 
 
 @pytest.mark.parametrize(
@@ -222,74 +184,54 @@ def test_whoever_the_pace_held_back_is_woken_though_it_opens_before_the_timer_is
     assert pair.esme.capacity(later) > 0
 
 
-def test_an_unfinished_pdu_ends_the_session_though_octets_come() -> None:
-    pair = Pair(SessionConfig(assembly=10)).bind()
-    data = HEADER.pack(60_000, Command.DELIVER_SM, 0, 1) + bytes(60)
-    pair.esme.receive(data, pair.now)
-    for second in range(1, 10):
-        pair.esme.receive(b"x", pair.now + second)
-        pair.esme.tick(pair.now + second)
-    assert pair.esme.state is State.BOUND_TRX
-    assert pair.esme.next_timer(pair.now + 9) == pair.now + 10
-    pair.esme.tick(pair.now + 10)
-    assert pair.esme.events() == [Closed("a PDU did not become whole in time")]
-
-
-def test_pdus_that_become_whole_one_after_the_other_do_not_end_it() -> None:
-    pair = Pair(SessionConfig(assembly=10)).bind()
-    link = encode_bare(Command.ENQUIRE_LINK, 1)
-    pair.esme.receive(link[:7], pair.now)
-    for second in range(1, 40):
-        pair.esme.receive(link[7:] + link[:7], pair.now + second)
-        pair.esme.tick(pair.now + second)
-    assert pair.esme.state is State.BOUND_TRX
-
-
-def test_an_idle_link_is_asked_and_a_dead_one_closed() -> None:
-    pair = Pair(SessionConfig(enquire_link=30, response=10)).bind()
-    pair.now += 30
-    pair.esme.tick(pair.now)
-    asked = pair.esme.data_to_send()
-    assert header(asked)[0] == Command.ENQUIRE_LINK
-    pair.smsc.receive(asked, pair.now)
-    pair.esme.receive(pair.smsc.data_to_send(), pair.now)
-    pair.now += 30
-    pair.esme.tick(pair.now)
-    assert header(pair.esme.data_to_send())[0] == Command.ENQUIRE_LINK
-    pair.esme.tick(pair.now + 10)
-    assert pair.esme.events() == [Closed("the peer does not respond")]
-    assert pair.esme.next_timer(pair.now) is None
-
-
-def test_inactivity_and_a_bind_that_never_comes() -> None:
-    silent = Session(Role.SMSC, SessionConfig(session_init=5), 0.0)
-    assert silent.next_timer(0.0) == 5.0
-    silent.tick(5.0)
-    assert silent.events() == [Closed("no bind was made in time")]
-    pair = Pair(SessionConfig(inactivity=20)).bind()
-    pair.esme.tick(pair.now + 20)
-    assert pair.esme.events() == [Closed("the peer was silent for too long")]
-
-
-def test_unbind_from_either_side() -> None:
-    for first, second in (("esme", "smsc"), ("smsc", "esme")):
-        pair = Pair().bind()
-        getattr(pair, first).unbind(pair.now)
-        pair.exchange()
-        assert getattr(pair, first).events() == [Closed("unbound")]
-        assert getattr(pair, second).events() == [Closed("the peer unbound")]
-
-
-def test_a_lost_connection_tells_what_was_not_answered() -> None:
+def test_commands_that_the_state_or_the_role_forbids_are_defects() -> None:
     pair = Pair().bind()
-    pair.esme.request(TEXT, "a", pair.now)
-    pair.esme.connection_lost()
-    assert pair.esme.events() == [Unanswered("a"), Closed("the connection was lost")]
-    assert pair.esme.data_to_send() == b""
+    with pytest.raises(LocalProtocolError, match="cannot bind"):
+        pair.esme.bind(b.BindTransceiver("me", "pw"), pair.now)
+    with pytest.raises(LocalProtocolError, match="cannot bind"):
+        Session(Role.SMSC, SessionConfig(), 0.0).bind(b.BindTransceiver("me", "pw"), 0.0)
+    with pytest.raises(LocalProtocolError, match="no bind to accept"):
+        pair.smsc.accept_bind(BindRequested(1, b.BindTransceiver("me", "pw")), "sink", pair.now)
+    for session in (pair.smsc, Session(Role.ESME, SessionConfig(), 0.0)):
+        with pytest.raises(LocalProtocolError, match="cannot outbind"):
+            session.outbind("centre", "pw")
 
 
-def bound_smsc(bind: b.Bind | None = None) -> Session:
-    return Pair().bind(bind).smsc
+def test_an_alert_is_told_and_has_no_response() -> None:
+    pair = Pair().bind()
+    alert = b.AlertNotification(1, 1, "15551230001", 1, 1, "15551230000")
+    pair.smsc.request(alert, None, pair.now)
+    assert pair.smsc.waiting == 0
+    pair.exchange()
+    (told,) = pair.esme.events()
+    assert isinstance(told, Requested)
+    assert told.body == alert
+    pair.smsc.tick(pair.now + 31)
+    assert not [event for event in pair.smsc.events() if isinstance(event, Overdue)]
+
+
+def test_operations_beside_texts_are_told_to_the_owner() -> None:
+    pair = Pair().bind()
+    query = b.QuerySm("id-1", 1, 1, "15551230000")
+    pair.esme.request(query, "query", pair.now)
+    pair.exchange()
+    (asked,) = pair.smsc.events()
+    assert isinstance(asked, Requested)
+    assert asked.body == query
+    state = b.QuerySmResp("id-1", "261123220000000+", 2, 0)
+    pair.smsc.respond(asked.sequence, state)
+    pair.exchange()
+    assert pair.esme.events() == [Answered("query", 0, state)]
+
+
+def test_of_very_many_overdue_requests_the_oldest_are_forgotten() -> None:
+    pair = Pair(SessionConfig(window=MOST_OVERDUE + 1, response=5)).bind()
+    sequences = [pair.esme.request(TEXT, token, pair.now) for token in range(MOST_OVERDUE + 1)]
+    pair.esme.tick(pair.now + 5)
+    assert pair.esme.events() == [Overdue(token) for token in range(MOST_OVERDUE + 1)]
+    for sequence in sequences[:2]:
+        pair.esme.receive(encode(b.SubmitSmResp("late"), sequence), pair.now + 6)
+    assert pair.esme.events() == [Answered(1, 0, b.SubmitSmResp("late"))]
 
 
 @pytest.mark.parametrize(

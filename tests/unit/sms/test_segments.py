@@ -104,6 +104,15 @@ def test_any_octets_decode(octets: bytes) -> None:
         ("🏴\U000e0067\U000e007f", ["🏴\U000e0067\U000e007f"]),
         ("\u1100\u1161\u11a8한", ["\u1100\u1161\u11a8", "한"]),
         ("1\ufe0f\u20e3", ["1\ufe0f\u20e3"]),
+        # Hangul in pieces: an open syllable takes a vowel or an end, a closed one only an end, an end only an end.
+        ("\u1100\uac00\u11a8", ["\u1100\uac00\u11a8"]),
+        ("\uac00\u1161", ["\uac00\u1161"]),
+        ("\uac01\u1161", ["\uac01", "\u1161"]),
+        ("\uac01\u11a8\u11a8", ["\uac01\u11a8\u11a8"]),
+        ("\u1161\u1161\u11a8\u1161", ["\u1161\u1161\u11a8", "\u1161"]),
+        ("\u1161\u1100", ["\u1161", "\u1100"]),
+        ("한a", ["한", "a"]),
+        ("\n\u0301", ["\n", "\u0301"]),
         ("a\u200db", ["a\u200d", "b"]),
     ],
 )

@@ -164,6 +164,10 @@ class Session:
         """Requests of the owner that wait for their response."""
         return len(self._window)
 
+    @property
+    def _closed(self) -> bool:
+        return self.state is State.CLOSED
+
     def next_timer(self, now: float) -> float | None:
         """When `tick` wants to be called next."""
         if self.state is State.CLOSED:
@@ -262,14 +266,14 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> None:
         """Octets came from the peer. Never raises: what is malformed is answered and told as an event."""
-        if self.state is State.CLOSED:
+        if self._closed:
             return
         self._heard = now
         try:
             for pdu in self._framer.feed(data):
                 self._partial_since = None
                 self._receive_pdu(pdu, now)
-                if self.state is State.CLOSED:
+                if self._closed:
                     return
             if not self._framer.partial:
                 self._partial_since = None

@@ -43,6 +43,10 @@ class ${name}Carrier:
         """Why it takes nothing, in words; empty when it is only busy."""
         return "$name is not built"
 
+    def hindrance(self) -> str:
+        """Why it takes less than it is offered, in words; empty when it does not, or takes nothing."""
+        return ""
+
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Take texts; each is accepted, refused or returned in the end."""
         for text in texts:

@@ -45,11 +45,14 @@ def check_roles(report: Report) -> Finding:
 
 
 def check_smscs(report: Report) -> Finding:
-    """Whether every SMSC is bound."""
-    carriers = _metrics(report, "messaging").get("carriers", {})
-    seen = "; ".join(obstacle or f"{name} is ready" for name, obstacle in carriers.items())
+    """Whether every SMSC is bound, and takes what it is offered."""
+    messaging = _metrics(report, "messaging")
+    down, hindered = messaging.get("carriers", {}), messaging.get("carriers_hindered", {})
+    seen = "; ".join(obstacle or hindered.get(name) or f"{name} is ready" for name, obstacle in down.items())
     mend = "check the address, system id and password of --smsc; texts wait until it is bound"
-    return Finding(not any(carriers.values()), seen or "none", mend)
+    if not any(down.values()):
+        mend = "ask its operator, or set rate= of --smsc to what its contract allows; texts are tried again"
+    return Finding(not any(down.values()) and not any(hindered.values()), seen or "none", mend)
 
 
 def check_trunks(report: Report) -> Finding:

@@ -78,6 +78,9 @@ async def take_texts(
     outbound = Outbound(store, carriers, inbound.answer, inbound.receive, readings)
     outbound.start()
     metrics.registry.fact("carriers", lambda: {carrier.name: carrier.obstacle() for carrier in carriers})
+    metrics.registry.fact(
+        "carriers_hindered", lambda: {carrier.name: carrier.hindrance() for carrier in carriers}
+    )
     stack.push_async_callback(outbound.close)
     stack.push_async_callback(inbound.close)
     for work in (

@@ -5,14 +5,15 @@ Pure; time is an argument, in seconds.
 A text ends as accepted when every segment has an id, and as refused with the first segment that the SMSC
 refuses for good. What the SMSC cannot take for now is tried again, ever more rarely, until the text's
 validity ends. A segment that gets no response is written once more, with the same references; after that its
-response is waited for. When the link is lost, every text goes back with the ids it has, so that only the
-segments without one are written again.
+response is waited for, but not for ever: whoever has sent the text is told that it failed. When the link is
+lost, every text goes back with the ids it has, so that only the segments without one are written again.
 
 While a segment is written and may still be answered, the end of the validity is not decided: what the SMSC
 has taken is not called expired.
 """
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ LONGEST_RETRY: Final = 30.0
 
 RESENDS: Final = 1
 """How often a segment is written again on one link because no response came."""
+
+LATE_SECONDS: Final = 300.0
+"""How long a response is waited for after the last copy of a segment is overdue.
+
+Longer than SMSCs stall, and short beside a validity of hours, in which nobody would learn that nothing answers.
+"""
 
 EXPIRY_CHECK: Final = 0.5
 
@@ -103,7 +110,7 @@ class Place(Enum):
 class _Text:
     """A text under way."""
 
-    __slots__ = ("deferred", "done", "expired", "ids", "missing", "since", "text", "told")
+    __slots__ = ("deferred", "done", "expired", "given_up_at", "ids", "missing", "since", "text", "told")
 
     def __init__(self, text: OutgoingText, total: int, now: float) -> None:
         self.text = text
@@ -113,6 +120,8 @@ class _Text:
         self.missing = self.ids.count(None)
         self.done = False
         self.expired = False
+        self.given_up_at = math.inf
+        """When no late response is waited for any more, if one still is then."""
         self.deferred = False
 
 
@@ -211,7 +220,7 @@ class Sending:
         self._checked_at = now
         for segments in list(self._texts.values()):
             under_way = segments[0].under_way
-            if under_way.text.expires <= now and not under_way.expired:
+            if _deadline(segments) <= now and not under_way.expired:
                 under_way.expired = True
                 if all(segment.place is not Place.WRITTEN for segment in segments):
                     self._expire(under_way)
@@ -242,7 +251,7 @@ class Sending:
             if not self._ends(segment):
                 self._queue.appendleft(segment)
 
-    def overdue(self, write: Write, seconds: float) -> None:
+    def overdue(self, write: Write, seconds: float, now: float) -> None:
         """No response came to a segment within `seconds`: it is written once more, or waited for."""
         segment = write.segment
         if not self._is_current(write):
@@ -250,6 +259,8 @@ class Sending:
         segment.unanswered += 1
         again = segment.unanswered <= RESENDS
         segment.place = Place.WAITING if again else Place.OVERDUE
+        if not again:
+            segment.under_way.given_up_at = now + LATE_SECONDS
         if self._ends(segment):
             return
         if again:
@@ -258,7 +269,8 @@ class Sending:
         if again:
             self._defer(segment.under_way, detail + "sent again", 0.0)
         else:
-            self._defer(segment.under_way, detail + "a late one is waited for", None)
+            minutes = LATE_SECONDS / 60
+            self._defer(segment.under_way, f"{detail}a late one is waited for, {minutes:g} min at most", None)
 
     def unsendable(self, write: Write, detail: str) -> None:
         """A segment cannot be written at all."""
@@ -331,7 +343,11 @@ class Sending:
         return under_way.done
 
     def _expire(self, under_way: _Text) -> None:
-        self._refuse(under_way, VALIDITY_EXPIRED, "its validity ended before the SMSC took it")
+        if _is_overdue(self._texts[under_way.text.sid]):
+            detail = "the SMSC has not answered; whether it has taken the text is not known"
+            self._refuse(under_way, UNKNOWN_ERROR, detail)
+        else:
+            self._refuse(under_way, VALIDITY_EXPIRED, "its validity ended before the SMSC took it")
 
     def _refuse(self, under_way: _Text, code: int, detail: str) -> None:
         if not under_way.done:
@@ -341,3 +357,16 @@ class Sending:
         under_way.done = True
         self._texts.pop(under_way.text.sid, None)
         self._outcomes.append(outcome)
+
+
+def _is_overdue(segments: Sequence[Segment]) -> bool:
+    """Whether only a late response can help a text."""
+    return any(segment.place is Place.OVERDUE for segment in segments)
+
+
+def _deadline(segments: Sequence[Segment]) -> float:
+    """When a text ends that is not taken by then."""
+    under_way = segments[0].under_way
+    if math.isinf(under_way.given_up_at) or not _is_overdue(segments):
+        return under_way.text.expires
+    return min(under_way.text.expires, under_way.given_up_at)

@@ -1,7 +1,8 @@
 """The virtual SMSC: takes texts for virtual phones over SMPP, reports what became of them, and carries theirs.
 
 Accepts binds with the sandbox's credentials only. Parts of a long text are put together again; a receipt goes back
-for each part, to the session that can receive. A phone's text goes out as deliver_sm and waits for a bind.
+for each part, to the session that submitted it, or to one beside it when that one cannot receive or is gone: all
+have the same system_id. A phone's text goes out as deliver_sm and waits for a bind.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Smsc:
         self._texts: OrderedDict[str, Text] = OrderedDict()
         self._parts: Reassembler[tuple[str, str, int, bytes], str] = Reassembler()
         self._outgoing: deque[DeliverSm] = deque(maxlen=_REMEMBERED)
+        self._receipts: dict[SmppConnection, deque[DeliverSm]] = {}
+        """Receipts by the session that they are for, which can receive."""
         self._connections: set[SmppConnection] = set()
         self._references = itertools.cycle(range(256))
         self._arrived = asyncio.Event()
@@ -115,6 +118,8 @@ class Smsc:
         """Forget all texts, and what was to be sent."""
         self._texts.clear()
         self._outgoing.clear()
+        for receipts in self._receipts.values():
+            receipts.clear()
 
     async def send(self, number: str, to: str, body: str) -> Text:
         """Have a phone text the platform; it goes out as soon as a session can take it."""
@@ -142,9 +147,10 @@ class Smsc:
                 case events.Throttled(token) | events.Overdue(token) | events.Unanswered(token) if isinstance(
                     token, DeliverSm
                 ):
-                    self._outgoing.appendleft(token)
+                    self._queue_of(connection, token).appendleft(token)
                 case events.Closed():
                     self._connections.discard(connection)
+                    self._outgoing.extendleft(reversed(self._receipts.pop(connection, ())))
         # What was answered has made room, and so may the time that has passed.
         self._deliver_outgoing()
 
@@ -157,6 +163,8 @@ class Smsc:
             connection.session.refuse_bind(request, Status.RINVPASWD)
         else:
             connection.session.accept_bind(request, "offhook-sandbox", connection.now())
+            if connection.session.state is State.BOUND_TRX:
+                self._receipts[connection] = deque(maxlen=_REMEMBERED)
 
     def _submit(self, connection: SmppConnection, sequence: int, submit: SubmitSm) -> None:
         """A part of a text for a phone."""
@@ -177,7 +185,7 @@ class Smsc:
         if behaviour.on_text is not OnText.SILENT and submit.registered_delivery & 1:
             delivered = behaviour.on_text is OnText.DELIVER
             loop = asyncio.get_running_loop()
-            loop.call_later(behaviour.deliver_after, self._report, message_id, submit, delivered)
+            loop.call_later(behaviour.deliver_after, self._report, connection, message_id, submit, delivered)
 
     def _read(self, number: str, sender: str, submit: SubmitSm, message_id: str) -> tuple[str, int] | None:
         """The text and its number of parts, once they are all there."""
@@ -195,26 +203,30 @@ class Smsc:
             return None
         return _decode(whole.runs[0], coding), whole.segments
 
-    def _report(self, message_id: str, submit: SubmitSm, delivered: bool) -> None:
+    def _report(self, submitter: SmppConnection, message_id: str, submit: SubmitSm, delivered: bool) -> None:
         """Tell what became of a part."""
         state = MessageState.DELIVERED if delivered else MessageState.UNDELIVERABLE
         stamp = utcnow().strftime(_ID_DATE)
         report = receipt.Receipt(message_id, state, "000" if delivered else "001", stamp, stamp)
         octets, tlvs = receipt.write(report)
-        self._outgoing.append(
-            DeliverSm(
-                source_addr=submit.destination_addr,
-                source_addr_ton=submit.dest_addr_ton,
-                source_addr_npi=submit.dest_addr_npi,
-                destination_addr=submit.source_addr,
-                dest_addr_ton=submit.source_addr_ton,
-                dest_addr_npi=submit.source_addr_npi,
-                short_message=octets,
-                esm_class=EsmClass.DELIVERY_RECEIPT,
-                tlvs=tlvs,
-            )
+        deliver = DeliverSm(
+            source_addr=submit.destination_addr,
+            source_addr_ton=submit.dest_addr_ton,
+            source_addr_npi=submit.dest_addr_npi,
+            destination_addr=submit.source_addr,
+            dest_addr_ton=submit.source_addr_ton,
+            dest_addr_npi=submit.source_addr_npi,
+            short_message=octets,
+            esm_class=EsmClass.DELIVERY_RECEIPT,
+            tlvs=tlvs,
         )
+        self._queue_of(submitter, deliver).append(deliver)
         self._deliver_outgoing()
+
+    def _queue_of(self, connection: SmppConnection, deliver: DeliverSm) -> deque[DeliverSm]:
+        """What waits with this: a receipt for the session that is to have it, the rest for any that can receive."""
+        is_receipt = deliver.esm_class == EsmClass.DELIVERY_RECEIPT
+        return self._receipts.get(connection, self._outgoing) if is_receipt else self._outgoing
 
     def _segments(self, number: str, to: str, body: str) -> list[DeliverSm]:
         """A phone's text as deliver_sm."""
@@ -238,14 +250,15 @@ class Smsc:
         ]
 
     def _deliver_outgoing(self) -> None:
-        """Send what waits to whoever is bound to receive."""
-        for connection in list(self._connections):
+        """Send what waits to whoever is bound to receive; receivers come first, for their transmitters cannot."""
+        for connection in sorted(self._connections, key=lambda one: one in self._receipts):
             session = connection.session
             if session.state not in BOUND or session.state is State.BOUND_TX:
                 continue
-            while self._outgoing and session.capacity(connection.now()) > 0:
-                deliver = self._outgoing.popleft()
-                session.request(deliver, deliver, connection.now())
+            for waiting in (self._receipts.get(connection), self._outgoing):
+                while waiting and session.capacity(connection.now()) > 0:
+                    deliver = waiting.popleft()
+                    session.request(deliver, deliver, connection.now())
             connection.flush()
 
     def _remember(self, direction: str, number: str, other: str, body: str, parts: int) -> Text:

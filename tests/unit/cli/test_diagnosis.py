@@ -47,6 +47,16 @@ def test_an_smsc_that_is_not_bound_is_bad_and_says_why() -> None:
     assert finding.seen == f"loopback is ready; {obstacle}"
 
 
+def test_an_smsc_that_throttles_is_bad_and_says_since_when_and_what_to_do() -> None:
+    hindrance = "smpp:sink takes fewer texts than it is offered: ESME_RTHROTTLED since 2026-01-01T00:00:00Z"
+    carriers = {"loopback": "", "smpp:sink": ""}
+    hindered = {"loopback": "", "smpp:sink": hindrance}
+    finding = check_smscs(report(messaging={"carriers": carriers, "carriers_hindered": hindered}))
+    assert not finding.good
+    assert finding.seen == f"loopback is ready; {hindrance}"
+    assert "rate=" in finding.mend
+
+
 def test_what_is_kept_is_told_with_its_limits() -> None:
     kept = {"octets": 12_000_000, "most_octets": 2 * 10**9, "days": 30, "removed": 0}
     endless = {**kept, "most_octets": None, "days": None}

@@ -135,25 +135,52 @@ def test_no_response_is_written_once_more_and_taken_whenever_it_comes() -> None:
     stage.submit(text(expires=100_000))
     first = stage.write()
     stage.advance(30)
-    stage.sending.overdue(first, 30.0)
+    stage.sending.overdue(first, 30.0, stage.now)
     assert stage.sending.outcomes() == [
         Deferred(text(expires=100_000), (None,), "no response within 30 s; sent again", 0.0)
     ]
     second = stage.write()
     stage.advance(30)
-    stage.sending.overdue(second, 30.0)
-    detail = "no response within 30 s; a late one is waited for"
-    assert stage.advance(3600) == [Deferred(text(expires=100_000), (None,), detail, None)]
+    stage.sending.overdue(second, 30.0, stage.now)
+    detail = "no response within 30 s; a late one is waited for, 5 min at most"
+    assert stage.advance(299) == [Deferred(text(expires=100_000), (None,), detail, None)]
     assert stage.writes() == []
     assert stage.answer(first, 0, "late") == [Accepted(text(expires=100_000), ("late",))]
     assert stage.answer(second, 0, "later") == []
+
+
+def test_what_is_never_answered_fails_long_before_its_validity_ends() -> None:
+    stage = Stage()
+    stage.submit(text(expires=100_000), segments=2)
+    silent, slow = stage.writes()
+    stage.sending.overdue(silent, 30.0, stage.now)
+    stage.sending.overdue(stage.write(), 30.0, stage.now)
+    stage.advance(299)
+    assert stage.advance(2) == [], "the other segment may still be answered"
+    stage.sending.overdue(slow, 30.0, stage.now)
+    (refused,) = stage.sending.outcomes()
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.detail.partition(";")[0]) == (UNKNOWN_ERROR, "the SMSC has not answered")
+    assert stage.answer(silent, 0, "late") == []
+
+
+def test_an_answer_however_late_takes_the_deadline_away() -> None:
+    stage = Stage()
+    stage.submit(text(expires=100_000))
+    first = stage.write()
+    stage.sending.overdue(first, 30.0, stage.now)
+    second = stage.write()
+    stage.sending.overdue(second, 30.0, stage.now)
+    stage.advance(200)
+    stage.answer(second, Status.RSYSERR)
+    assert not any(isinstance(outcome, Refused) for outcome in stage.advance(3600))
 
 
 def test_a_response_to_an_older_copy_does_not_undo_the_newer() -> None:
     stage = Stage()
     stage.submit(text())
     first = stage.write()
-    stage.sending.overdue(first, 30.0)
+    stage.sending.overdue(first, 30.0, stage.now)
     second = stage.write()
     stage.sending.outcomes()
     assert stage.answer(first, Status.RSYSERR) == []
@@ -199,7 +226,7 @@ def test_what_is_written_is_not_called_expired_before_its_response() -> None:
     assert stage.advance(11) == []
     assert [type(outcome) for outcome in stage.answer(taken)] == [Accepted]
     stage.sending.throttled(busy, Status.RTHROTTLED)
-    stage.sending.overdue(silent, 30.0)
+    stage.sending.overdue(silent, 30.0, stage.now)
     assert [(type(each), each.text.sid[-1]) for each in stage.sending.outcomes()] == [
         (Refused, "2"),
         (Refused, "3"),
@@ -253,7 +280,7 @@ def test_every_text_ends_once_and_an_id_is_never_asked_for_twice(script: list[tu
             elif event == "throttle":
                 stage.sending.throttled(write, Status.RTHROTTLED)
             else:
-                stage.sending.overdue(write, 30.0)
+                stage.sending.overdue(write, 30.0, stage.now)
         ended.extend(o.text.sid for o in stage.sending.outcomes() if not isinstance(o, Deferred))
     stage.now = 600.0
     written.extend(stage.writes())

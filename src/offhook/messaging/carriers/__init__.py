@@ -118,5 +118,8 @@ class Carrier(Protocol):
     def obstacle(self) -> str:
         """Why it takes nothing, for the timeline of a text that waits; empty when it is only busy."""
 
+    def hindrance(self) -> str:
+        """Why it takes less than it is offered, for the operator; empty when it does not, or takes nothing."""
+
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Take texts; each is accepted, refused or returned in the end."""

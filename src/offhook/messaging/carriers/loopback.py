@@ -54,6 +54,10 @@ class LoopbackCarrier:
         """It is never more than busy."""
         return ""
 
+    def hindrance(self) -> str:
+        """It takes whatever it is offered."""
+        return ""
+
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Have each text arrive."""
         for text in texts:

@@ -10,11 +10,12 @@ import logging
 from collections.abc import Sequence
 from typing import Final, assert_never
 
+from offhook.clock import utcnow
 from offhook.config import Settings
 from offhook.errors import LocalProtocolError
 from offhook.messaging import sending
 from offhook.messaging.carriers import OutgoingText, Reports
-from offhook.messaging.carriers.smpp_bind import KeptBind
+from offhook.messaging.carriers.smpp_bind import KeptBind, shown
 from offhook.messaging.carriers.smpp_inbox import Inbox
 from offhook.messaging.connection import SmppConnection
 from offhook.messaging.outcomes import TEMPORARY
@@ -35,6 +36,9 @@ DRAIN_SECONDS: Final = 3.0
 WARN_SECONDS: Final = 60.0
 """Seconds between two lines in the log about the same temporary refusal."""
 
+BUSY_SECONDS: Final = 60.0
+"""How long after a temporary refusal the SMSC is still called busy."""
+
 
 class SmppCarrier:
     """See the module."""
@@ -46,6 +50,9 @@ class SmppCarrier:
         self._window = Window(smsc.window)
         self._answers = 0
         self._warned: dict[int, float] = {}
+        self._busy_with = 0
+        self._busy_since = utcnow()
+        self._busy_until = float("-inf")
         self._full = False
         kind = BindTransceiver if smsc.bind == "transceiver" else BindTransmitter
         self._transmitter = KeptBind(smsc, _request(kind, smsc), self._on_events, self._on_lost)
@@ -93,6 +100,13 @@ class SmppCarrier:
         """Why it is not bound."""
         return self._transmitter.obstacle()
 
+    def hindrance(self) -> str:
+        """With what it refuses texts for now, and since when."""
+        if self._transmitter.connection is None or asyncio.get_running_loop().time() >= self._busy_until:
+            return ""
+        status = status_name(self._busy_with)
+        return f"{self.name} takes fewer texts than it is offered: {status} since {shown(self._busy_since)}"
+
     def submit(self, texts: Sequence[OutgoingText]) -> None:
         """Queue the segments of the texts and write what may go."""
         now = asyncio.get_running_loop().time()
@@ -113,10 +127,10 @@ class SmppCarrier:
                 self._inbox.take(connection, event)
             elif isinstance(event, e.Throttled):
                 self._answers += 1
-                self._warn(event.status, now)
+                self._is_busy(event.status, now)
                 self._sending.throttled(_write(event.token), event.status)
             elif isinstance(event, e.Overdue):
-                self._sending.overdue(_write(event.token), self.smsc.response)
+                self._sending.overdue(_write(event.token), self.smsc.response, now)
             elif isinstance(event, e.Bound):
                 self._answers = 0
                 self._reports.available(self.name)
@@ -136,12 +150,15 @@ class SmppCarrier:
     def _answered(self, event: e.Answered, now: float) -> None:
         self._answers += 1
         if event.status in TEMPORARY:
-            self._warn(event.status, now)
+            self._is_busy(event.status, now)
         message_id = event.body.message_id if isinstance(event.body, SubmitSmResp) else ""
         self._sending.answered(_write(event.token), event.status, message_id, now)
 
-    def _warn(self, status: int, now: float) -> None:
-        """Log that the SMSC takes no texts for now, once in a while."""
+    def _is_busy(self, status: int, now: float) -> None:
+        """Note that the SMSC takes no texts for now, and log it once in a while."""
+        if now >= self._busy_until:
+            self._busy_since = utcnow()
+        self._busy_with, self._busy_until = status, now + BUSY_SECONDS
         if now - self._warned.get(status, float("-inf")) >= WARN_SECONDS:
             self._warned[status] = now
             logger.warning(

@@ -63,7 +63,7 @@ class KeptBind:
         """Why it is not bound, and since when; empty when it is."""
         if self.connection is not None:
             return ""
-        return f"{self.smsc.carrier} is not bound: {self._reason} since {_shown(self._since)}"
+        return f"{self.smsc.carrier} is not bound: {self._reason} since {shown(self._since)}"
 
     def closing(self) -> None:
         """Do not connect again."""
@@ -148,5 +148,6 @@ def _words(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def _shown(moment: datetime) -> str:
+def shown(moment: datetime) -> str:
+    """A moment as the operator reads it, in UTC."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -3,9 +3,9 @@
     python benchmarks/calls.py [--rate 30] [--seconds 60]
 
 SIPp is the trunk. It calls a number of the platform whose webhook app answers with a <Play> of five seconds, hears it
-for three and hangs up. SIPp, the webhook app and every role of the platform share the machine's cores. In the same
-run SIPp calls its own plain answering scenario in the same way, so that the time from INVITE to 200 can be
-compared with that of a peer that does nothing but answer. Needs SIPp.
+for three and hangs up. SIPp, the webhook app and every role of the platform share the machine's cores; what each takes
+of them per call is printed. In the same run SIPp calls its own plain answering scenario in the same way, so that the
+time from INVITE to 200 can be compared with that of a peer that does nothing but answer. Needs SIPp.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import os
+import resource
 import shutil
 import socket
 import struct
@@ -31,7 +32,11 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
+sys.path.insert(0, str(ROOT))
 
+from benchmarks.processes import processor_by_name  # noqa: E402
+
+from offhook.supervisor.process import descendants  # noqa: E402
 from offhook.testing import Platform  # noqa: E402
 
 HOLD_MS = 3000
@@ -205,6 +210,17 @@ def stolen() -> tuple[int, int]:
     return fields[7], sum(fields)
 
 
+def used(platform: Platform) -> dict[str, float]:
+    """Seconds of processor time so far: each role and server of the platform, SIPp, and the webhook app."""
+    supervisor = int(platform.facts["pid"])
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        **processor_by_name([supervisor, *descendants(supervisor)]),
+        "application": own.ru_utime + own.ru_stime,
+        "sipp": children.ru_utime + children.ru_stime,
+    }
+
+
 def plain_peer(folder: Path, rate: int) -> dict[str, float]:
     """The same calls to SIPp's own answering scenario."""
     port = free_port()
@@ -236,11 +252,11 @@ def main() -> int:
         try:
             number = answer_with(platform, url)
             sipp(folder / "caller.xml", platform.facts["sip"], number, port, 5, 2)
-            before = stolen()
+            before, used_before = stolen(), used(platform)
             result = sipp(
                 folder / "caller.xml", platform.facts["sip"], number, port, asked.rate, asked.seconds
             )
-            after = stolen()
+            after, used_after = stolen(), used(platform)
             garbage = api(platform, f"{platform.api_url}/offhook/v1/diagnosis")["roles"]["voice"]["garbage"]
         finally:
             platform.stop()
@@ -252,6 +268,11 @@ def main() -> int:
         f"SIP retransmissions {result['retransmissions']:.0f}"
     )
     print(f"  INVITE to 200: p50 {result['p50']:.0f} ms, p99 {result['p99']:.0f} ms")
+    per_call = {
+        name: 1000 * (used_after[name] - start) / result["offered"] for name, start in used_before.items()
+    }
+    shown = ", ".join(f"{name} {ms:.2f}" for name, ms in per_call.items() if ms >= 0.01)
+    print(f"  ms of processor per call: {shown}, all {sum(per_call.values()):.2f}")
     print(
         f"  voice's collections: the longest {garbage['longest_ms']:.0f} ms, {garbage['found']} objects in cycles"
         f" ({garbage['found'] / max(1, result['offered']):.2f} a call)"

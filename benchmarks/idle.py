@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.processes import name, processor  # noqa: E402
 
 from offhook.supervisor.nats import Nats  # noqa: E402
 from offhook.supervisor.postgres import Postgres  # noqa: E402
@@ -31,7 +33,6 @@ from offhook.testing import Platform  # noqa: E402
 _LIMIT_MB = 330.0
 _LIMIT_PERCENT = 1.0
 _SETTLE_SECONDS = 20.0
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> float:
@@ -41,21 +42,6 @@ def memory(pid: int) -> float:
     except OSError:
         return 0.0
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
-
-
-def processor(pid: int) -> float:
-    """Seconds of processor time of a process so far; 0 when it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
-
-
-def name(pid: int) -> str:
-    """What a process is called here: the role it runs, or its program."""
-    words = (Path("/proc") / str(pid) / "cmdline").read_text().rstrip("\0").split("\0")
-    return words[-1] if words[-2:-1] == ["role"] else Path(words[0]).name.partition(":")[0]
 
 
 async def bare_stores(top: Path) -> float:

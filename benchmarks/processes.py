@@ -1,0 +1,35 @@
+"""What processes are called and have used, read from proc(5)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time of a process so far; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+
+
+def name(pid: int) -> str:
+    """What a process is called here: the role it runs, or its program; nothing when it has ended."""
+    try:
+        words = (Path("/proc") / str(pid) / "cmdline").read_text().rstrip("\0").split("\0")
+    except OSError:
+        return ""
+    return words[-1] if words[-2:-1] == ["role"] else Path(words[0]).name.partition(":")[0]
+
+
+def processor_by_name(pids: list[int]) -> dict[str, float]:
+    """Seconds of processor time so far, of all processes of one name together."""
+    used: dict[str, float] = {}
+    for pid in pids:
+        if known := name(pid):
+            used[known] = used.get(known, 0.0) + processor(pid)
+    return used

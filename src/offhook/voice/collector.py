@@ -17,8 +17,8 @@ from typing import Final
 
 from offhook import metrics
 
-THRESHOLDS: Final = (20_000, 20, 1_000_000)
-"""Objects made in excess of those freed before the young are looked at; of which collections every 20th goes deeper."""
+THRESHOLDS: Final = (20_000, 1_000_000, 1_000_000)
+"""Objects made in excess of those freed before the young are looked at. What outlives that is left to `keep_clean`."""
 QUIET_SECONDS: Final = 60.0
 LONGEST_SECONDS: Final = 600.0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ __all__ = [
     "read_wav",
     "require_transcription",
     "transcribe",
-    "word_error_rate",
+    "was_among",
+    "was_said",
     "words",
 ]
 
@@ -38,15 +40,29 @@ def transcribe(audio: str | Path | Samples, *, rate: int = 8000) -> str:
     return hearing.transcribe(audio, rate)
 
 
-def word_error_rate(said: str, heard: str) -> float:
-    """Edits from `heard` to `said` in words, by the number of words of `said`."""
-    wanted, got = words(said).split(), words(heard).split()
-    row = list(range(len(got) + 1))
-    for i, word in enumerate(wanted, 1):
+MOST_MISHEARD: Final = 1 / 3
+"""Of the letters: neither voice nor ear is perfect, and a loaded machine loses a word's beginning now and then."""
+
+
+def was_said(said: str, heard: str) -> bool:
+    """Whether what was heard is this and nothing else."""
+    return _misheard(said, heard, within=False) <= MOST_MISHEARD
+
+
+def was_among(said: str, heard: str) -> bool:
+    """Whether this is among what was heard."""
+    return _misheard(said, heard, within=True) <= MOST_MISHEARD
+
+
+def _misheard(said: str, heard: str, *, within: bool) -> float:
+    """Edits from `heard`, or its best part, to `said` in letters, by the number of letters of `said`."""
+    wanted, got = words(said).replace(" ", ""), words(heard).replace(" ", "")
+    row = [0 if within else count for count in range(len(got) + 1)]
+    for i, letter in enumerate(wanted, 1):
         diagonal, row[0] = row[0], i
         for j, other in enumerate(got, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1] / max(1, len(wanted))
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (letter != other))
+    return (min(row) if within else row[-1]) / max(1, len(wanted))
 
 
 def read_wav(path: str | Path) -> tuple[Samples, int]:

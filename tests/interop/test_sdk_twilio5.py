@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.harness.programs import guide_program, run_program
-from tests.harness.stage import Stage, words_heard
+from tests.harness.stage import Stage, was_told
 from tests.harness.transcribe import require_transcription
 
 
@@ -27,7 +27,7 @@ def test_make_a_call(stage: Stage, sdk_5: Path) -> None:
     phone = stage.phone()
     program = as_printed(guide_program("make_call.py", stage.platform, phone), stage.platform.api_url)
     sid = run_program(program, {"PYTHONPATH": str(sdk_5)})
-    assert words_heard(phone.wait_for_call("ended")) == "hello world"
+    assert was_told(phone.wait_for_call("ended"), "hello world")
     assert stage.client.calls(sid).fetch().direction == "outbound-api"
 
 

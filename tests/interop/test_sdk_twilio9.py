@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.harness.programs import guide_program, run_program
-from tests.harness.stage import ALL_EVENTS, Stage, together, words_heard
+from tests.harness.stage import ALL_EVENTS, Stage, together, was_told
 from tests.harness.transcribe import require_transcription
 from tests.interop.test_voice_calls import is_signed
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
@@ -29,7 +29,7 @@ def test_guide_programs(stage: Stage) -> None:
     phone, base = stage.phone(), stage.platform.api_url
     called = run_program(ported(guide_program("make_call.py", stage.platform, phone), base), {})
     texted = run_program(ported(guide_program("send_text.py", stage.platform, phone), base), {})
-    assert words_heard(phone.wait_for_call("ended")) == "hello world"
+    assert was_told(phone.wait_for_call("ended"), "hello world")
     assert phone.wait_for_text().body == "Hello world."
     assert (called[:2], texted[:2]) == ("CA", "SM")
 

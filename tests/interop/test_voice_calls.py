@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from tests.harness.stage import Stage, together, words_heard
+from tests.harness.stage import Stage, together, was_told
 from tests.harness.transcribe import require_transcription
 from tests.harness.webhook_app import Answer, Received
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
@@ -84,7 +84,7 @@ def test_answered_by_a_call_from_a_phone(stage: Stage) -> None:
     assert (asked.method, asked.params["From"], asked.params["To"]) == ("POST", phone.number, number)
     assert (asked.params["Direction"], asked.params["CallStatus"]) == ("inbound", "ringing")
     assert is_signed(stage, asked)
-    assert words_heard(phone.wait_for_call("ended")) == "thank you for calling"
+    assert was_told(phone.wait_for_call("ended"), "thank you for calling")
     callbacks = stage.web.statuses()
     assert [one.params["CallStatus"] for one in callbacks] == ["completed"]
     row = stage.client.calls(asked.params["CallSid"]).fetch()

@@ -6,13 +6,13 @@ from typing import Any
 
 from tests.harness.stage import (
     Stage,
+    heard_by,
     samples_heard,
     samples_of,
     seconds_of_tone,
     together,
-    words_heard,
 )
-from tests.harness.transcribe import require_transcription
+from tests.harness.transcribe import require_transcription, was_among
 from tests.harness.webhook_app import Answer
 from tests.interop.test_voice_prompts import tone_wav
 from tests.interop.test_voice_record import download
@@ -42,8 +42,8 @@ def test_both_hear_each_other(stage: Stage) -> None:
     assert (child.parent_call_sid, child.direction, child.status) == (sid, "outbound-dial", "completed")
     assert (child.to, child.duration) == (other.number, done["DialCallDuration"])
     assert [found.sid for found in stage.client.calls.list(parent_call_sid=sid)] == [child.sid]
-    assert "weather report for friday" in words_heard(other.wait_for_call("ended"))
-    assert "my name is robert and i live in london" in words_heard(stage.called.wait_for_call("ended"))
+    assert was_among("weather report for friday", heard_by(other.wait_for_call("ended")))
+    assert was_among("my name is robert and i live in london", heard_by(stage.called.wait_for_call("ended")))
 
 
 def test_how_dials_end(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from offhook.sandbox.audio import PhoneAudio, Ticker
 from offhook.sandbox.behaviour import Behaviour, CallScript, OnCall, PlaceCall, Say
 from offhook.sandbox.phone_call import PhoneCall, State
 from offhook.sdp import negotiate
+from offhook.signalling.routes import reachable
 from offhook.signalling.transports import SipTransports
 from offhook.sip import events as sip
 from offhook.sip.flow import Address
@@ -41,7 +42,7 @@ class Phones:
     """All phones and their calls."""
 
     def __init__(self, settings: Settings, transports: SipTransports, streams: StreamsClient) -> None:
-        self._platform = Address(settings.sip_host, settings.sip_port)
+        self._platform = Address(reachable(settings.sip_host), settings.sip_port)
         self._transports = transports
         self._endpoint = transports.endpoint
         self._streams = streams

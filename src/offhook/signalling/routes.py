@@ -7,6 +7,8 @@ import socket
 from offhook.sip.flow import TCP, UDP, Address
 
 MAPPED = "::ffff:"
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""The addresses of listeners on all addresses, and by which this machine reaches them."""
 
 
 class Routes:
@@ -25,7 +27,7 @@ class Routes:
     def local(self, transport: str, remote: Address) -> Address:
         """Our address that a peer can answer to."""
         bound = self._bound.get(transport) or next(iter(self._bound.values()))
-        if bound.host not in ("0.0.0.0", "::"):
+        if bound.host not in WILDCARDS:
             return Address(plain(bound.host), bound.port)
         host = self._cache.get(remote.host)
         if host is None:
@@ -33,6 +35,11 @@ class Routes:
                 self._cache.clear()
             host = self._cache[remote.host] = route(remote)
         return Address(host, bound.port)
+
+
+def reachable(host: str) -> str:
+    """An address by which this machine reaches a listener on `host`."""
+    return WILDCARDS.get(host, host)
 
 
 def route(remote: Address) -> str:

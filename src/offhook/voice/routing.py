@@ -20,6 +20,7 @@ from offhook.clock import monotonic
 from offhook.config import Settings
 from offhook.delivery.guard import Guard
 from offhook.errors import RemoteProtocolError
+from offhook.signalling.routes import WILDCARDS, reachable
 from offhook.signalling.transports import SipTransports
 from offhook.sip.attempt import Target
 from offhook.sip.dialog import is_address
@@ -90,7 +91,7 @@ class Routing:
         return self._to_trunks(called, caller)
 
     def _to_ourselves(self, called: str, caller: str) -> Destination:
-        own = Address(_reachable(self._settings.sip_host), self._settings.sip_port)
+        own = Address(reachable(self._settings.sip_host), self._settings.sip_port)
         flow = self._transports.flow(UDP, own)
         to = sip_uri(called, own.host, own.port)
         headers = ((LOOP_HEADER, self._token),)
@@ -169,7 +170,7 @@ class Routing:
         """The address of a SIP URI's host."""
         port = uri.port or DEFAULT_PORT
         if uri.host == "localhost":
-            return Address(_reachable(self._settings.sip_host), port)
+            return Address(reachable(self._settings.sip_host), port)
         if is_address(uri.address):
             return Address(uri.address, port)
         try:
@@ -183,9 +184,9 @@ class Routing:
         if address.port != self._settings.sip_port:
             return False
         settings = self._settings
-        known = (settings.sip_host, _reachable(settings.sip_host), settings.public_address)
+        known = (settings.sip_host, reachable(settings.sip_host), settings.public_address)
         return address.host in known or (
-            settings.sip_host in _WILDCARDS and self._transports.is_local(address.host)
+            settings.sip_host in WILDCARDS and self._transports.is_local(address.host)
         )
 
     def _caller(self, caller: str, flow: Flow) -> NameAddr:
@@ -197,14 +198,6 @@ class Routing:
                 caller = caller.partition(":")[2].partition("@")[0]
         own = self._transports.endpoint.advertised(flow)
         return NameAddr(uri=sip_uri(caller, own.host, own.port))
-
-
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
-
-def _reachable(host: str) -> str:
-    """An address by which this machine reaches a listener on `host`."""
-    return _WILDCARDS.get(host, host)
 
 
 def _refusal(uri: Uri) -> str | None:

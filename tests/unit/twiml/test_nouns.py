@@ -39,7 +39,7 @@ def test_attributes_of_sip() -> None:
 
 def test_number() -> None:
     assert targets(
-        '<Number sendDigits="ww12#" url="whisper" method="GET" statusCallback="/cb"'
+        '<Number sendDigits="wwA12#" url="whisper" method="GET" statusCallback="/cb"'
         ' statusCallbackEvent="initiated ringing answered completed">(555) 444-5555</Number>'
     ) == (
         DialNumber(

@@ -28,7 +28,7 @@ class Number(Noun):
     """The text is the number. Times of machine detection are in milliseconds but the first, in seconds."""
 
     send_digits: str | None = pattern(
-        r"[0-9*#wW]{0,32}", "made of 0-9 * # w W", None, code=13222, essential=True
+        r"[0-9A-D*#wW]{0,32}", "made of 0-9 A-D * # w W", None, code=13222, essential=True
     )
     url: str | None = web_url()
     method: Literal["GET", "POST"] = http_method(code=13221)

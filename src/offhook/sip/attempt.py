@@ -80,6 +80,16 @@ class Attempt:
         """Whether its INVITE has a provisional response and no final one: it may be cancelled."""
         return self.transaction is not None and self.transaction.state is State.PROCEEDING
 
+    def leave(self) -> None:
+        """Let a target that has said nothing for long be.
+
+        It has had the INVITE several times. Once more, and a trunk that comes back would ring for a moment for a
+        call that is somewhere else. It cannot be cancelled before it speaks (section 9.1), and what it says is
+        still heard: a provisional response leads to CANCEL, a 2xx to ACK and BYE.
+        """
+        if self.transaction is not None:
+            self.transaction.stop_retransmitting()
+
     def refused(self, response: Response) -> Failure:
         """Note the target's final response."""
         return self._end(Failure(response.status, response.reason, "remote", response, ""))

@@ -127,6 +127,8 @@ class OutgoingSession(Session):
         """Nobody of this round has said a word: the next one is called, not half a minute later but at once."""
         quiet = self._round
         self._let_go(quiet, now)
+        for attempt in quiet:
+            attempt.leave()
         self._reroute(Failure(408, REASONS[408], "timeout", None, quiet[0].silence("timeout")), now)
 
     def _reroute(self, failure: Failure, now: float) -> None:

@@ -186,6 +186,11 @@ class ClientTransaction(_Transaction):
     def release(self) -> None:
         self.user = None
 
+    def stop_retransmitting(self) -> None:
+        """Send the INVITE no more. A response that comes all the same is awaited as long as before (timer B)."""
+        if (timer := self._timers.pop(Input.TIMER_A, None)) is not None:
+            self._owner.timers.stop(timer)
+
     def transmit(self, now: float) -> None:
         if self.packet is not None:
             self._owner.outbox.send(self.flow, self.packet, now)

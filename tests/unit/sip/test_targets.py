@@ -90,40 +90,53 @@ def test_a_trunk_that_says_503_is_followed_by_the_next() -> None:
     assert stage.nothing_left()
 
 
+def unheard_at_first() -> Network:
+    """A network that carries no response in the time in which the first trunk is waited for."""
+    network = Network(drops=lambda number, data: network.now < 1003.9 and data.startswith(b"SIP/2.0"))
+    return network
+
+
 def test_a_silent_trunk_is_followed_by_the_next_and_cancelled_when_it_speaks() -> None:
-    late = {"until": 8.0}
-    network = Network(
-        drops=lambda number, data: network.now < 1000 + late["until"] and b"biloxi" in data[:40]
-    )
-    stage = Stage(network)
+    stage = Stage(unheard_at_first())
     stage.call(otherwise=[stage.target(1)])
-    network.run(4)
+    stage.network.run(4)
     (rerouted,) = stage.alice.told(Rerouted)
     assert rerouted.source == "timeout"
     assert "192.0.2.2:5060 over UDP did not answer at all" in rerouted.detail
     stage.answer(1)
     assert stage.alice.told(Answered)
-    network.run(30)
-    # The first one heard a repetition of its INVITE at last, and was told at once that it is too late.
+    stage.ring(0)
     assert stage.others[0].told(Cancelled)
+    stage.network.run(30)
     assert not stage.alice.told(Failed)
-    stage.others[1].endpoint.bye(stage.legs(1)[0], network.now)
+    stage.others[1].endpoint.bye(stage.legs(1)[0], stage.network.now)
     assert stage.nothing_left()
 
 
 def test_an_answer_of_a_trunk_that_was_given_up_is_hung_up() -> None:
-    network = Network(drops=lambda number, data: network.now < 1004 and b"biloxi" in data[:40])
-    stage = Stage(network)
+    stage = Stage(unheard_at_first())
     leg = stage.call(otherwise=[stage.target(1)])
-    network.run(4)
+    stage.network.run(4)
     stage.answer(1)
-    while not stage.legs(0):
-        network.run(0.005)
-    stage.others[0].endpoint.answer(stage.legs(0)[0], ANSWER, network.now)
-    network.run(2)
+    stage.answer(0)
+    stage.network.run(2)
     assert [event.leg for event in stage.alice.told(Answered)] == [leg]
     assert [type(event) for event in stage.others[0].events][-2:] == [Confirmed, Ended]
-    stage.alice.endpoint.bye(leg, network.now)
+    stage.alice.endpoint.bye(leg, stage.network.now)
+    assert stage.nothing_left()
+
+
+def test_a_trunk_that_was_given_up_is_sent_nothing_more() -> None:
+    network = Network(drops=lambda number, data: data.startswith(b"INVITE sip:bob@biloxi.example"))
+    stage = Stage(network)
+    stage.call(otherwise=[stage.target(1)])
+    network.run(4)
+    assert stage.alice.told(Rerouted)
+    sent = network.sent.count(network.sent[0])
+    stage.answer(1)
+    network.run(40)
+    assert network.sent.count(network.sent[0]) == sent > 1
+    stage.others[1].endpoint.bye(stage.legs(1)[0], network.now)
     assert stage.nothing_left()
 
 

@@ -44,7 +44,7 @@ def test_number() -> None:
     ) == (
         DialNumber(
             "+15554445555",
-            "ww12#",
+            "wwA12#",
             "https://app.example/voice/whisper",
             "GET",
             StatusCallback(

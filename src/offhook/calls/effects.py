@@ -120,6 +120,40 @@ class Enter:
 
 
 @dataclass(frozen=True, slots=True)
+class EnterConference:
+    """Let this call into a conference, which begins to be if it is not there."""
+
+    room: str
+    request: twiml.Confer
+
+
+@dataclass(frozen=True, slots=True)
+class EnterQueue:
+    """Let this call wait in a queue, which is made if it is not there."""
+
+    room: str
+    request: twiml.Enqueue
+
+
+@dataclass(frozen=True, slots=True)
+class TakeFromQueue:
+    """Come for the first call in a queue; `again`: it has waited before. One that does not exist says `TurnedAway`."""
+
+    room: str
+    request: twiml.Take
+    bridge: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TellRoom:
+    """Tell the room that an announcement has been heard, or what kept it from being made."""
+
+    room: str
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Take this call out of a room; `redirected`: it goes on with TwiML of its own."""
 
@@ -169,6 +203,10 @@ CallEffect = (
     | DropChild
     | OpenRoom
     | Enter
+    | EnterConference
+    | EnterQueue
+    | TakeFromQueue
+    | TellRoom
     | Leave
     | PlayRingback
     | StopRingback

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from offhook.calls.status import CallStatus
 from offhook.twiml.effects import Pairs
-from offhook.twiml.entry import Entry
+from offhook.twiml.entry import Entry, Purpose
+from offhook.twiml.events import QueueResult
 
 
 class FailureSource(StrEnum):
@@ -162,6 +163,70 @@ class RoomEnded:
     recorded: Recorded | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The room does not let this call in; `code` is a notification's."""
+
+    room: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPushed:
+    """The room has this call run a document above its own: a wait, music on hold, an announcement."""
+
+    room: str
+    purpose: Purpose
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPopped:
+    """The room has this call end that document."""
+
+    room: str
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class InQueue:
+    """The queue has taken this call in; `sid` is the Queue's."""
+
+    room: str
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """This call, which waits in a queue, is the next: it hears the document, if any, and enters the bridge.
+
+    `taker` is the call that came for it, `waited` the seconds it was in the queue.
+    """
+
+    room: str
+    taker: str
+    bridge: str
+    entry: Entry | None
+    waited: int
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The queue has given this call, which came for somebody, the call `member`: it will enter the bridge."""
+
+    room: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftQueue:
+    """The queue does not have this call any more, or (`waited` None) has never taken it in."""
+
+    room: str
+    result: QueueResult
+    waited: int | None
+
+
 class EndedBy(StrEnum):
     """Who or what ends a call, as its timeline says."""
 
@@ -222,6 +287,13 @@ CallEvent = (
     | ChildEnded
     | Admitted
     | RoomEnded
+    | TurnedAway
+    | RoomPushed
+    | RoomPopped
+    | InQueue
+    | Called
+    | Served
+    | LeftQueue
     | HangUpRequested
     | RedirectRequested
     | TimerExpired

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from offhook.twiml.entry import Method
+from offhook.twiml.entry import EntryPoint, Method
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -205,10 +205,85 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True)
-class EndDial:
-    """Hang up every leg of a dial; `DialDone` still follows."""
+class Confer:
+    """Enter a conference (``<Dial><Conference>``). Answered by `DialDone` when the call has left it.
+
+    `wait`: what is heard until it starts, None is silence. `coach`: the SID of the only call that hears this one.
+    `most`, `callback`, `record`, `trim` and `recording_callback` are those of the conference when this call is its
+    first.
+    """
 
     dial: int
+    name: str
+    muted: bool
+    beep: Literal["true", "false", "onEnter", "onExit"]
+    start_on_enter: bool
+    end_on_exit: bool
+    wait: EntryPoint | None
+    most: int
+    coach: str | None
+    label: str | None
+    time_limit: int
+    hangup_on_star: bool
+    record: bool
+    trim: Literal["trim-silence", "do-not-trim"]
+    recording_callback: StatusCallback | None = None
+    callback: StatusCallback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Be connected with the first call in a queue (``<Dial><Queue>``). Answered by `DialDone`.
+
+    `entry`: what that call hears before. `timeout`: seconds to wait while nobody is in the queue.
+    """
+
+    dial: int
+    queue: str
+    entry: EntryPoint | None
+    timeout: int
+    time_limit: int
+    hangup_on_star: bool
+    ring_tone: str
+    record: RecordMode
+    trim: Literal["trim-silence", "do-not-trim"]
+    recording_callback: StatusCallback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndDial:
+    """Hang up every leg of a dial, or leave the conference or queue; `DialDone` still follows."""
+
+    dial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Wait in a queue. Answered by `EnqueueDone`. `wait`: what is heard meanwhile, None is silence."""
+
+    enqueue: int
+    queue: str
+    wait: EntryPoint | None
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveQueue:
+    """Leave the queue (``<Leave>``); `EnqueueDone` follows. Without one it means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An announcement's document has ended, or could not be run."""
+
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndEnqueue:
+    """Be in the queue, or with whoever came for this call, no longer; `EnqueueDone` still follows."""
+
+    enqueue: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +319,7 @@ class Trace:
 
 
 Play = Speak | PlayUrl | PlayDigits | Beep
-Started = Play | StartTimer | StartRecording | Dial | SendMessage
+Started = Play | StartTimer | StartRecording | Dial | Confer | Take | Enqueue | SendMessage
 Effect = (
     Fetch
     | Answer
@@ -258,11 +333,17 @@ Effect = (
     | StartTimer
     | StartRecording
     | Dial
+    | Confer
+    | Take
+    | Enqueue
+    | LeaveQueue
     | SendMessage
     | StopPlay
     | StopTimer
     | StopRecording
+    | Announced
     | EndDial
+    | EndEnqueue
     | Notify
     | Trace
 )

@@ -45,6 +45,9 @@ class Purpose(Enum):
     WHISPER = (
         "what a dialled leg hears before it is bridged: its end is `Join`, and `<Dial>` in it is error 13201"
     )
+    WAIT = "what a call hears that waits in a queue or for a conference to start; it begins again at its end"
+    HOLD = "what a participant on hold hears; it begins again at its end"
+    ANNOUNCEMENT = "what a participant hears once, over the conference"
     APOLOGY = "what a caller hears when the application has failed"
 
 

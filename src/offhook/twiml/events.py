@@ -8,6 +8,17 @@ from typing import Literal
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, Purpose
 
+QueueResult = Literal[
+    "bridged",
+    "bridging-in-process",
+    "error",
+    "hangup",
+    "leave",
+    "queue-full",
+    "redirected",
+    "redirected-from-bridged",
+    "system-error",
+]
 DialStatus = Literal["completed", "answered", "busy", "no-answer", "failed", "canceled"]
 
 
@@ -96,6 +107,23 @@ class DialDone:
 
 
 @dataclass(frozen=True, slots=True)
+class EnqueueDone:
+    """The call is in the queue no more, nor with whoever came for it. `waited` in seconds; None: it never was in it."""
+
+    enqueue: int
+    result: QueueResult
+    queue_sid: str | None = None
+    waited: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Popped:
+    """The document for this purpose, above the call's own, is to end."""
+
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
 class MessageQueued:
     """What became of a `SendMessage`; `status` as in MessageStatus, `failed` when it was refused.
 
@@ -129,7 +157,7 @@ class HungUp:
     """The caller is gone, or the call was ended from outside (REST `Status=completed`)."""
 
 
-Answer = Played | PlayFailed | TimerFired | RecordingDone | DialDone | MessageQueued
+Answer = Played | PlayFailed | TimerFired | RecordingDone | DialDone | EnqueueDone | MessageQueued
 """Events that answer an effect which starts something, by its id in their first field."""
 
-Event = Fetched | FetchFailed | Answer | DigitPressed | Redirected | Pushed | HungUp
+Event = Fetched | FetchFailed | Answer | DigitPressed | Redirected | Pushed | Popped | HungUp

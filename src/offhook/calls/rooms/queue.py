@@ -1,0 +1,166 @@
+"""A queue: calls that wait in order, and those that come for the first of them.
+
+A call that is taken out is told by whom (`Called`), hears the taker's document, if there is one, and enters the bridge
+that the taker has opened; the queue has forgotten both by then. Takers who find nobody wait, in order too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from offhook.calls.effects import Tell
+from offhook.calls.events import Called, InQueue, LeftQueue, RedirectRequested, RoomPushed, Served
+from offhook.calls.rooms.events import EndRequested, Left
+from offhook.twiml.effects import Pairs
+from offhook.twiml.entry import Entry, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call in the queue; `since` is a monotonic time, `wait` None is silence."""
+
+    call_sid: str
+    since: float
+    wait: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A call that waits for somebody to come: the `bridge` it has opened, and what the other is to hear before."""
+
+    call_sid: str
+    bridge: str
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """A call comes to wait."""
+
+    call_sid: str
+    wait: Entry | None
+    most: int | None = None
+    """`maxQueueSize`; None leaves it at the queue's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A call comes for the first of those who wait (``<Dial><Queue>``). `again`: it was there before all others."""
+
+    taker: Taker
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dequeued:
+    """The API takes a call out, or (None) the first: it goes on with this document."""
+
+    call_sid: str | None
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Resized:
+    """The API gives the queue another size."""
+
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue as it stands."""
+
+    sid: str
+    account_sid: str
+    friendly_name: str
+    most: int = 1000
+    members: tuple[Waiting, ...] = ()
+    takers: tuple[Taker, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What calls know it by, within their account."""
+        return queue_name(self.friendly_name)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is in it; its row stays."""
+        return not self.members and not self.takers
+
+    def find(self, call_sid: str | None) -> Waiting | None:
+        """The call that waits here, or (None) the first."""
+        return next((one for one in self.members if call_sid in (None, one.call_sid)), None)
+
+    def facts(self, call_sid: str, now: float) -> Pairs:
+        """What the documents of a call that waits are told."""
+        times = [now - one.since for one in self.members]
+        for position, one in enumerate(self.members, 1):
+            if one.call_sid == call_sid:
+                known = (
+                    ("QueueSid", self.sid),
+                    ("QueuePosition", position),
+                    ("QueueTime", int(now - one.since)),
+                    ("AvgQueueTime", int(sum(times) / len(times))),
+                    ("CurrentQueueSize", len(times)),
+                )
+                return tuple((name, str(value)) for name, value in known)
+        return (("QueueSid", self.sid),)
+
+
+QueueEvent = Enqueued | Taking | Dequeued | Resized | Left | EndRequested
+QueueEffect = Tell
+Step = tuple[Queue, tuple[QueueEffect, ...]]
+
+
+def queue_name(friendly_name: str) -> str:
+    """The room's name in calls, places and what they tell each other."""
+    return f"queue/{friendly_name}"
+
+
+def step(room: Queue, event: QueueEvent, now: float) -> Step:
+    """What `event` makes of a queue."""
+    match event:
+        case Enqueued():
+            return _enqueued(room, event, now)
+        case Taking(taker, again):
+            takers = (taker, *room.takers) if again else (*room.takers, taker)
+            return _serve(replace(room, takers=takers), now)
+        case Dequeued(call_sid, entry):
+            found = room.find(call_sid)
+            return room, (Tell(found.call_sid, RedirectRequested(entry)),) if found is not None else ()
+        case Resized(most):
+            return replace(room, most=most), ()
+        case Left(call_sid):
+            members = tuple(one for one in room.members if one.call_sid != call_sid)
+            takers = tuple(one for one in room.takers if one.call_sid != call_sid)
+            return replace(room, members=members, takers=takers), ()
+        case EndRequested():
+            told = tuple(Tell(one.call_sid, LeftQueue(room.name, "system-error", 0)) for one in room.members)
+            return replace(room, members=()), told
+
+
+def _enqueued(room: Queue, event: Enqueued, now: float) -> Step:
+    room = replace(room, most=event.most or room.most)
+    if len(room.members) >= room.most:
+        return room, (Tell(event.call_sid, LeftQueue(room.name, "queue-full", None)),)
+    room = replace(room, members=(*room.members, Waiting(event.call_sid, now, event.wait)))
+    waits: tuple[QueueEffect, ...] = (Tell(event.call_sid, InQueue(room.name, room.sid)),)
+    if event.wait is not None and not room.takers:
+        waits += (Tell(event.call_sid, RoomPushed(room.name, Purpose.WAIT, event.wait)),)
+    room, served = _serve(room, now)
+    return room, waits + served
+
+
+def _serve(room: Queue, now: float) -> Step:
+    """Bring the first taker and the first who waits together, for as long as there are both."""
+    done: tuple[QueueEffect, ...] = ()
+    while room.members and room.takers:
+        first, taker = room.members[0], room.takers[0]
+        room = replace(room, members=room.members[1:], takers=room.takers[1:])
+        waited = int(now - first.since)
+        called = Called(room.name, taker.call_sid, taker.bridge, taker.entry, waited)
+        done += (
+            Tell(taker.call_sid, Served(room.name, first.call_sid)),
+            Tell(first.call_sid, called),
+        )
+    return room, done

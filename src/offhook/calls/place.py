@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from offhook.calls.dial import Child, Dialling
 from offhook.calls.events import Recorded
 from offhook.calls.status import CallStatus
-from offhook.twiml.effects import Dial
-from offhook.twiml.events import DialDone, DialStatus
+from offhook.twiml.effects import Confer, Dial, Enqueue, Take
+from offhook.twiml.events import DialDone, DialStatus, EnqueueDone, QueueResult
 
 _DIAL_STATUS: dict[CallStatus, DialStatus] = {
     CallStatus.COMPLETED: "completed",
@@ -59,11 +59,81 @@ class Dialled:
 
 
 @dataclass(frozen=True, slots=True)
+class Conferring:
+    """In a conference, or about to be, by ``<Dial><Conference>``."""
+
+    request: Confer
+
+    def done(self) -> DialDone:
+        """What the verb is told. A conference that let the call in has `answered` (Twilio's word for it)."""
+        return DialDone(self.request.dial, "answered", duration=None, bridged=True)
+
+    def refused(self) -> DialDone:
+        """What the verb is told where the conference does not let it in."""
+        return DialDone(self.request.dial, "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """In a queue by ``<Enqueue>``, then with whoever came for it.
+
+    `queue_sid`: once the queue has taken the call in. `waited`: seconds, once it has been called. `taker`: the call
+    that came for it. `result`: why it leaves, when it does so by itself.
+    """
+
+    request: Enqueue
+    queue_sid: str | None = None
+    entered_at: float = 0.0
+    waited: int | None = None
+    taker: str | None = None
+    bridge: str | None = None
+    joined: bool = False
+    result: QueueResult | None = None
+
+    def done(self, result: QueueResult, now: float) -> EnqueueDone:
+        """What the verb is told."""
+        waited = self.waited
+        if waited is None and self.queue_sid is not None:
+            waited = int(now - self.entered_at)
+        return EnqueueDone(self.request.enqueue, result, self.queue_sid, waited)
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Comes for the first call in a queue (``<Dial><Queue>``), which it will meet in `bridge`.
+
+    `member`: the call that the queue has given it. `joined`: the two have met.
+    """
+
+    request: Take
+    bridge: str
+    member: str | None = None
+    joined: bool = False
+
+    def done(self, status: DialStatus, seconds: int = 0, recorded: Recorded | None = None) -> DialDone:
+        """What the verb is told."""
+        return DialDone(
+            dial=self.request.dial,
+            status=status,
+            call_sid=self.member if self.joined else None,
+            duration=seconds,
+            bridged=self.joined,
+            recording_sid=recorded.sid if recorded else None,
+            recording_url=recorded.url if recorded else None,
+            recording_duration=recorded.duration if recorded else None,
+        )
+
+
+Reason = Dialled | Conferring | Queued | Taking
+"""What brought a call into a room."""
+
+
+@dataclass(frozen=True, slots=True)
 class In:
-    """In a room, by its name. `dialled` says what brought it there; a call that was dialled itself has none."""
+    """In a room, by its name. `because` says what brought it there; a call that was dialled itself has no reason."""
 
     room: str
-    dialled: Dialled | None = None
+    because: Reason | None = None
 
 
 Place = Alone | Ringing | In

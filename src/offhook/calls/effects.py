@@ -133,6 +133,9 @@ class EnterQueue:
 
     room: str
     request: twiml.Enqueue
+    again: bool = False
+    """It has waited before, since `entered_at`, and is the first."""
+    entered_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,21 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberJoined:
+    """Whom the queue has given this call enters its bridge."""
+
+    bridge: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberGone:
+    """Whom the queue has given this call for this bridge has gone before they met."""
+
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeftQueue:
     """The queue does not have this call any more, or (`waited` None) has never taken it in."""
 
@@ -293,6 +308,8 @@ CallEvent = (
     | InQueue
     | Called
     | Served
+    | MemberJoined
+    | MemberGone
     | LeftQueue
     | HangUpRequested
     | RedirectRequested

@@ -109,6 +109,8 @@ class Taking:
     bridge: str
     member: str | None = None
     joined: bool = False
+    status: DialStatus = "no-answer"
+    """What it has come to, if they never meet."""
 
     def done(self, status: DialStatus, seconds: int = 0, recorded: Recorded | None = None) -> DialDone:
         """What the verb is told."""

@@ -13,7 +13,7 @@ from offhook.calls import dial, effects, events
 from offhook.calls.effects import Wanted
 from offhook.calls.events import EndedBy
 from offhook.calls.outcome import REJECT_RESPONSE, REJECT_STATUS
-from offhook.calls.place import Dialled, In, Ringing
+from offhook.calls.place import ALONE, Conferring, Dialled, In, Queued, Ringing, Taking
 from offhook.calls.state import (
     LIMIT_TIMER,
     Call,
@@ -205,7 +205,7 @@ def end(
     done += [effects.ClearTimer(RING_TIMER), effects.ClearTimer(LIMIT_TIMER)]
     call, last = interpret(call, heard.HungUp(), now)
     done.extend(last)
-    if isinstance(call.place, In) and call.place.dialled is None:
+    if isinstance(call.place, In) and call.place.because is None:
         done.append(effects.Leave(call.place.room))
     if leg is not None:
         done.append(leg)

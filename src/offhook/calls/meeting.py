@@ -1,0 +1,249 @@
+"""A call in a conference, in a queue, or come for somebody in one: what it does there, and how that ends.
+
+A part of `offhook.calls.call`, as `offhook.calls.dial` is. Rooms tell a call what happens (`offhook.calls.rooms`); a
+call enters and leaves them by effects. Whoever is taken out of a queue hears the taker's document, then enters the
+bridge that the taker has opened. If one of the two has gone by then, the other waits on: the taker as first of its
+kind, the caller as first in the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from offhook.calls import dial, effects, events, running
+from offhook.calls.effects import Wanted
+from offhook.calls.place import ALONE, Conferring, In, Queued, Taking
+from offhook.calls.rooms.conference import conference_name
+from offhook.calls.rooms.queue import queue_name
+from offhook.calls.running import DIAL_LIMIT_TIMER
+from offhook.calls.state import Call, Step
+from offhook.twiml import effects as twiml
+from offhook.twiml import events as heard
+from offhook.twiml.entry import Purpose
+from offhook.twiml.events import QueueResult
+
+NO_SUCH_QUEUE: Final = 0
+"""The code of `TurnedAway` by which a queue that does not exist says so; it is no notification."""
+
+Event = (
+    events.TurnedAway
+    | events.RoomPushed
+    | events.RoomPopped
+    | events.InQueue
+    | events.Called
+    | events.Served
+    | events.MemberJoined
+    | events.MemberGone
+    | events.LeftQueue
+)
+
+
+# Entering
+
+
+def confer(call: Call, request: twiml.Confer, now: float) -> Step:
+    """Enter a conference: it waits there until it starts."""
+    call, accepted = running.accept(call, now)
+    room = conference_name(request.name)
+    limit = effects.SetTimer(DIAL_LIMIT_TIMER, request.time_limit)
+    call = replace(call, place=In(room, Conferring(request)))
+    return call, (*accepted, effects.EnterConference(room, request), limit)
+
+
+def enqueue(call: Call, request: twiml.Enqueue, now: float) -> Step:
+    """Enter a queue."""
+    room = queue_name(request.queue)
+    call = replace(call, place=In(room, Queued(request, entered_at=now)))
+    return call, (effects.EnterQueue(room, request),)
+
+
+def take(call: Call, request: twiml.Take) -> Step:
+    """Open a bridge, and come for the first who waits."""
+    bridge = f"{call.sid}-{request.dial}"
+    call = replace(call, place=In(bridge, Taking(request, bridge)))
+    return call, (
+        effects.OpenRoom(bridge, dial.recording(request)),
+        effects.Enter(bridge, hears_star=request.hangup_on_star),
+        effects.PlayRingback(request.ring_tone),
+        effects.SetTimer(dial.RING_TIMER, request.timeout),
+        effects.TakeFromQueue(queue_name(request.queue), request, bridge),
+    )
+
+
+# What rooms tell
+
+
+def step(call: Call, event: Event, now: float) -> Step:
+    """What a room has told. A call that is there no more passes it over, and tells who counts on it."""
+    place = call.place
+    because = place.because if isinstance(place, In) else None
+    match event:
+        case events.RoomPushed(room, purpose, entry) if _is_in(call, room):
+            return running.interpret(call, heard.Pushed(purpose, entry), now)
+        case events.RoomPopped(room, purpose) if _is_in(call, room):
+            return running.interpret(call, heard.Popped(purpose), now)
+        case events.TurnedAway():
+            return _turned_away(call, event, now)
+        case events.InQueue(room, sid) if isinstance(because, Queued) and _is_in(call, room):
+            return _placed(call, replace(because, queue_sid=sid)), ()
+        case events.Called():
+            return _called(call, event, now)
+        case events.LeftQueue(room, result) if isinstance(because, Queued) and _is_in(call, room):
+            return _dequeued(call, because, result, now)
+        case events.Served(_, member) if isinstance(because, Taking) and not call.is_over:
+            return _placed(call, replace(because, member=member)), (effects.ClearTimer(dial.RING_TIMER),)
+        case events.MemberJoined(bridge, member) if isinstance(because, Taking) and because.bridge == bridge:
+            return _joined(call, replace(because, member=member, joined=True), now)
+        case events.MemberGone(bridge) if isinstance(because, Taking) and because.bridge == bridge:
+            return _take_again(call, because)
+    return call, ()
+
+
+def _turned_away(call: Call, event: events.TurnedAway, now: float) -> Step:
+    match call.place:
+        case In(event.room, Conferring() as conferring):
+            notified = twiml.Notify(event.code, "The conference does not let this call in.", "")
+            call, more = running.interpret(replace(call, place=ALONE), conferring.refused(), now)
+            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), notified, *more)
+        case In(_, Taking() as taking) if event.room == queue_name(taking.request.queue):
+            return give_up(call, "failed")
+    return call, ()
+
+
+def _called(call: Call, event: events.Called, now: float) -> Step:
+    """Somebody has come for this call: it hears what it is to hear before, then joins."""
+    place = call.place
+    if call.is_over or not isinstance(place, In) or not isinstance(place.because, Queued):
+        return call, (effects.Tell(event.taker, events.MemberGone(event.bridge)),)
+    called = replace(place.because, waited=event.waited, taker=event.taker, bridge=event.bridge)
+    call, popped = running.interpret(_placed(call, called), heard.Popped(Purpose.WAIT), now)
+    if event.entry is None:
+        call, joined = join(call)
+        return call, popped + joined
+    call, pushed = running.interpret(call, heard.Pushed(Purpose.WHISPER, event.entry), now)
+    return call, popped + pushed
+
+
+def join(call: Call) -> Step:
+    """The call that was taken out of its queue is ready: it enters the bridge."""
+    match call.place:
+        case In(_, Queued(taker=str(taker), bridge=str(bridge), joined=False) as queued):
+            call = replace(call, place=In(bridge, replace(queued, joined=True)))
+            told = effects.Tell(taker, events.MemberJoined(bridge, call.sid))
+            return call, (effects.Enter(bridge), told)
+    return call, ()
+
+
+def _joined(call: Call, taking: Taking, now: float) -> Step:
+    """The two have met."""
+    call, accepted = running.accept(_placed(call, taking), now)
+    limit = effects.SetTimer(DIAL_LIMIT_TIMER, taking.request.time_limit)
+    return call, (effects.ClearTimer(dial.RING_TIMER), effects.StopRingback(), *accepted, limit)
+
+
+def _take_again(call: Call, taking: Taking) -> Step:
+    """Whom the queue had given has gone: wait for the next, before all others who do."""
+    if call.is_over:
+        return call, ()
+    request = taking.request
+    return _placed(call, replace(taking, member=None)), (
+        effects.SetTimer(dial.RING_TIMER, request.timeout),
+        effects.TakeFromQueue(queue_name(request.queue), request, taking.bridge, again=True),
+    )
+
+
+def room_ended(call: Call, event: events.RoomEnded, now: float) -> Step:
+    """The conference has ended or thrown the call out, or the bridge with whom it has met is over."""
+    match call.place:
+        case In(event.room, Conferring() as conferring):
+            call, more = running.interpret(replace(call, place=ALONE), conferring.done(), now)
+            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), *more)
+        case In(event.room, Queued() as queued) if not event.seconds and not call.is_over:
+            # Whoever came for it has gone: it waits on, as the first.
+            room = queue_name(queued.request.queue)
+            waiting = replace(queued, waited=None, taker=None, bridge=None, joined=False)
+            entered = effects.EnterQueue(room, queued.request, again=True, entered_at=queued.entered_at)
+            return replace(call, place=In(room, waiting)), (entered,)
+        case In(event.room, Queued() as queued):
+            return _dequeued(call, queued, "bridged", now)
+        case In(event.room, Taking() as taking):
+            status = "completed" if taking.joined else taking.status
+            done = taking.done(status, event.seconds, event.recorded)
+            call, more = running.interpret(replace(call, place=ALONE), done, now)
+            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), *more)
+    return call, ()
+
+
+# Leaving
+
+
+def leave(call: Call, now: float) -> Step:
+    """Leave the room, because the verb, the other party's star or the time limit wants it."""
+    match call.place:
+        case In(room, Conferring() as conferring):
+            call, more = running.interpret(replace(call, place=ALONE), conferring.done(), now)
+            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room), *more)
+        case In(_, Taking()):
+            return give_up(call, "canceled")
+    return call, ()
+
+
+def give_up(call: Call, status: heard.DialStatus) -> Step:
+    """Leave the queue as one who came for somebody, and the bridge; what that has come to is told by the bridge."""
+    match call.place:
+        case In(_, Taking() as taking):
+            waits: tuple[Wanted, ...] = ()
+            if not taking.joined:
+                queue = effects.Leave(queue_name(taking.request.queue))
+                waits = (effects.ClearTimer(dial.RING_TIMER), effects.StopRingback(), queue)
+            call = _placed(call, replace(taking, status=status))
+            return call, (*waits, effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(taking.bridge))
+    return call, ()
+
+
+def leave_queue(call: Call, now: float) -> Step:
+    """``<Leave>``: a call that somebody has come for by then goes with them."""
+    match call.place:
+        case In(room, Queued(taker=None) as queued):
+            call, more = _dequeued(call, queued, "leave", now)
+            return call, (effects.Leave(room), *more)
+    return call, ()
+
+
+def end_enqueue(call: Call, now: float) -> Step:
+    """The caller is gone, or does something else: leave the queue, or whoever it is with."""
+    match call.place:
+        case In(room, Queued() as queued):
+            call, more = _dequeued(call, queued, departure(queued, redirected=not call.is_over), now)
+            return call, (effects.Leave(room), *_stood_up(call, queued), *more)
+    return call, ()
+
+
+def departure(queued: Queued, *, redirected: bool) -> QueueResult:
+    """What has become of a wait that the call itself ends."""
+    if redirected:
+        return "redirected-from-bridged" if queued.joined else "redirected"
+    if queued.joined:
+        return "bridged"
+    return "bridging-in-process" if queued.taker is not None else "hangup"
+
+
+def _stood_up(call: Call, queued: Queued) -> tuple[Wanted, ...]:
+    if queued.taker is None or queued.bridge is None or queued.joined:
+        return ()
+    return (effects.Tell(queued.taker, events.MemberGone(queued.bridge)),)
+
+
+def _dequeued(call: Call, queued: Queued, result: QueueResult, now: float) -> Step:
+    return running.interpret(replace(call, place=ALONE), queued.done(result, now), now)
+
+
+def _is_in(call: Call, room: str) -> bool:
+    return isinstance(call.place, In) and call.place.room == room and not call.is_over
+
+
+def _placed(call: Call, because: Conferring | Queued | Taking) -> Call:
+    """The call, still where it is, for what is known of it now."""
+    assert isinstance(call.place, In)
+    return replace(call, place=In(call.place.room, because))

@@ -13,13 +13,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from offhook.calls import dial, effects, events, running
+from offhook.calls import dial, effects, events, meeting, running
 from offhook.calls.effects import Wanted
 from offhook.calls.events import EndedBy
 from offhook.calls.outcome import status_of_failure
-from offhook.calls.place import ALONE, Dialled, In, Ringing
-from offhook.calls.running import DIAL_LIMIT_TIMER, RING_TIMER, TWIML_TIMER
+from offhook.calls.place import ALONE, Conferring, Dialled, In, Ringing, Taking
+from offhook.calls.running import RING_TIMER, TWIML_TIMER
 from offhook.calls.state import (
+    DIAL_LIMIT_TIMER,
     Call,
     Parent,
     Step,
@@ -55,8 +56,20 @@ def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
             return _child(call, event, now)
         case events.RoomEnded():
             return _room_ended(call, event, now)
+        case (
+            events.TurnedAway()
+            | events.RoomPushed()
+            | events.RoomPopped()
+            | events.InQueue()
+            | events.Called()
+            | events.Served()
+            | events.MemberJoined()
+            | events.MemberGone()
+            | events.LeftQueue()
+        ):
+            return running.met(meeting.step(call, event, now), now)
         case heard.DigitPressed("*") if _ends_on_star(call):
-            call, left = _dial_ended(call, "*")
+            call, left = _dial_ended(call, "*", now)
             call, more = running.interpret(call, event, now)
             return call, left + more
         case (
@@ -233,8 +246,9 @@ def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step
         )
         done += (effects.Tell(parent.call_sid, gone),)
         call = replace(call, parent=None, place=ALONE)
-    call, begun = running.interpret(call, heard.Redirected(event.entry), now)
-    return call, done + begun
+    call, left, after = meeting.redirected(call, now)
+    call, begun = running.interpret(call, heard.Redirected(event.entry, after), now)
+    return call, (*done, *left, *begun)
 
 
 def _timer(call: Call, key: str, now: float) -> Step:
@@ -247,8 +261,10 @@ def _timer(call: Call, key: str, now: float) -> Step:
             return running.end(call, CallStatus.COMPLETED, EndedBy.TIME_LIMIT, now, leg_end(call))
         case dial.RING_TIMER if isinstance(call.place, Ringing):
             return running.rung(call, *dial.ring_timeout(call.place.dialling), now)
+        case dial.RING_TIMER:
+            return running.met(meeting.give_up(call, "no-answer"), now)
         case "dial-limit" if isinstance(call.place, In):
-            return _dial_ended(call, "timeLimit")
+            return _dial_ended(call, "timeLimit", now)
         case running.PLAYOUT_TIMER if call.leaving is not None:
             return running.hang_up(call, now)
     return call, ()
@@ -271,16 +287,17 @@ def _child(call: Call, event: dial.ChildEvent, now: float) -> Step:
     return call, noted
 
 
-def _dial_ended(call: Call, by: str) -> Step:
-    """The call leaves the room, while it and whom it dialled are still there."""
-    call, left = running.leave(call)
+def _dial_ended(call: Call, by: str, now: float) -> Step:
+    """The call leaves the room, while it and whom it is with are still there."""
+    dialled = isinstance(call.place, In) and isinstance(call.place.because, Dialled)
+    call, left = running.leave(call) if dialled else running.met(meeting.leave(call), now)
     return call, (effects.Note("dial ended", (("by", by),)), *left)
 
 
 def _ends_on_star(call: Call) -> bool:
     """Whether ``*`` of the caller ends its dial."""
     match call.place:
-        case In(_, Dialled(request, joined=True)):
+        case In(_, Dialled(request, joined=True) | Conferring(request) | Taking(request, joined=True)):
             return request.hangup_on_star
     return False
 
@@ -303,4 +320,4 @@ def _room_ended(call: Call, event: events.RoomEnded, now: float) -> Step:
             done = dialled.done(event.seconds, redirected=event.redirected, recorded=event.recorded)
             call, more = running.interpret(replace(call, place=ALONE), done, now)
             return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), *more)
-    return call, ()
+    return running.met(meeting.room_ended(call, event, now), now)

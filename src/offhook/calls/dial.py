@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from offhook.calls import effects, events
 from offhook.calls.status import CallStatus
-from offhook.twiml.effects import Dial, DialNumber, Pairs
+from offhook.twiml.effects import Dial, DialNumber, Pairs, Take
 
 RING_TIMER = "dial-ring"
 
@@ -118,7 +118,8 @@ def step(dialling: Dialling, event: ChildEvent) -> Step:
             return _ended(dialling, event.child)
 
 
-def recording(request: Dial) -> effects.RoomRecording | None:
+def recording(request: Dial | Take) -> effects.RoomRecording | None:
+    """How the bridge of a dial is to be recorded, if it is."""
     if request.record not in _RECORDS | _RECORDS_RINGING:
         return None
     return effects.RoomRecording(

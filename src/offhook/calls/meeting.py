@@ -3,7 +3,7 @@
 A part of `offhook.calls.call`, as `offhook.calls.dial` is. Rooms tell a call what happens (`offhook.calls.rooms`); a
 call enters and leaves them by effects. Whoever is taken out of a queue hears the taker's document, then enters the
 bridge that the taker has opened. If one of the two has gone by then, the other waits on: the taker as first of its
-kind, the caller as first in the queue.
+kind, the caller as first in the queue. A step says last what the call's interpreter is to be told.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from offhook.calls import dial, effects, events, running
+from offhook.calls import dial, effects, events
 from offhook.calls.effects import Wanted
 from offhook.calls.place import ALONE, Conferring, In, Queued, Taking
 from offhook.calls.rooms.conference import conference_name
 from offhook.calls.rooms.queue import queue_name
-from offhook.calls.running import DIAL_LIMIT_TIMER
-from offhook.calls.state import Call, Step
+from offhook.calls.state import DIAL_LIMIT_TIMER, Call, accept
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.twiml.entry import Purpose
@@ -39,157 +38,162 @@ Event = (
 )
 
 
+Met = tuple[Call, tuple[Wanted, ...], tuple[heard.Event, ...]]
+"""The call, what is to be done, and what its interpreter is told after that, in order."""
+
+
 # Entering
 
 
-def confer(call: Call, request: twiml.Confer, now: float) -> Step:
+def confer(call: Call, request: twiml.Confer, now: float) -> Met:
     """Enter a conference: it waits there until it starts."""
-    call, accepted = running.accept(call, now)
+    call, accepted = accept(call, now)
     room = conference_name(request.name)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, request.time_limit)
     call = replace(call, place=In(room, Conferring(request)))
-    return call, (*accepted, effects.EnterConference(room, request), limit)
+    return call, (*accepted, effects.EnterConference(room, request), limit), ()
 
 
-def enqueue(call: Call, request: twiml.Enqueue, now: float) -> Step:
+def enqueue(call: Call, request: twiml.Enqueue, now: float) -> Met:
     """Enter a queue."""
     room = queue_name(request.queue)
     call = replace(call, place=In(room, Queued(request, entered_at=now)))
-    return call, (effects.EnterQueue(room, request),)
+    return call, (effects.EnterQueue(room, request),), ()
 
 
-def take(call: Call, request: twiml.Take) -> Step:
+def take(call: Call, request: twiml.Take) -> Met:
     """Open a bridge, and come for the first who waits."""
     bridge = f"{call.sid}-{request.dial}"
     call = replace(call, place=In(bridge, Taking(request, bridge)))
-    return call, (
+    done = (
         effects.OpenRoom(bridge, dial.recording(request)),
         effects.Enter(bridge, hears_star=request.hangup_on_star),
         effects.PlayRingback(request.ring_tone),
         effects.SetTimer(dial.RING_TIMER, request.timeout),
         effects.TakeFromQueue(queue_name(request.queue), request, bridge),
     )
+    return call, done, ()
 
 
 # What rooms tell
 
 
-def step(call: Call, event: Event, now: float) -> Step:
+def step(call: Call, event: Event, now: float) -> Met:
     """What a room has told. A call that is there no more passes it over, and tells who counts on it."""
     place = call.place
     because = place.because if isinstance(place, In) else None
     match event:
         case events.RoomPushed(room, purpose, entry) if _is_in(call, room):
-            return running.interpret(call, heard.Pushed(purpose, entry), now)
+            return call, (), (heard.Pushed(purpose, entry),)
         case events.RoomPopped(room, purpose) if _is_in(call, room):
-            return running.interpret(call, heard.Popped(purpose), now)
+            return call, (), (heard.Popped(purpose),)
         case events.TurnedAway():
-            return _turned_away(call, event, now)
+            return _turned_away(call, event)
         case events.InQueue(room, sid) if isinstance(because, Queued) and _is_in(call, room):
-            return _placed(call, replace(because, queue_sid=sid)), ()
+            return _placed(call, replace(because, queue_sid=sid)), (), ()
         case events.Called():
-            return _called(call, event, now)
+            return _called(call, event)
         case events.LeftQueue(room, result) if isinstance(because, Queued) and _is_in(call, room):
             return _dequeued(call, because, result, now)
         case events.Served(_, member) if isinstance(because, Taking) and not call.is_over:
-            return _placed(call, replace(because, member=member)), (effects.ClearTimer(dial.RING_TIMER),)
+            return _placed(call, replace(because, member=member)), (effects.ClearTimer(dial.RING_TIMER),), ()
         case events.MemberJoined(bridge, member) if isinstance(because, Taking) and because.bridge == bridge:
             return _joined(call, replace(because, member=member, joined=True), now)
         case events.MemberGone(bridge) if isinstance(because, Taking) and because.bridge == bridge:
             return _take_again(call, because)
-    return call, ()
+    return call, (), ()
 
 
-def _turned_away(call: Call, event: events.TurnedAway, now: float) -> Step:
+def _turned_away(call: Call, event: events.TurnedAway) -> Met:
     match call.place:
         case In(event.room, Conferring() as conferring):
             notified = twiml.Notify(event.code, "The conference does not let this call in.", "")
-            call, more = running.interpret(replace(call, place=ALONE), conferring.refused(), now)
-            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), notified, *more)
+            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), notified)
+            return replace(call, place=ALONE), done, (conferring.refused(),)
         case In(_, Taking() as taking) if event.room == queue_name(taking.request.queue):
             return give_up(call, "failed")
-    return call, ()
+    return call, (), ()
 
 
-def _called(call: Call, event: events.Called, now: float) -> Step:
+def _called(call: Call, event: events.Called) -> Met:
     """Somebody has come for this call: it hears what it is to hear before, then joins."""
     place = call.place
     if call.is_over or not isinstance(place, In) or not isinstance(place.because, Queued):
-        return call, (effects.Tell(event.taker, events.MemberGone(event.bridge)),)
+        return call, (effects.Tell(event.taker, events.MemberGone(event.bridge)),), ()
     called = replace(place.because, waited=event.waited, taker=event.taker, bridge=event.bridge)
-    call, popped = running.interpret(_placed(call, called), heard.Popped(Purpose.WAIT), now)
-    if event.entry is None:
-        call, joined = join(call)
-        return call, popped + joined
-    call, pushed = running.interpret(call, heard.Pushed(Purpose.WHISPER, event.entry), now)
-    return call, popped + pushed
+    call = _placed(call, called)
+    over = heard.Popped(Purpose.QUEUE)
+    if event.entry is not None:
+        return call, (), (over, heard.Pushed(Purpose.HANDOVER, event.entry))
+    call, joined, _ = join(call)
+    return call, joined, (over,)
 
 
-def join(call: Call) -> Step:
+def join(call: Call) -> Met:
     """The call that was taken out of its queue is ready: it enters the bridge."""
     match call.place:
         case In(_, Queued(taker=str(taker), bridge=str(bridge), joined=False) as queued):
             call = replace(call, place=In(bridge, replace(queued, joined=True)))
             told = effects.Tell(taker, events.MemberJoined(bridge, call.sid))
-            return call, (effects.Enter(bridge), told)
-    return call, ()
+            return call, (effects.Enter(bridge), told), ()
+    return call, (), ()
 
 
-def _joined(call: Call, taking: Taking, now: float) -> Step:
+def _joined(call: Call, taking: Taking, now: float) -> Met:
     """The two have met."""
-    call, accepted = running.accept(_placed(call, taking), now)
+    call, accepted = accept(_placed(call, taking), now)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, taking.request.time_limit)
-    return call, (effects.ClearTimer(dial.RING_TIMER), effects.StopRingback(), *accepted, limit)
+    return call, (effects.ClearTimer(dial.RING_TIMER), effects.StopRingback(), *accepted, limit), ()
 
 
-def _take_again(call: Call, taking: Taking) -> Step:
+def _take_again(call: Call, taking: Taking) -> Met:
     """Whom the queue had given has gone: wait for the next, before all others who do."""
     if call.is_over:
-        return call, ()
+        return call, (), ()
     request = taking.request
-    return _placed(call, replace(taking, member=None)), (
+    done = (
         effects.SetTimer(dial.RING_TIMER, request.timeout),
         effects.TakeFromQueue(queue_name(request.queue), request, taking.bridge, again=True),
     )
+    return _placed(call, replace(taking, member=None)), done, ()
 
 
-def room_ended(call: Call, event: events.RoomEnded, now: float) -> Step:
+def room_ended(call: Call, event: events.RoomEnded, now: float) -> Met:
     """The conference has ended or thrown the call out, or the bridge with whom it has met is over."""
     match call.place:
         case In(event.room, Conferring() as conferring):
-            call, more = running.interpret(replace(call, place=ALONE), conferring.done(), now)
-            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), *more)
+            done = (effects.ClearTimer(DIAL_LIMIT_TIMER),)
+            return replace(call, place=ALONE), done, (conferring.done(),)
         case In(event.room, Queued() as queued) if not event.seconds and not call.is_over:
             # Whoever came for it has gone: it waits on, as the first.
             room = queue_name(queued.request.queue)
             waiting = replace(queued, waited=None, taker=None, bridge=None, joined=False)
             entered = effects.EnterQueue(room, queued.request, again=True, entered_at=queued.entered_at)
-            return replace(call, place=In(room, waiting)), (entered,)
+            return replace(call, place=In(room, waiting)), (entered,), ()
         case In(event.room, Queued() as queued):
             return _dequeued(call, queued, "bridged", now)
         case In(event.room, Taking() as taking):
             status = "completed" if taking.joined else taking.status
-            done = taking.done(status, event.seconds, event.recorded)
-            call, more = running.interpret(replace(call, place=ALONE), done, now)
-            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), *more)
-    return call, ()
+            told = taking.done(status, event.seconds, event.recorded)
+            return replace(call, place=ALONE), (effects.ClearTimer(DIAL_LIMIT_TIMER),), (told,)
+    return call, (), ()
 
 
 # Leaving
 
 
-def leave(call: Call, now: float) -> Step:
+def leave(call: Call) -> Met:
     """Leave the room, because the verb, the other party's star or the time limit wants it."""
     match call.place:
         case In(room, Conferring() as conferring):
-            call, more = running.interpret(replace(call, place=ALONE), conferring.done(), now)
-            return call, (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room), *more)
+            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room))
+            return replace(call, place=ALONE), done, (conferring.done(),)
         case In(_, Taking()):
             return give_up(call, "canceled")
-    return call, ()
+    return call, (), ()
 
 
-def give_up(call: Call, status: heard.DialStatus) -> Step:
+def give_up(call: Call, status: heard.DialStatus) -> Met:
     """Leave the queue as one who came for somebody, and the bridge; what that has come to is told by the bridge."""
     match call.place:
         case In(_, Taking() as taking):
@@ -198,26 +202,39 @@ def give_up(call: Call, status: heard.DialStatus) -> Step:
                 queue = effects.Leave(queue_name(taking.request.queue))
                 waits = (effects.ClearTimer(dial.RING_TIMER), effects.StopRingback(), queue)
             call = _placed(call, replace(taking, status=status))
-            return call, (*waits, effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(taking.bridge))
-    return call, ()
+            return call, (*waits, effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(taking.bridge)), ()
+    return call, (), ()
 
 
-def leave_queue(call: Call, now: float) -> Step:
+def leave_queue(call: Call, now: float) -> Met:
     """``<Leave>``: a call that somebody has come for by then goes with them."""
     match call.place:
         case In(room, Queued(taker=None) as queued):
-            call, more = _dequeued(call, queued, "leave", now)
-            return call, (effects.Leave(room), *more)
-    return call, ()
+            return replace(call, place=ALONE), (effects.Leave(room),), (queued.done("leave", now),)
+    return call, (), ()
 
 
-def end_enqueue(call: Call, now: float) -> Step:
+def end_enqueue(call: Call, now: float) -> Met:
     """The caller is gone, or does something else: leave the queue, or whoever it is with."""
     match call.place:
         case In(room, Queued() as queued):
-            call, more = _dequeued(call, queued, departure(queued, redirected=not call.is_over), now)
-            return call, (effects.Leave(room), *_stood_up(call, queued), *more)
-    return call, ()
+            result = departure(queued, redirected=not call.is_over)
+            done = (effects.Leave(room), *_stood_up(queued))
+            return replace(call, place=ALONE), done, (queued.done(result, now),)
+    return call, (), ()
+
+
+def redirected(call: Call, now: float) -> tuple[Call, tuple[Wanted, ...], heard.EnqueueDone | None]:
+    """The API gives the call TwiML of its own: what its wait has come to by that, if it waited, is said last."""
+    match call.place:
+        case In(room, Queued() as queued):
+            done = (effects.Leave(room, redirected=True), *_stood_up(queued))
+            result = departure(queued, redirected=True)
+            return replace(call, place=ALONE), done, queued.done(result, now)
+        case In(room, Conferring()):
+            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room, redirected=True))
+            return replace(call, place=ALONE), done, None
+    return call, (), None
 
 
 def departure(queued: Queued, *, redirected: bool) -> QueueResult:
@@ -229,14 +246,14 @@ def departure(queued: Queued, *, redirected: bool) -> QueueResult:
     return "bridging-in-process" if queued.taker is not None else "hangup"
 
 
-def _stood_up(call: Call, queued: Queued) -> tuple[Wanted, ...]:
+def _stood_up(queued: Queued) -> tuple[Wanted, ...]:
     if queued.taker is None or queued.bridge is None or queued.joined:
         return ()
     return (effects.Tell(queued.taker, events.MemberGone(queued.bridge)),)
 
 
-def _dequeued(call: Call, queued: Queued, result: QueueResult, now: float) -> Step:
-    return running.interpret(replace(call, place=ALONE), queued.done(result, now), now)
+def _dequeued(call: Call, queued: Queued, result: QueueResult, now: float) -> Met:
+    return replace(call, place=ALONE), (), (queued.done(result, now),)
 
 
 def _is_in(call: Call, room: str) -> bool:

@@ -9,28 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from offhook.calls import dial, effects, events
+from offhook.calls import dial, effects, events, meeting
 from offhook.calls.effects import Wanted
 from offhook.calls.events import EndedBy
 from offhook.calls.outcome import REJECT_RESPONSE, REJECT_STATUS
-from offhook.calls.place import ALONE, Conferring, Dialled, In, Queued, Ringing, Taking
+from offhook.calls.place import Conferring, Dialled, In, Queued, Ringing, Taking
 from offhook.calls.state import (
+    DIAL_LIMIT_TIMER,
     LIMIT_TIMER,
     Call,
     Step,
+    accept,
     change,
     final_response,
     leg_end,
-    mark_answered,
 )
-from offhook.calls.status import CallStatus, Direction, billable_seconds
+from offhook.calls.status import CallStatus, billable_seconds
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.twiml import interpreter
 from offhook.twiml.entry import Purpose
 
 RING_TIMER = "ring"
-DIAL_LIMIT_TIMER = "dial-limit"
 PLAYOUT_TIMER = "playout"
 TWIML_TIMER = "twiml-"
 
@@ -45,6 +45,7 @@ _STILL_DONE_AFTER_THE_END = (
     twiml.Trace,
     twiml.SendMessage,
     twiml.EndDial,
+    twiml.EndEnqueue,
 )
 
 
@@ -99,7 +100,7 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
         case twiml.HangUp():
             return _leave(call, effect, now)
         case twiml.Join():
-            return call, _joins(call)
+            return met(meeting.join(call), now) if _is_queued(call) else (call, _joins(call))
         case twiml.StartTimer():
             return call, (effects.SetTimer(f"{TWIML_TIMER}{effect.timer}", effect.seconds),)
         case twiml.StopTimer():
@@ -108,6 +109,19 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
             return _dial(call, effect)
         case twiml.EndDial():
             return _end_dial(call, effect, now)
+        case twiml.Confer():
+            return met(meeting.confer(call, effect, now), now)
+        case twiml.Take():
+            return met(meeting.take(call, effect), now)
+        case twiml.Enqueue():
+            return met(meeting.enqueue(call, effect, now), now)
+        case twiml.LeaveQueue():
+            return met(meeting.leave_queue(call, now), now)
+        case twiml.EndEnqueue():
+            return met(meeting.end_enqueue(call, now), now)
+        case twiml.Announced(failed):
+            room = call.place.room if isinstance(call.place, In) else ""
+            return call, (effects.TellRoom(room, failed),) if room else ()
         case _:
             return call, (effect,)
 
@@ -124,14 +138,6 @@ def hang_up(call: Call, now: float) -> Step:
     code = call.leaving.code if call.leaving is not None else None
     by = EndedBy.TWIML if code is None else EndedBy.TWIML_FAILED
     return end(call, CallStatus.COMPLETED, by, now, leg_end(call), code)
-
-
-def accept(call: Call, now: float) -> Step:
-    """Answer an inbound call, once."""
-    if call.is_answered or call.direction is not Direction.INBOUND:
-        return call, ()
-    call, answered = mark_answered(call, now)
-    return call, (effects.AcceptLeg(), *answered)
 
 
 def _dial(call: Call, request: twiml.Dial) -> Step:
@@ -173,7 +179,22 @@ def _end_dial(call: Call, effect: twiml.EndDial, now: float) -> Step:
             return rung(call, *dial.abandon(dialling, CallStatus.CANCELED), now)
         case In(_, Dialled(request)) if request.dial == effect.dial:
             return leave(call)
+        case In(_, Conferring(request) | Taking(request)) if request.dial == effect.dial:
+            return met(meeting.leave(call), now)
     return call, ()
+
+
+def met(meeting_step: meeting.Met, now: float) -> Step:
+    """See to what a meeting has come to: what is to be done, then what the interpreter makes of it."""
+    call, done, told = meeting_step
+    for event in told:
+        call, more = interpret(call, event, now)
+        done += more
+    return call, done
+
+
+def _is_queued(call: Call) -> bool:
+    return isinstance(call.place, In) and isinstance(call.place.because, Queued)
 
 
 def leave(call: Call) -> Step:

@@ -13,6 +13,7 @@ from offhook.twiml.effects import HangUp, Pairs
 from offhook.twiml.entry import CallFacts, Entry
 
 LIMIT_TIMER = "limit"
+DIAL_LIMIT_TIMER = "dial-limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,14 @@ def mark_answered(call: Call, now: float) -> Step:
     call = replace(call, answered_at=now, response=200)
     call, changed = change(call, CallStatus.IN_PROGRESS)
     return call, (*changed, effects.SetTimer(LIMIT_TIMER, call.time_limit))
+
+
+def accept(call: Call, now: float) -> Step:
+    """Answer an inbound call, once."""
+    if call.is_answered or call.direction is not Direction.INBOUND:
+        return call, ()
+    call, answered = mark_answered(call, now)
+    return call, (effects.AcceptLeg(), *answered)
 
 
 def leg_end(call: Call) -> effects.LegEnd:

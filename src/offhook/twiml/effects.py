@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from offhook.twiml.entry import EntryPoint, Method
+from offhook.twiml.entry import EntryPoint, Method, Purpose
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -22,7 +22,8 @@ class Fetch:
 
     `params` are only those that the verb adds (`Digits`, `RecordingUrl`, …); the shell puts the standard ones
     before them. `error` is (ErrorCode, ErrorUrl) when this is the fallback URL. `final`: the caller is gone,
-    the request is made for the application's sake and the document that comes back is not run.
+    the request is made for the application's sake and the document that comes back is not run. `purpose`: what the
+    document is for; that of a room's is told the room's facts.
     """
 
     request: int
@@ -31,6 +32,7 @@ class Fetch:
     params: Pairs = ()
     error: tuple[int, str] | None = None
     final: bool = False
+    purpose: Purpose = Purpose.MAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,11 @@ class Purpose(Enum):
     WHISPER = (
         "what a dialled leg hears before it is bridged: its end is `Join`, and `<Dial>` in it is error 13201"
     )
-    WAIT = "what a call hears that waits in a queue or for a conference to start; it begins again at its end"
+    WAIT = "what a participant hears until the conference starts; it begins again at its end"
+    QUEUE = "what a call in a queue hears; it begins again at its end"
+    HANDOVER = (
+        "what a call taken out of a queue hears before it is connected: its end is `Join`, its failure too"
+    )
     HOLD = "what a participant on hold hears; it begins again at its end"
     ANNOUNCEMENT = "what a participant hears once, over the conference"
     APOLOGY = "what a caller hears when the application has failed"

@@ -139,9 +139,13 @@ class MessageQueued:
 
 @dataclass(frozen=True, slots=True)
 class Redirected:
-    """A REST update of the live call (`Url=` or `Twiml=`): whatever runs is stopped, this runs instead."""
+    """A REST update of the live call (`Url=` or `Twiml=`): whatever runs is stopped, this runs instead.
+
+    `after` is what a verb that was at work had come to by it, if it is to tell its application.
+    """
 
     entry: Entry
+    after: EnqueueDone | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ interpreter's business.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -22,6 +23,18 @@ HTTP_RETRIEVAL_FAILURE = 11200
 TOO_MANY_DOCUMENTS = 14106
 MOST_DOCUMENTS = 50
 """Documents that may follow each other without anything being heard, said or pressed in between."""
+
+
+_MUSIC = frozenset({"Play", "Say", "Pause", "Redirect"})
+OVER_A_VERB: Mapping[Purpose, frozenset[str]] = {
+    Purpose.WAIT: _MUSIC,
+    Purpose.HOLD: _MUSIC,
+    Purpose.ANNOUNCEMENT: _MUSIC,
+    Purpose.HANDOVER: _MUSIC,
+    Purpose.QUEUE: _MUSIC | {"Gather", "Hangup", "Leave"},
+}
+"""What is run above a verb that waits, and the verbs that may stand in it."""
+VERB_NOT_ALLOWED = 13238
 
 
 class Phase(Enum):
@@ -150,18 +163,22 @@ def _next(frame: Frame, turn: Turn) -> After:
     """Begin verbs from the current position on, until one has something to wait for or leads elsewhere."""
     verbs = frame.document.verbs if frame.document else ()
     for position in range(frame.position, len(verbs)):
-        outcome = _begin(verbs[position], frame.dialect, turn)
+        outcome = _begin(verbs[position], frame, turn)
         if outcome is not NEXT:
             return _after(replace(frame, position=position + 1), outcome, turn)
         turn.release()
     return POP
 
 
-def _begin(element: Element, dialect: Dialect, turn: Turn) -> Outcome:
+def _begin(element: Element, frame: Frame, turn: Turn) -> Outcome:
     turn.recodes = {}
+    dialect = frame.dialect
     kind = dialect.verbs.get(element.name)
     if kind is None:
         return _pass_over(element, dialect, turn)
+    if element.name not in OVER_A_VERB.get(frame.purpose, (element.name,)):
+        turn.warn(VERB_NOT_ALLOWED, element, "This verb cannot stand in what is played to a call that waits")
+        return NEXT
     turn.trace(element)
     verb = turn.read(kind, element)
     if verb.answers():
@@ -197,6 +214,7 @@ def _goto(frame: Frame, goto: Goto, turn: Turn) -> After:
 def _fetch(frame: Frame, request: effects.Fetch, turn: Turn) -> After:
     if frame.documents >= MOST_DOCUMENTS:
         return _too_many(request.url, turn)
+    request = replace(request, purpose=frame.purpose)
     turn.want(request)
     phase = Phase.FINISHING if request.final else Phase.FETCHING
     return replace(frame, phase=phase, request=request, documents=frame.documents + 1)

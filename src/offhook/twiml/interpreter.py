@@ -25,7 +25,7 @@ from offhook.twiml.entry import (
     Purpose,
 )
 from offhook.twiml.events import Event
-from offhook.twiml.frame import MOST_DOCUMENTS, After, Frame
+from offhook.twiml.frame import MOST_DOCUMENTS, OVER_A_VERB, After, Frame
 from offhook.twiml.schema import VOICE, Dialect
 from offhook.twiml.started import STARTED, answered_id
 from offhook.twiml.turn import Turn
@@ -121,7 +121,9 @@ def _closed(state: State, turn: Turn) -> Step:
 
 def _take(state: State, event: Event, turn: Turn) -> State:
     match event:
-        case events.Redirected() | events.Pushed() | events.DigitPressed() | events.HungUp():
+        case (
+            events.Redirected() | events.Pushed() | events.Popped() | events.DigitPressed() | events.HungUp()
+        ):
             return state if state.over or state.hung_up else _told(state, event, turn)
         case events.Fetched() | events.FetchFailed():
             for index, asking in enumerate(state.frames):
@@ -135,16 +137,22 @@ def _take(state: State, event: Event, turn: Turn) -> State:
 
 def _told(
     state: State,
-    event: events.Redirected | events.Pushed | events.DigitPressed | events.HungUp,
+    event: events.Redirected | events.Pushed | events.Popped | events.DigitPressed | events.HungUp,
     turn: Turn,
 ) -> State:
     """What comes from outside, and answers nothing."""
     match event:
-        case events.Redirected(entry):
+        case events.Redirected(entry, after):
+            if after is not None:
+                _supersede(state.frames, after, turn)
             _release(state.frames, turn)
             return _push(replace(state, frames=()), Frame(Purpose.MAIN, entry, state.dialect), turn)
         case events.Pushed(purpose, entry):
             return _push(state, Frame(purpose, entry, state.dialect), turn)
+        case events.Popped(purpose):
+            _release(tuple(over for over in state.frames if over.purpose is purpose), turn)
+            left = tuple(kept for kept in state.frames if kept.purpose is not purpose)
+            return replace(state, frames=left)
         case events.DigitPressed():
             return _digit(state, event, turn)
         case events.HungUp():
@@ -156,13 +164,33 @@ def _answered(state: State, event: events.Answer, turn: Turn) -> State:
     for index, waiting in enumerate(state.frames):
         _stand_in(waiting, turn)
         if turn.ended(event):
-            return _settle(state, index, frame.answered(waiting, event, turn), turn)
+            return _gone_on(state, index, frame.answered(waiting, event, turn), turn)
     answered = answered_id(event)
     for name, (started, effect) in list(turn.background.items()):
         if started == answered and isinstance(event, STARTED[type(effect)].answers):
             del turn.background[name]
             _background_ended(event, turn)
     return state
+
+
+def _gone_on(state: State, index: int, after: After, turn: Turn) -> State:
+    """A frame goes on: if its verb is over, so is what was heard above it meanwhile."""
+    over = not isinstance(after, Frame) or after.verb is not state.frames[index].verb
+    above = len(state.frames) - index - 1
+    state = _settle(state, index, after, turn)
+    if not above or not over or not isinstance(after, Frame):
+        return state
+    _release(state.frames[index + 1 :], turn)
+    return replace(state, frames=state.frames[: index + 1])
+
+
+def _supersede(frames: tuple[Frame, ...], after: events.EnqueueDone, turn: Turn) -> None:
+    """Tell the application of a verb what it has come to by a redirect. What comes back is not run."""
+    for superseded in frames:
+        _stand_in(superseded, turn)
+        goto = superseded.verb.superseded(after) if superseded.verb is not None else None
+        if goto is not None and (url := turn.absolute(goto.url or turn.base or "")) is not None:
+            turn.want(effects.Fetch(turn.new_id(), url, goto.method, goto.params, final=True))
 
 
 def _background_ended(event: events.Answer, turn: Turn) -> None:
@@ -217,6 +245,8 @@ def _settle(state: State, index: int, after: After, turn: Turn) -> State:
     turn.release()
     ended = state.frames[index]
     state = replace(state, frames=(*state.frames[:index], *state.frames[index + 1 :]))
+    if ended.purpose in OVER_A_VERB and after is not Flow.END:
+        return _heard(state, ended, index, after, turn)
     match after:
         case Enter():
             return _apologise(state, ended, after, turn)
@@ -226,6 +256,23 @@ def _settle(state: State, index: int, after: After, turn: Turn) -> State:
         case Flow.DECLINED:
             return replace(state, frames=(), over=True)
     return _end(state, turn, ended.code)
+
+
+def _heard(state: State, ended: Frame, index: int, after: After, turn: Turn) -> State:
+    """A document that was run above a verb has ended, or (`Enter`) failed, for which the call does not end."""
+    match ended.purpose:
+        case Purpose.HANDOVER:
+            turn.want(effects.Join())
+        case Purpose.ANNOUNCEMENT:
+            turn.want(
+                effects.Announced("the document could not be run" if isinstance(after, Enter) else None)
+            )
+        case _ if after is Flow.POP and ended.documents < MOST_DOCUMENTS:
+            again = Frame(ended.purpose, ended.entry, state.dialect, documents=ended.documents)
+            state = replace(state, frames=(*state.frames[:index], again, *state.frames[index:]))
+            _stand_in(again, turn)
+            return _settle(state, index, frame.begin(again, turn), turn)
+    return state
 
 
 def _apologise(state: State, failed: Frame, apology: Enter, turn: Turn) -> State:

@@ -14,7 +14,7 @@ from typing import Literal
 from offhook.twiml import messaging, ssml, unbuilt, verbs
 from offhook.twiml.attributes import SCHEMA_WARNING, Problem, table
 from offhook.twiml.document import Document, Element
-from offhook.twiml.nouns import NOUNS
+from offhook.twiml.nouns import NOUNS, ROOMS
 from offhook.twiml.nouns.sip import Uri
 from offhook.twiml.unbuilt import Unbuilt
 from offhook.twiml.verb import Part, Verb
@@ -90,7 +90,7 @@ def _parts(dialect: Dialect) -> Mapping[str, frozenset[str]]:
     known = {name: frozenset(names) for name, names in _LEAVES.items()}
     for rows in (unbuilt.INNER, unbuilt.NOUNS, dialect.unbuilt):
         known |= {name: frozenset(row.attributes) for name, row in rows.items()}
-    parts: dict[str, type[Part]] = {"Uri": Uri, **NOUNS, **dialect.verbs}
+    parts: dict[str, type[Part]] = {"Uri": Uri, **NOUNS, **ROOMS, **dialect.verbs}
     return known | {name: _attributes_of(part) for name, part in parts.items()}
 
 

@@ -35,8 +35,6 @@ VERBS: dict[str, Unbuilt] = {
         " ConversationRelaySession",
     ),
     "Echo": _of(),
-    "Enqueue": _of("action maxQueueSize method waitUrl waitUrlMethod workflowSid", "Task"),
-    "Leave": _of(),
     "Pay": _of(
         "input action bankAccountType statusCallback statusCallbackMethod timeout maxAttempts securityCode"
         " postalCode minPostalCodeLength paymentConnector paymentMethod tokenType chargeAmount currency"
@@ -53,12 +51,6 @@ VERBS: dict[str, Unbuilt] = {
 NOUNS: dict[str, Unbuilt] = {
     "Application": _of(f"url method {_CALLBACK} customerId copyParentTo", "ApplicationSid Parameter"),
     "Client": _of(f"url method {_CALLBACK}", "Identity Parameter"),
-    "Conference": _of(
-        "muted beep startConferenceOnEnter endConferenceOnExit waitUrl waitMethod maxParticipants record"
-        f" recordingConfigurationId region coach trim {_CALLBACK} {_RECORDING} eventCallbackUrl"
-        " jitterBufferSize participantLabel"
-    ),
-    "Queue": _of("url method reservationSid postWorkActivitySid"),
     "Sim": _of(code=NO_SIM),
     "WhatsApp": _of(f"url method {_CALLBACK}"),
 }

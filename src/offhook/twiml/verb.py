@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from offhook.twiml.document import Element
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, InlineTwiml, Method, Purpose
-from offhook.twiml.events import Event
+from offhook.twiml.events import EnqueueDone, Event
 
 if TYPE_CHECKING:
     from offhook.twiml.turn import Turn
@@ -110,6 +110,10 @@ class Verb(Part, ABC):
     def step(self, event: Event, turn: Turn) -> Outcome:
         """Go on. A verb that waits for one thing is over when it has come."""
         return NEXT
+
+    def superseded(self, after: EnqueueDone) -> Goto | None:
+        """What it had come to when the call was given other TwiML; the request that tells of it, if there is one."""
+        return None
 
     def hung_up(self, turn: Turn) -> Outcome:
         """The caller is gone. A verb whose action is requested all the same goes on until it has its result."""

@@ -196,8 +196,8 @@ def step(room: Conference, event: ConferenceEvent, now: float) -> Step:
 
 def _stepped(room: Conference, event: ConferenceEvent, now: float) -> Step:
     match event:
-        case ParticipantEntered(one):
-            return _entered(room, one, now)
+        case ParticipantEntered(entering):
+            return _entered(room, entering, now)
         case RecordingComplete(recorded):
             return replace(room, recording=False, recorded=recorded or room.recorded), ()
         case EndRequested():
@@ -207,8 +207,15 @@ def _stepped(room: Conference, event: ConferenceEvent, now: float) -> Step:
         case AnnouncementOver(None, failed):
             return _announced(room, None, failed)
     one = room.find(event.call_sid or "")
-    if one is None:
-        return room, ()
+    return _of_participant(room, one, event, now) if one is not None else (room, ())
+
+
+def _of_participant(
+    room: Conference,
+    one: Participant,
+    event: Left | Kicked | Modified | Announced | AnnouncementOver | Spoke,
+    now: float,
+) -> Step:
     match event:
         case Left(_, redirected, status):
             reason = ReasonLeft.UPDATED if redirected else ReasonLeft.HUNG_UP

@@ -146,7 +146,7 @@ def _enqueued(room: Queue, event: Enqueued, now: float) -> Step:
     room = replace(room, members=(*room.members, Waiting(event.call_sid, now, event.wait)))
     waits: tuple[QueueEffect, ...] = (Tell(event.call_sid, InQueue(room.name, room.sid)),)
     if event.wait is not None and not room.takers:
-        waits += (Tell(event.call_sid, RoomPushed(room.name, Purpose.WAIT, event.wait)),)
+        waits += (Tell(event.call_sid, RoomPushed(room.name, Purpose.QUEUE, event.wait)),)
     room, served = _serve(room, now)
     return room, waits + served
 

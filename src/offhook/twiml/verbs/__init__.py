@@ -2,8 +2,10 @@
 
 from offhook.twiml.verb import Verb
 from offhook.twiml.verbs.dial import Dial
+from offhook.twiml.verbs.enqueue import Enqueue
 from offhook.twiml.verbs.gather import Gather
 from offhook.twiml.verbs.hangup import Hangup
+from offhook.twiml.verbs.leave import Leave
 from offhook.twiml.verbs.pause import Pause
 from offhook.twiml.verbs.play import Play
 from offhook.twiml.verbs.record import Record
@@ -14,8 +16,10 @@ from offhook.twiml.verbs.sms import Sms
 
 VERBS: dict[str, type[Verb]] = {
     "Dial": Dial,
+    "Enqueue": Enqueue,
     "Gather": Gather,
     "Hangup": Hangup,
+    "Leave": Leave,
     "Pause": Pause,
     "Play": Play,
     "Record": Record,

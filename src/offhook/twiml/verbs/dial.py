@@ -24,8 +24,9 @@ from offhook.twiml.attributes import (
     web_url,
     words,
 )
+from offhook.twiml.document import Element
 from offhook.twiml.events import DialDone, Event
-from offhook.twiml.nouns import NOUNS
+from offhook.twiml.nouns import NOUNS, ROOMS
 from offhook.twiml.nouns.number import Number
 from offhook.twiml.turn import Turn
 from offhook.twiml.unbuilt import NOUNS as UNBUILT
@@ -93,7 +94,7 @@ class Dial(Verb):
     passports: str | None = text(unbuilt=WITHOUT_EFFECT)
     if_machine: str | None = choice(None, "continue", "hangup", code=13211, unbuilt=WITHOUT_EFFECT)
 
-    nests = (*NOUNS, *UNBUILT)
+    nests = (*NOUNS, *ROOMS, *UNBUILT)
     hears_digits = True
 
     def answers(self) -> bool:
@@ -106,6 +107,9 @@ class Dial(Verb):
             turn.warn(NO_DIAL_IN_WHISPER, self.element, "A dialled leg cannot dial")
             return NEXT
         turn.typed = ""
+        if (child := self._room()) is not None:
+            entered = turn.read(ROOMS[child.name], child).begin(self, turn)
+            return self if entered else self._report(DialDone(0, "failed"))
         targets = self._targets(turn)
         caller_id = self._caller_id(targets, turn)
         if not targets or caller_id is None:
@@ -122,12 +126,7 @@ class Dial(Verb):
             sequential=self.sequential,
             record=self.record,
             trim=self.trim,
-            recording_callback=turn.callback(
-                self.recording_status_callback,
-                self.recording_status_callback_method,
-                self.recording_status_callback_event,
-                13256,
-            ),
+            recording_callback=self.recording_callback(turn),
         )
         return self
 
@@ -145,6 +144,19 @@ class Dial(Verb):
         for dial in tuple(turn.active):
             turn.stop(dial)
         return self
+
+    def recording_callback(self, turn: Turn) -> effects.StatusCallback | None:
+        """Who is told of the recording."""
+        return turn.callback(
+            self.recording_status_callback,
+            self.recording_status_callback_method,
+            self.recording_status_callback_event,
+            13256,
+        )
+
+    def _room(self) -> Element | None:
+        """The conference or queue that is dialled; it is alone, what stands beside it is not dialled."""
+        return next((child for child in self.element.children if child.name in ROOMS), None)
 
     def _targets(self, turn: Turn) -> tuple[effects.DialTarget, ...]:
         targets: list[effects.DialTarget] = []

@@ -1,4 +1,4 @@
-"""A room stepped through without calls: who hears whom, when it is recorded, and how it ends."""
+"""A bridge stepped through without calls: who hears whom, when it is recorded, and how it ends."""
 
 from __future__ import annotations
 
@@ -7,23 +7,10 @@ from hypothesis import strategies as st
 
 from offhook.calls.effects import RoomRecording, Tell
 from offhook.calls.events import Recorded, RoomEnded
-from offhook.calls.room import (
-    Connect,
-    Disconnect,
-    Entered,
-    Left,
-    Member,
-    Record,
-    RecordingComplete,
-    Room,
-    RoomEffect,
-    RoomEvent,
-    RoomKind,
-    StopRecording,
-    open_room,
-    step,
-    turned_away,
-)
+from offhook.calls.rooms.bridge import Bridge, BridgeEffect, BridgeEvent, open_bridge, step
+from offhook.calls.rooms.effects import Connect, Disconnect, Record, StopRecording
+from offhook.calls.rooms.events import Entered, Left, Member, RecordingComplete
+from offhook.calls.rooms.room import turned_away
 
 RECORDING = RoomRecording(1, False, False, None)
 FROM_RINGING = RoomRecording(2, True, True, None)
@@ -34,10 +21,10 @@ class Driver:
     """A bridge that CA1 opens, and all that it has wanted."""
 
     def __init__(self, recording: RoomRecording | None = None) -> None:
-        self.room: Room = open_room("room", RoomKind.BRIDGE, "CA1", recording)
+        self.room: Bridge = open_bridge("room", "CA1", recording)
         self.now = 0.0
 
-    def on(self, event: RoomEvent, after: float = 0.0) -> list[RoomEffect]:
+    def on(self, event: BridgeEvent, after: float = 0.0) -> list[BridgeEffect]:
         self.now += after
         self.room, wanted = step(self.room, event, self.now)
         return list(wanted)
@@ -143,10 +130,10 @@ def test_who_comes_too_late_is_told() -> None:
     st.sampled_from([None, RECORDING, FROM_RINGING]),
 )
 def test_in_any_order_the_opener_is_told_once_and_a_recording_is_stopped_once(
-    happened: list[RoomEvent], recording: RoomRecording | None
+    happened: list[BridgeEvent], recording: RoomRecording | None
 ) -> None:
     driver = Driver(recording)
-    wanted: list[RoomEffect] = []
+    wanted: list[BridgeEffect] = []
     for event in happened:
         has_ended = driver.room.ended_at is not None
         asked = driver.on(event, after=1)

@@ -6,12 +6,10 @@ wait, and a write that fails for another reason is tried again; the call goes on
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from offhook.billing.rating import rate_call
 from offhook.calls.callbacks import Outcome, status_callback
@@ -21,18 +19,10 @@ from offhook.clock import new_sid, utcnow
 from offhook.delivery.evidence import Evidence, shown_url
 from offhook.delivery.failure_log import log_failed_webhook
 from offhook.errors import NOTIFICATIONS
-from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import CallbackDraft, CallRecord, NotificationRecord, TimelineEntry, TimelineKind
 from offhook.store.store import Store
+from offhook.voice.writes import Writes
 from offhook.webhook.params import RecordingParams
-
-logger = logging.getLogger(__name__)
-
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
-"""How long to wait before a write that failed is tried again: twice as long each time, up to the last."""
-MOST_TRIES: Final = 5
-"""A notification that cannot be written is given up after this many tries. A status never is: a row would live on."""
 
 
 async def abandon(store: Store, record: CallRecord) -> None:
@@ -50,8 +40,7 @@ class Journal:
         self._record = record
         self._asked = record.asked
         self._started = record.start_time is not None
-        self._writes: asyncio.Queue[_Write | None] = asyncio.Queue()
-        self._task = asyncio.create_task(self._run(), name=f"{record.sid}-journal")
+        self._writes = Writes(record.sid)
 
     def changed(self, effect: Changed, recording: RecordingParams | None = None) -> None:
         """Commit a new status. `recording`: that of the whole call, once the call is over."""
@@ -62,9 +51,7 @@ class Journal:
         if effect.duration is not None:
             detail["duration"] = effect.duration
         self.note(TimelineKind.STATUS, effect.status, detail)
-        self._writes.put_nowait(
-            _Write(lambda: self._commit(effect, at, recording), effect.status in TERMINAL)
-        )
+        self._writes.put(lambda: self._commit(effect, at, recording), final=effect.status in TERMINAL)
 
     def notify(self, code: int, message: str, url: str, evidence: Evidence | None = None) -> None:
         """Commit a notification. `evidence`: the request that is to blame, if there was one."""
@@ -86,13 +73,11 @@ class Journal:
         )
         if evidence is not None:
             row = replace(row, **evidence.notified())
-        self._writes.put_nowait(_Write(lambda: self._store.notifications.create(row)))
+        self._writes.put(lambda: self._store.notifications.create(row))
 
     async def write(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do another write of the call's in its turn; return when it is done, or given up for good."""
-        write = _Write(work)
-        self._writes.put_nowait(write)
-        await write.done.wait()
+        await self._writes.put(work).done.wait()
 
     def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """Write into the call's timeline."""
@@ -102,31 +87,7 @@ class Journal:
 
     async def close(self) -> None:
         """Return when everything is written."""
-        self._writes.put_nowait(None)
-        await self._task
-
-    async def _run(self) -> None:
-        while (write := await self._writes.get()) is not None:
-            await self._persist(write)
-            write.done.set()
-
-    async def _persist(self, write: _Write) -> None:
-        """Write, however long the database is away or its disk is full."""
-        pause, tries = FIRST_PAUSE, 0
-        while True:
-            try:
-                await write.work()
-                return
-            except DatabaseUnavailableError as error:
-                logger.warning("%s waits for the database: %s", self._record.sid, error)
-            except Exception:
-                tries += 1
-                if tries >= MOST_TRIES and not write.final:
-                    logger.exception("%s could not be written, and is given up", self._record.sid)
-                    return
-                logger.exception("%s could not be written, and is tried again", self._record.sid)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        await self._writes.close()
 
     async def _commit(self, effect: Changed, at: datetime, recording: RecordingParams | None) -> None:
         over = effect.status in TERMINAL
@@ -153,17 +114,6 @@ class Journal:
         params = self._record.params(effect.status)
         callback = status_callback(self._asked, params, effect.event, at, outcome)
         return [CallbackDraft.of_call(self._record.account_sid, callback)] if callback else []
-
-
-class _Write:
-    """A write that waits. `final`: it is tried until it succeeds, because a live row would be left otherwise."""
-
-    __slots__ = ("done", "final", "work")
-
-    def __init__(self, work: Callable[[], Awaitable[object]], final: bool = False) -> None:
-        self.work = work
-        self.final = final
-        self.done = asyncio.Event()
 
 
 def row_status(status: CallStatus) -> str:

@@ -1,4 +1,5 @@
-"""The recordings of one call: of ``<Record>``, of the room it opened (``<Dial record>``) and of ``Record=true``.
+"""The recordings of one call: of ``<Record>``, of the bridge it opened (``<Dial record>``) and of ``Record=true``; or of
+a conference.
 
 Has media send what is to be recorded to streams, which writes the file; keeps the Recording's row and tells whoever
 wanted it when the file is complete. A recording that outlives its call is waited for.
@@ -17,12 +18,12 @@ from offhook.calls.effects import RoomRecording
 from offhook.calls.events import Recorded
 from offhook.calls.request import CallRequest
 from offhook.clock import new_sid, utcnow
-from offhook.store.records import CallbackDraft, CallRecord, RecordingRecord, TimelineKind
+from offhook.media.client import MediaClient
+from offhook.store.records import CallbackDraft, RecordingRecord, TimelineKind
 from offhook.streams.client import StreamsError
 from offhook.streams.protocol import RecordingFinished
 from offhook.twiml import effects as twiml
 from offhook.twiml import events
-from offhook.voice.leg import Leg
 from offhook.voice.services import Services
 from offhook.webhook.params import RecordingParams, recording_status_params
 
@@ -36,6 +37,23 @@ class Source(Enum):
     VERB = "RecordVerb"
     DIAL = "DialVerb"
     CALL = "OutboundAPI"
+    CONFERENCE = "Conference"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is recorded: a call or a conference, and the leg or the room of the media worker that is listened to."""
+
+    account_sid: str
+    media: MediaClient
+    leg: int
+    call_sid: str | None = None
+    conference_sid: str | None = None
+
+    @property
+    def sid(self) -> str:
+        """The SID of the call or the conference."""
+        return self.call_sid or self.conference_sid or ""
 
 
 @dataclass(slots=True)
@@ -70,12 +88,11 @@ class Listeners:
 
 
 class Recorder:
-    """Starts and ends the recordings of a call."""
+    """Starts and ends the recordings of a call or a conference."""
 
-    def __init__(self, services: Services, record: CallRecord, leg: Leg, listeners: Listeners) -> None:
+    def __init__(self, services: Services, subject: Subject, listeners: Listeners) -> None:
         self._services = services
-        self._record = record
-        self._leg = leg
+        self._subject = subject
         self._to = listeners
         self._running: dict[str, _Recording] = {}
 
@@ -105,6 +122,15 @@ class Recorder:
         recording = self._new(Source.DIAL, request.channels, request.trim, request.callback)
         recording.room = room
         self._start(recording, "received", "sent")
+
+    def start_conference(self, request: RoomRecording) -> None:
+        """All that is mixed in a conference."""
+        recording = self._new(Source.CONFERENCE, request.channels, request.trim, request.callback)
+        self._start(recording, "received")
+
+    def stop_conference(self) -> None:
+        """End that recording."""
+        self._stop(lambda recording: recording.source is Source.CONFERENCE)
 
     def start_call(self, asked: CallRequest) -> None:
         """``Record=true`` of an API call: all of it, from the answer."""
@@ -138,14 +164,14 @@ class Recorder:
         return recording
 
     def _start(self, recording: _Recording, *heard: Literal["received", "sent"]) -> None:
-        recording.taps = [self._leg.media.tap(self._leg.rtp, source) for source in heard]
+        recording.taps = [self._subject.media.tap(self._subject.leg, source) for source in heard]
         self._services.switchboard.expect_recording(recording.sid, self)
         self._to.note(TimelineKind.MEDIA, "recording", {"sid": recording.sid})
         self._to.start_task(self._begin(recording), f"record-{recording.sid}")
 
     def _untap(self, recording: _Recording) -> None:
         for tap in recording.taps:
-            self._leg.media.untap(tap)
+            self._subject.media.untap(tap)
         recording.taps = []
 
     async def _begin(self, recording: _Recording) -> None:
@@ -193,7 +219,7 @@ class Recorder:
         if duration is not None:
             await store.recordings.update(recording.sid, status, duration=duration, path=path or None)
         if drafts := self._drafts(recording, status, duration):
-            await store.outbox.enqueue_callbacks(self._record.sid, drafts)
+            await store.outbox.enqueue_callbacks(self._subject.sid, drafts)
 
     def _tell(self, recording: _Recording, event: RecordingFinished, duration: int, *, kept: bool) -> None:
         url = self._url(recording)
@@ -205,20 +231,21 @@ class Recorder:
                 self._to.done(
                     events.RecordingDone(recording.number, recording.sid, url, duration, reason, not kept)
                 )
-            case Source.DIAL:
+            case Source.DIAL | Source.CONFERENCE:
                 self._to.room_done(recording.room, Recorded(recording.sid, url, duration) if kept else None)
             case Source.CALL:
                 pass
 
     def _url(self, recording: _Recording) -> str:
         base = self._services.settings.public_url
-        return f"{base}/2010-04-01/Accounts/{self._record.account_sid}/Recordings/{recording.sid}"
+        return f"{base}/2010-04-01/Accounts/{self._subject.account_sid}/Recordings/{recording.sid}"
 
     def _row(self, recording: _Recording) -> RecordingRecord:
         return RecordingRecord(
             sid=recording.sid,
-            account_sid=self._record.account_sid,
-            call_sid=self._record.sid,
+            account_sid=self._subject.account_sid,
+            call_sid=self._subject.call_sid,
+            conference_sid=self._subject.conference_sid,
             source=recording.source.value,
             status="in-progress",
             date_created=recording.began,
@@ -235,8 +262,9 @@ class Recorder:
         if callback is None or asked_as not in callback.events:
             return []
         params = recording_status_params(
-            account_sid=self._record.account_sid,
-            call_sid=self._record.sid,
+            account_sid=self._subject.account_sid,
+            call_sid=self._subject.call_sid,
+            conference_sid=self._subject.conference_sid,
             recording=RecordingParams(recording.sid, self._url(recording), duration),
             status=status,
             source=recording.source.value,
@@ -244,7 +272,7 @@ class Recorder:
             channels=recording.channels,
         )
         draft = CallbackDraft(
-            self._record.account_sid, callback.url, callback.method, tuple(params), f"recording-{status}"
+            self._subject.account_sid, callback.url, callback.method, tuple(params), f"recording-{status}"
         )
         return [draft]
 

@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, assert_never
 
-from offhook.calls import effects, events, room
+from offhook.calls import effects, events
 from offhook.calls.call import Call, step
 from offhook.calls.effects import RoomRecording, Wanted
 from offhook.calls.status import Direction
@@ -32,7 +32,7 @@ from offhook.voice.journal import Journal
 from offhook.voice.leg import Destination, Leg
 from offhook.voice.messages import queue_message
 from offhook.voice.prompts import Prompts
-from offhook.voice.recorder import Listeners, Recorder
+from offhook.voice.recorder import Listeners, Recorder, Subject
 from offhook.voice.services import Services
 from offhook.webhook.params import voice_params
 from offhook.webhook.policy import cookie_key
@@ -80,8 +80,7 @@ class CallSession:
         self._prompts = Prompts(leg.media, services.streams, leg.rtp, account.auth_token, self.feed)
         self._recorder = Recorder(
             services,
-            record,
-            leg,
+            Subject(record.account_sid, leg.media, leg.rtp, call_sid=record.sid),
             Listeners(self.note, self.feed, self._room_recorded, self.start_task, self._journal.write),
         )
         self._evidence: Evidence | None = None
@@ -141,7 +140,7 @@ class CallSession:
             self.feed(told)
 
     def _room_recorded(self, sid: str, recorded: events.Recorded | None) -> None:
-        self.services.rooms.take(sid, room.RecordingComplete(recorded))
+        self.services.rooms.take(self.account.sid, sid, room_events.RecordingComplete(recorded))
 
     # Tasks
 
@@ -239,12 +238,21 @@ class CallSession:
             case effects.DropChild():
                 self.placing.discard(effect.child)
             case effects.OpenRoom():
-                self.services.rooms.open(effect.room, self.call.sid, effect.recording)
+                self.services.rooms.open(self.account.sid, effect.room, self.call.sid, effect.recording)
             case effects.Enter():
-                member = room.Member(self.call.sid, effect.end_on_exit, effect.hears_star)
-                self.services.rooms.take(effect.room, room.Entered(member))
+                member = room_events.Member(self.call.sid, effect.end_on_exit, effect.hears_star)
+                self._tell_room(effect.room, room_events.Entered(member))
+            case effects.EnterConference():
+                self._tell_room(effect.room, self._conferences.enter(self, effect))
+            case effects.EnterQueue():
+                self.start_task(self._queues.enter(self, effect), "enqueue")
+            case effects.TakeFromQueue():
+                self.start_task(self._queues.take(self, effect), "dequeue")
+            case effects.TellRoom(name, failed):
+                self._tell_room(name, room_events.AnnouncementOver(self.call.sid, failed))
             case effects.Leave():
-                self.services.rooms.take(effect.room, room.Left(self.call.sid, effect.redirected))
+                left = room_events.Left(self.call.sid, effect.redirected, self.call.status)
+                self._tell_room(effect.room, left)
             case effects.Tell():
                 self.services.switchboard.tell(effect.call_sid, effect.event)
             case _:

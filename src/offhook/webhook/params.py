@@ -124,7 +124,8 @@ def recording_params(recording: RecordingParams) -> Params:
 def recording_status_params(
     *,
     account_sid: str,
-    call_sid: str,
+    call_sid: str | None,
+    conference_sid: str | None = None,
     recording: RecordingParams,
     status: str,
     source: str,
@@ -137,6 +138,7 @@ def recording_status_params(
     return _known(
         ("AccountSid", account_sid),
         ("CallSid", call_sid),
+        ("ConferenceSid", conference_sid),
         ("RecordingSid", recording.sid),
         ("RecordingUrl", recording.url),
         ("RecordingStatus", status),

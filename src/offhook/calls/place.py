@@ -78,7 +78,7 @@ class Queued:
     """In a queue by ``<Enqueue>``, then with whoever came for it.
 
     `queue_sid`: once the queue has taken the call in. `waited`: seconds, once it has been called. `taker`: the call
-    that came for it. `result`: why it leaves, when it does so by itself.
+    that came for it, and `bridge` where the two will meet.
     """
 
     request: Enqueue
@@ -88,7 +88,16 @@ class Queued:
     taker: str | None = None
     bridge: str | None = None
     joined: bool = False
-    result: QueueResult | None = None
+
+    @property
+    def handover(self) -> tuple[tuple[str, str], ...]:
+        """What the document that it hears before it is connected is told; one name is spelled as Twilio does."""
+        known = (
+            ("QueueSid", self.queue_sid),
+            ("QueueTime", self.waited),
+            ("DequeingCallSid", self.taker),
+        )
+        return tuple((name, str(value)) for name, value in known if value is not None)
 
     def done(self, result: QueueResult, now: float) -> EnqueueDone:
         """What the verb is told."""

@@ -208,6 +208,14 @@ class Leg:
         """Let this leg hear nobody."""
         self.media.unbridge(self.rtp)
 
+    def mix(self, room: int, *, heard: bool, hears: bool, coaches: Leg | None) -> None:
+        """Take this leg into a room of its media worker, or change its part there; `coaches` alone hears it."""
+        self.media.mix(room, self.rtp, heard=heard, hears=hears, coaches=coaches.rtp if coaches else 0)
+
+    def unmix(self) -> None:
+        """Take this leg out of its room."""
+        self.media.unmix(self.rtp)
+
     async def close(self) -> Counters | None:
         """Free the RTP session; what passed through it, None when it was closed before. Raises MediaError."""
         if self._closed or not self.rtp:

@@ -31,6 +31,11 @@ class Legs:
         else:
             self._back.clear()
 
+    @property
+    def media(self) -> MediaClient | None:
+        """The media worker that is there."""
+        return self._media
+
     def carries(self, leg: Leg) -> bool:
         """Whether a leg's worker is still there."""
         return leg.media is self._media

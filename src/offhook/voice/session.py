@@ -17,6 +17,9 @@ from typing import Any, Protocol, assert_never
 from offhook.calls import effects, events
 from offhook.calls.call import Call, step
 from offhook.calls.effects import RoomRecording, Wanted
+from offhook.calls.place import In, Queued
+from offhook.calls.rooms import events as room_events
+from offhook.calls.rooms.room import RoomEvent
 from offhook.calls.status import Direction
 from offhook.clock import monotonic
 from offhook.delivery.documents import fetch_document
@@ -27,7 +30,8 @@ from offhook.sip import events as sip
 from offhook.store.records import AccountRecord, CallRecord, TimelineKind
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
-from offhook.voice import leg_events, notes
+from offhook.twiml.entry import Purpose
+from offhook.voice import conferences, leg_events, notes, queues
 from offhook.voice.journal import Journal
 from offhook.voice.leg import Destination, Leg
 from offhook.voice.messages import queue_message
@@ -164,6 +168,8 @@ class CallSession:
         params = self.record.params(self.call.status)
         if self._to_sip and self.call.is_answered:
             params = replace(params, extra=(*params.extra, *self._sip_params()))
+        if effect.purpose is not Purpose.MAIN:
+            params = replace(params, extra=(*params.extra, *self._room_params()))
         told, evidence = await fetch_document(
             self.services.http,
             effect,
@@ -181,6 +187,15 @@ class CallSession:
         """What the documents of a call to a SIP address learn of its answer."""
         headers = ((f"SipHeader_{name}", value) for name, value in self.call.sip_headers)
         return ("SipCallId", self.call.sip_call_id or ""), ("SipResponseCode", "200"), *headers
+
+    def _room_params(self) -> tuple[tuple[str, str], ...]:
+        """What the documents that a room has this call hear learn of it."""
+        place = self.call.place
+        if not isinstance(place, In):
+            return ()
+        if isinstance(place.because, Queued) and place.because.taker is not None:
+            return place.because.handover
+        return self.services.rooms.facts(self.account.sid, place.room, self.call.sid)
 
     async def _send(self, effect: twiml.SendMessage) -> None:
         queued = await queue_message(self.services, self.record, effect)
@@ -243,11 +258,11 @@ class CallSession:
                 member = room_events.Member(self.call.sid, effect.end_on_exit, effect.hears_star)
                 self._tell_room(effect.room, room_events.Entered(member))
             case effects.EnterConference():
-                self._tell_room(effect.room, self._conferences.enter(self, effect))
+                conferences.enter(self.services, self.account, self.call.sid, effect)
             case effects.EnterQueue():
-                self.start_task(self._queues.enter(self, effect), "enqueue")
+                self.start_task(queues.enter(self, effect), "enqueue")
             case effects.TakeFromQueue():
-                self.start_task(self._queues.take(self, effect), "dequeue")
+                self.start_task(queues.take(self, effect), "dequeue")
             case effects.TellRoom(name, failed):
                 self._tell_room(name, room_events.AnnouncementOver(self.call.sid, failed))
             case effects.Leave():
@@ -257,6 +272,9 @@ class CallSession:
                 self.services.switchboard.tell(effect.call_sid, effect.event)
             case _:
                 assert_never(effect)
+
+    def _tell_room(self, room: str, event: RoomEvent) -> None:
+        self.services.rooms.take(self.account.sid, room, event)
 
     def _place(self) -> None:
         """Send the INVITE."""

@@ -55,6 +55,13 @@ class LiveCall(Protocol):
         """End that recording."""
 
 
+class HearsMedia(Protocol):
+    """Whoever a leg or a room of the media worker is of."""
+
+    def on_media(self, event: protocol.LegEvent) -> None:
+        """Something happened there."""
+
+
 class AwaitsRecording(Protocol):
     """Whoever has a recording made."""
 
@@ -68,7 +75,7 @@ class Switchboard:
     def __init__(self) -> None:
         self._calls: dict[str, LiveCall] = {}
         self._by_sip: dict[int, LiveCall] = {}
-        self._by_rtp: dict[int, LiveCall] = {}
+        self._by_rtp: dict[int, HearsMedia] = {}
         self._recorders: dict[str, AwaitsRecording] = {}
         self._early = EarlyMessages()
         self._left = asyncio.Event()
@@ -118,6 +125,14 @@ class Switchboard:
             del self._by_rtp[call.leg.rtp]
         if call.leg.sip is not None:
             self._by_sip.pop(call.leg.sip, None)
+
+    def attach_media(self, leg: int, owner: HearsMedia) -> None:
+        """From now on what happens on a media leg, or in a room, concerns its owner."""
+        self._by_rtp[leg] = owner
+
+    def detach_media(self, leg: int) -> None:
+        """A room is closed."""
+        self._by_rtp.pop(leg, None)
 
     def expect_recording(self, sid: str, recorder: AwaitsRecording) -> None:
         """The end of a recording concerns this recorder."""

@@ -235,7 +235,10 @@ def _of_participant(
 
 def _entered(room: Conference, one: Participant, now: float) -> Step:
     if (code := _turned_away(room, one)) is not None:
-        return room, (Tell(one.call_sid, TurnedAway(room.name, code)),)
+        told = Tell(one.call_sid, TurnedAway(room.name, code))
+        # One that has never had anybody in it is not waited for.
+        status = room.status if room.participants else ConferenceStatus.COMPLETED
+        return replace(room, status=status), (told,)
     room = replace(room, participants=(*room.participants, one))
     room, done = _report(room, "participant-join", one.params)
     if room.status is ConferenceStatus.IN_PROGRESS:

@@ -41,6 +41,8 @@ class Enqueued:
     wait: Entry | None
     most: int | None = None
     """`maxQueueSize`; None leaves it at the queue's own."""
+    entered_at: float | None = None
+    """When it has waited before: since then, and it is the first again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,12 @@ def step(room: Queue, event: QueueEvent, now: float) -> Step:
 
 def _enqueued(room: Queue, event: Enqueued, now: float) -> Step:
     room = replace(room, most=event.most or room.most)
-    if len(room.members) >= room.most:
+    if len(room.members) >= room.most and event.entered_at is None:
         return room, (Tell(event.call_sid, LeftQueue(room.name, "queue-full", None)),)
-    room = replace(room, members=(*room.members, Waiting(event.call_sid, now, event.wait)))
+    since = event.entered_at if event.entered_at is not None else now
+    waiting = Waiting(event.call_sid, since, event.wait)
+    others = room.members
+    room = replace(room, members=(*others, waiting) if event.entered_at is None else (waiting, *others))
     waits: tuple[QueueEffect, ...] = (Tell(event.call_sid, InQueue(room.name, room.sid)),)
     if event.wait is not None and not room.takers:
         waits += (Tell(event.call_sid, RoomPushed(room.name, Purpose.QUEUE, event.wait)),)

@@ -1,0 +1,110 @@
+"""Queues on this node: how a call enters one or comes for somebody in it, and the rows of those who wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from offhook.calls import meeting
+from offhook.calls.call import Call
+from offhook.calls.effects import EnterQueue, TakeFromQueue
+from offhook.calls.events import CallEvent, LeftQueue, TurnedAway
+from offhook.calls.place import In
+from offhook.calls.rooms.queue import Enqueued, Queue, Taker, Taking
+from offhook.calls.rooms.room import Room
+from offhook.store.database import DatabaseUnavailableError
+from offhook.store.records import AccountRecord, QueueRecord
+from offhook.twiml import events as heard
+from offhook.voice.rooms import MixEffect
+from offhook.voice.services import Services
+from offhook.voice.writes import Writes
+
+
+class Visitor(Protocol):
+    """A call that goes to a queue."""
+
+    services: Services
+    call: Call
+    account: AccountRecord
+
+    def feed(self, event: CallEvent | heard.Event) -> None:
+        """Take an event."""
+
+
+async def enter(visitor: Visitor, effect: EnterQueue) -> None:
+    """Let a call wait; the first of an account makes the queue. One that has gone meanwhile does not."""
+    services, account = visitor.services, visitor.account
+    try:
+        record = await services.store.queues.find_or_create(account.sid, effect.request.queue)
+    except DatabaseUnavailableError:
+        visitor.feed(LeftQueue(effect.room, "system-error", None))
+        return
+    if not _still_there(visitor, effect.room):
+        return
+    _opened(services, record)
+    event = Enqueued(
+        visitor.call.sid,
+        effect.request.wait,
+        effect.request.most,
+        entered_at=effect.entered_at if effect.again else None,
+    )
+    services.rooms.take(account.sid, effect.room, event)
+
+
+async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
+    """Come for the first in a queue; one that does not exist turns the call away."""
+    services, account = visitor.services, visitor.account
+    try:
+        record = await services.store.queues.find_by_name(account.sid, effect.request.queue)
+    except DatabaseUnavailableError:
+        record = None
+    if record is None:
+        visitor.feed(TurnedAway(effect.room, meeting.NO_SUCH_QUEUE))
+        return
+    if not _still_there(visitor, effect.bridge):
+        return
+    _opened(services, record)
+    taker = Taker(visitor.call.sid, effect.bridge, effect.request.entry)
+    services.rooms.take(account.sid, effect.room, Taking(taker, effect.again))
+
+
+def _still_there(visitor: Visitor, room: str) -> bool:
+    place = visitor.call.place
+    return not visitor.call.is_over and isinstance(place, In) and place.room == room
+
+
+def _opened(services: Services, record: QueueRecord) -> None:
+    queue = Queue(record.sid, record.account_sid, record.friendly_name, record.max_size)
+    if services.rooms.find(record.account_sid, queue.name) is None:
+        services.rooms.add(queue, QueueRows(services, queue))
+
+
+class QueueRows:
+    """The rows of those who wait in one queue, written behind it."""
+
+    def __init__(self, services: Services, queue: Queue) -> None:
+        self._services = services
+        self._writes = Writes(queue.sid)
+        self._closing: asyncio.Task[None] | None = None
+
+    def do(self, effect: MixEffect) -> None:
+        """A queue wants nothing of the kind."""
+
+    def changed(self, before: Room, after: Room) -> None:
+        """Write who has come and who has gone."""
+        if not isinstance(before, Queue) or not isinstance(after, Queue):
+            return
+        lease, queues = self._services.tenure.lease, self._services.store.queues
+        were = {one.call_sid for one in before.members}
+        are = {one.call_sid for one in after.members}
+        for call_sid in were - are:
+            self._writes.put(lambda call_sid=call_sid: queues.remove_member(after.sid, call_sid), final=True)
+        for one in after.members:
+            if one.call_sid not in were:
+                self._writes.put(
+                    lambda sid=one.call_sid: queues.add_member(after.sid, after.account_sid, sid, lease)
+                )
+
+    def close(self) -> None:
+        """Nobody is in it."""
+        self._closing = asyncio.create_task(self._writes.close())

@@ -13,13 +13,14 @@ from typing import Any, Final
 from offhook.calls.effects import EnterConference, RoomRecording
 from offhook.calls.events import Recorded
 from offhook.calls.rooms import effects, events
-from offhook.calls.rooms.conference import Conference, Participant, ParticipantEntered
+from offhook.calls.rooms.conference import Conference, ConferenceEvent, Participant, ParticipantEntered
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
 from offhook.media import protocol
 from offhook.media.client import MediaClient
 from offhook.store.records import AccountRecord, TimelineEntry, TimelineKind
 from offhook.twiml.effects import Confer, Notify
+from offhook.twiml.entry import Entry
 from offhook.voice.announcement import Announcement, Stage
 from offhook.voice.conference_rows import ConferenceRows
 from offhook.voice.recorder import Listeners, Recorder, Subject
@@ -101,18 +102,7 @@ class Mixed:
             case effects.Beep(entering):
                 self._play(_ENTERING if entering else _LEAVING)
             case effects.Announce(entry):
-                if self._media is not None:
-                    params = self._services.rooms.facts(self._account.sid, self._name, "")
-                    stage = Stage(self._media, self._room, params)
-                    announcement = Announcement(
-                        self._services,
-                        self._account,
-                        stage,
-                        lambda why: self._announced(announcement, why),
-                        self._notify,
-                    )
-                    self._announcements.add(announcement)
-                    announcement.start(entry)
+                self._announce(entry)
             case effects.Record(_, request):
                 if self._recorder is not None:
                     self._recorder.start_conference(request)
@@ -161,12 +151,25 @@ class Mixed:
         if self._media is not None:
             self._media.play(self._room, items)
 
-    def _announced(self, announcement: Announcement, failed: str | None) -> None:
-        self._announcements.discard(announcement)
-        self._services.rooms.take(self._account.sid, self._name, events.AnnouncementOver(None, failed))
+    def _announce(self, entry: Entry) -> None:
+        if self._media is None:
+            return
+        params = self._services.rooms.facts(self._account.sid, self._name, "")
+        stage = Stage(self._media, self._room, params)
+
+        def over(failed: str | None) -> None:
+            self._announcements.discard(announcement)
+            self._take(events.AnnouncementOver(None, failed))
+
+        announcement = Announcement(self._services, self._account, stage, over, self._notify)
+        self._announcements.add(announcement)
+        announcement.start(entry)
+
+    def _take(self, event: ConferenceEvent) -> None:
+        self._services.rooms.take(self._account.sid, self._name, event)
 
     def _recorded(self, _room: str, recorded: Recorded | None) -> None:
-        self._services.rooms.take(self._account.sid, self._name, events.RecordingComplete(recorded))
+        self._take(events.RecordingComplete(recorded))
 
     def _notify(self, effect: Notify) -> None:
         self._rows.notify(effect.code, effect.message, effect.url)

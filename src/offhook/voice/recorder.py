@@ -1,5 +1,4 @@
-"""The recordings of one call: of ``<Record>``, of the bridge it opened (``<Dial record>``) and of ``Record=true``; or of
-a conference.
+"""The recordings of one call (``<Record>``, ``<Dial record>``, ``Record=true``), or of a conference.
 
 Has media send what is to be recorded to streams, which writes the file; keeps the Recording's row and tells whoever
 wanted it when the file is complete. A recording that outlives its call is waited for.

@@ -120,6 +120,10 @@ class Mixed:
         if isinstance(before, Conference) and isinstance(after, Conference):
             self._rows.changed(before, after)
 
+    async def settled(self) -> None:
+        """Return when all that has changed is written."""
+        await self._rows.settled()
+
     def close(self) -> None:
         """The conference is over."""
         for announcement in self._announcements:

@@ -1,7 +1,6 @@
-"""What the api asks of live calls: a request on the bus, answered when the call has taken it.
+"""What the api asks of the node that runs a call, a conference or a queue; answered when it is done and on record.
 
-A request is JSON: ``{"op": "hangup" | "cancel" | "redirect", "sid": …, "url", "method", "twiml"}``; the answer is
-``{"ok": true}`` or ``{"error": code, "message": …}``.
+A request is JSON, told by its ``op`` (`Request`); the answer is ``{"ok": true}`` or ``{"error": code, "message": …}``.
 """
 
 from __future__ import annotations
@@ -14,6 +13,12 @@ from offhook.calls import events
 from offhook.calls.call import refusal
 from offhook.errors import RestError, rest
 from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, method_of
+from offhook.voice.room_control import (
+    ConferenceRequest,
+    DequeueRequest,
+    ParticipantRequest,
+    RoomControl,
+)
 from offhook.voice.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
@@ -22,10 +27,21 @@ _NOT_IN_PROGRESS = 21220
 _UNREADABLE = 20500
 
 
-class ControlRequest(msgspec.Struct, frozen=True):
-    """A request about one live call."""
+class HangUpRequest(msgspec.Struct, frozen=True, tag="hangup", tag_field="op"):
+    """End a call."""
 
-    op: str
+    sid: str
+
+
+class CancelRequest(msgspec.Struct, frozen=True, tag="cancel", tag_field="op"):
+    """End a call that is not answered."""
+
+    sid: str
+
+
+class RedirectRequest(msgspec.Struct, frozen=True, tag="redirect", tag_field="op"):
+    """Give a call other TwiML: `twiml`, or what `url` gives."""
+
     sid: str
     url: str | None = None
     method: str | None = None
@@ -34,25 +50,33 @@ class ControlRequest(msgspec.Struct, frozen=True):
     twiml: str | None = None
 
 
+CallRequest = HangUpRequest | CancelRequest | RedirectRequest
+Request = CallRequest | ConferenceRequest | ParticipantRequest | DequeueRequest
+
+
 class Control:
     """Answers the api."""
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    def __init__(self, switchboard: Switchboard, rooms: RoomControl) -> None:
         self._switchboard = switchboard
+        self._rooms = rooms
 
     async def answer(self, payload: bytes) -> bytes:
-        """Do what a request asks; the answer is what the call made of it."""
+        """Do what a request asks; the answer is what became of it."""
         try:
-            request = msgspec.json.decode(payload, type=ControlRequest)
-            self._do(request)
+            request = msgspec.json.decode(payload, type=Request)  # type: ignore[arg-type]  # a union is a type here
+            if isinstance(request, CallRequest):
+                self._ask_call(request)
+            else:
+                await self._rooms.ask(request)
         except msgspec.MsgspecError as error:
             logger.warning("a control request cannot be read: %s", error)
-            return msgspec.json.encode({"error": 20500, "message": "The request cannot be read."})
+            return msgspec.json.encode({"error": _UNREADABLE, "message": "The request cannot be read."})
         except RestError as error:
             return msgspec.json.encode({"error": error.code, "message": error.message})
         return msgspec.json.encode({"ok": True})
 
-    def _do(self, request: ControlRequest) -> None:
+    def _ask_call(self, request: CallRequest) -> None:
         session = self._switchboard.find(request.sid)
         if session is None:
             raise rest(_NOT_IN_PROGRESS, "The call is not in progress.")
@@ -62,18 +86,17 @@ class Control:
         session.feed(event)
 
 
-def _event(request: ControlRequest) -> events.HangUpRequested | events.RedirectRequested:
-    match request.op:
-        case "hangup":
+def _event(request: CallRequest) -> events.HangUpRequested | events.RedirectRequested:
+    match request:
+        case HangUpRequest():
             return events.HangUpRequested(events.EndedBy.REST)
-        case "cancel":
+        case CancelRequest():
             return events.HangUpRequested(events.EndedBy.REST, cancel_only=True)
-        case "redirect":
+        case RedirectRequest():
             return events.RedirectRequested(_entry(request))
-    raise rest(_UNREADABLE, "The request cannot be read.")
 
 
-def _entry(request: ControlRequest) -> Entry:
+def _entry(request: RedirectRequest) -> Entry:
     if request.twiml is not None:
         return InlineTwiml(request.twiml)
     return EntryPoint(

@@ -41,6 +41,7 @@ from offhook.voice.legs import Legs
 from offhook.voice.outbound import Outbound
 from offhook.voice.phones import Phones
 from offhook.voice.refusals import Refusals
+from offhook.voice.room_control import RoomControl
 from offhook.voice.rooms import Rooms
 from offhook.voice.routing import Routing
 from offhook.voice.services import Services
@@ -143,7 +144,8 @@ class Node:
         self._background(stack, services.routing.trunks.keep_fresh(), "trunks")
         async with asyncio.timeout(30):
             await ready.wait()
-        await self._bus.serve(subjects.voice_calls(self._settings.node), Control(services.switchboard).answer)
+        control = Control(services.switchboard, RoomControl(services.rooms))
+        await self._bus.serve(subjects.voice_calls(self._settings.node), control.answer)
 
         async def claim(work: Sequence[Work]) -> None:
             await outbound.claim([item.sid for item in work])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Protocol
 
 from offhook.calls import meeting
@@ -98,12 +99,16 @@ class QueueRows:
         were = {one.call_sid for one in before.members}
         are = {one.call_sid for one in after.members}
         for call_sid in were - are:
-            self._writes.put(lambda call_sid=call_sid: queues.remove_member(after.sid, call_sid), final=True)
+            self._writes.put(partial(queues.remove_member, after.sid, call_sid), final=True)
         for one in after.members:
             if one.call_sid not in were:
                 self._writes.put(
-                    lambda sid=one.call_sid: queues.add_member(after.sid, after.account_sid, sid, lease)
+                    partial(queues.add_member, after.sid, after.account_sid, one.call_sid, lease)
                 )
+
+    async def settled(self) -> None:
+        """Return when all that has changed is written."""
+        await self._writes.settled()
 
     def close(self) -> None:
         """Nobody is in it."""

@@ -45,6 +45,9 @@ class Kept(Protocol):
     def changed(self, before: Room, after: Room) -> None:
         """Write what is different."""
 
+    async def settled(self) -> None:
+        """Return when all that has changed is written."""
+
     def close(self) -> None:
         """The room is closed."""
 
@@ -89,6 +92,10 @@ class Rooms:
             case Conference() as conference:
                 return ("ConferenceSid", conference.sid), ("FriendlyName", conference.friendly_name)
         return ()
+
+    def kept(self, account: str, name: str) -> Kept | None:
+        """What stands beside a conference or queue that is live here."""
+        return self._kept.get((account, name))
 
     # What happens in them
 

@@ -38,6 +38,7 @@ class Writes:
     def __init__(self, sid: str) -> None:
         self._sid = sid
         self._waiting: asyncio.Queue[Write | None] = asyncio.Queue()
+        self._closing = False
         self._task = asyncio.create_task(self._run(), name=f"{sid}-writes")
 
     def put(self, work: Callable[[], Awaitable[object]], *, final: bool = False) -> Write:
@@ -48,6 +49,9 @@ class Writes:
 
     async def settled(self) -> None:
         """Return when all that was put until now is done."""
+        if self._closing:
+            await asyncio.wait([self._task])
+            return
 
         async def nothing() -> None:
             """A write that only has its turn."""
@@ -56,6 +60,7 @@ class Writes:
 
     async def close(self) -> None:
         """Return when everything is written."""
+        self._closing = True
         self._waiting.put_nowait(None)
         await self._task
 

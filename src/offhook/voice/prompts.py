@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from itertools import cycle
 
+from offhook.audio.ringing import ring
 from offhook.media.client import MediaClient
 from offhook.media.protocol import AudioFile, Digits, Item, PlayFinished, Silence, Tone
 from offhook.streams.client import Segment, StreamsClient, StreamsError
@@ -20,15 +22,6 @@ _BEEP = Tone((1000.0,), 400)
 """The tone before a recording: long enough to be noticed, short enough not to be taken for a fax."""
 
 _INTERNAL_FAILURE = 12400
-
-_RINGING: dict[str, tuple[Item, ...]] = {
-    "us": (Tone((440.0, 480.0), 2000), Silence(4000)),
-    "uk": (Tone((400.0, 450.0), 400), Silence(200), Tone((400.0, 450.0), 400), Silence(2000)),
-    "de": (Tone((425.0,), 1000), Silence(4000)),
-    "fr": (Tone((440.0,), 1500), Silence(3500)),
-}
-"""Ringing tones by country (ITU-T E.180): (frequencies in Hz, on ms, off ms, …). Others hear the North American one."""
-_RINGING["gb"] = _RINGING["uk"]
 
 
 class Prompts:
@@ -93,8 +86,7 @@ class Prompts:
     def start_ringback(self, country: str) -> None:
         """Let the caller hear that a dialled call rings."""
         if self._ringback is None:
-            tone = _RINGING.get(country.lower(), _RINGING["us"])
-            self._ringback = self._media.play(self._leg, tone, loop=0)
+            self._ringback = self._media.play(self._leg, _ringing(country), loop=0)
 
     def stop_ringback(self) -> None:
         """End the ringing tone, if it plays."""
@@ -153,6 +145,15 @@ class Prompts:
             self._of_media.pop(media_play, None)
             self._media.stop_play(self._leg, media_play)
         self._tell(events.PlayFailed(play, error.code, error.detail))
+
+
+def _ringing(country: str) -> list[Item]:
+    """A country's ringing tone as something to play."""
+    tone = ring(country)
+    return [
+        Silence(milliseconds) if off else Tone(tone.hz, milliseconds)
+        for milliseconds, off in zip(tone.cadence, cycle((False, True)), strict=False)
+    ]
 
 
 def _item(segment: Segment) -> Item:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from offhook.audio.ringing import RINGING
 from offhook.numbers import e164
 from offhook.twiml import effects
 from offhook.twiml.attributes import (
@@ -40,11 +41,6 @@ MOST_TARGETS = 10
 """`<Number>` and the other nouns together; Twilio's limit."""
 
 _RECORD = ("record-from-answer", "record-from-ringing", "record-from-answer-dual", "record-from-ringing-dual")
-_RING_TONES = (
-    "at", "au", "bg", "br", "be", "ch", "cl", "cn", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr", "hu",
-    "il", "in", "it", "lt", "jp", "mx", "my", "nl", "no", "nz", "ph", "pl", "pt", "ru", "se", "sg", "th",
-    "uk", "us", "us-old", "tw", "ve", "za",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +81,7 @@ class Dial(Verb):
         ("completed",), "in-progress", "absent", code=13621
     )
     answer_on_bridge: bool = boolean(False, code=13219)
-    ring_tone: str = choice("automatic", *_RING_TONES, code=13220)
+    ring_tone: str = choice("automatic", *RINGING, code=13220)
     sequential: bool = boolean(False, code=13218)
     refer_url: str | None = web_url(unbuilt=WITHOUT_EFFECT)
     refer_method: Literal["GET", "POST"] = http_method(unbuilt=WITHOUT_EFFECT)

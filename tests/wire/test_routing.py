@@ -20,7 +20,7 @@ from offhook.sip.endpoint import Endpoint
 from offhook.sip.flow import TCP, UDP, Address, Send
 from offhook.sip.registrar import Binding
 from offhook.sip.uri import parse_uri
-from offhook.store.records import NumberRecord
+from offhook.store.records import NumberRecord, SipCredentialRecord
 from offhook.twiml.effects import DialSip
 from offhook.voice.leg import Leg
 from offhook.voice.routing import LOOP_HEADER, Routing, UnroutableError
@@ -33,6 +33,11 @@ TRUNKS = (
 
 
 async def no_number(number: str) -> NumberRecord | None:
+    return None
+
+
+async def no_phone(user: str) -> SipCredentialRecord | None:
+    """Nobody has a phone."""
     return None
 
 
@@ -58,7 +63,7 @@ class Platform:
         )
         self.transports = SipTransports.over(self.endpoint, udp, tcp, lambda events: None)
         guard = Guard(allow_nets=["192.0.2.0/24", "203.0.113.0/24", "127.0.0.0/8"])
-        self.routing = Routing(self.settings, self.transports, guard, find_number)
+        self.routing = Routing(self.settings, self.transports, guard, find_number, no_phone)
 
     async def start(self) -> Platform:
         await self.transports.start()

@@ -171,7 +171,18 @@ class DialSip:
     callback: StatusCallback | None = None
 
 
-DialTarget = DialNumber | DialSip
+@dataclass(frozen=True, slots=True)
+class DialClient:
+    """A `<Client>`: whoever is registered as `identity`. `headers` are told to its phone."""
+
+    identity: str
+    headers: Pairs = ()
+    url: str | None = None
+    method: Method = "POST"
+    callback: StatusCallback | None = None
+
+
+DialTarget = DialNumber | DialSip | DialClient
 RecordMode = Literal[
     "do-not-record",
     "record-from-answer",

@@ -13,7 +13,7 @@ from offhook.clock import new_sid, utcnow
 from offhook.media.client import MediaError
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import AccountRecord, CallRecord
-from offhook.twiml.effects import DialNumber, DialTarget
+from offhook.twiml.effects import DialClient, DialNumber, DialSip, DialTarget
 from offhook.twiml.entry import CallFacts, EntryPoint
 from offhook.voice import journal
 from offhook.voice.leg import Destination, Leg
@@ -122,7 +122,13 @@ class Calls:
 
 
 def _dialled(target: DialTarget) -> str:
-    return target.number if isinstance(target, DialNumber) else target.uri
+    match target:
+        case DialNumber():
+            return target.number
+        case DialSip():
+            return target.uri
+        case DialClient():
+            return f"client:{target.identity}"
 
 
 def _request(target: DialTarget) -> CallRequest:

@@ -109,7 +109,9 @@ class Node:
     ) -> Services:
         endpoint = Endpoint(_endpoint_config(settings), lambda: secrets.token_hex(8))
         transports = SipTransports(endpoint, settings, sip_events.take)
-        routing = Routing(settings, transports, http.guard, store.numbers.cached.get)
+        routing = Routing(
+            settings, transports, http.guard, store.numbers.cached.get, store.sip_credentials.find
+        )
         await routing.trunks.refresh()
         switchboard = Switchboard()
         streams = StreamsClient(f"{settings.run_dir}/streams.sock", switchboard.on_recording)

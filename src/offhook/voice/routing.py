@@ -29,8 +29,8 @@ from offhook.sip.flow import DEFAULT_PORT, TCP, UDP, Address, Flow
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import Field, Request
 from offhook.sip.uri import Uri, parse_uri, sip_uri
-from offhook.store.records import NumberRecord
-from offhook.twiml.effects import DialSip, DialTarget
+from offhook.store.records import NumberRecord, SipCredentialRecord
+from offhook.twiml.effects import DialClient, DialSip, DialTarget
 from offhook.voice.leg import Destination
 from offhook.voice.trunks import Route, Trunks, addresses_of
 
@@ -64,12 +64,14 @@ class Routing:
         transports: SipTransports,
         guard: Guard,
         find_number: Callable[[str], Awaitable[NumberRecord | None]],
+        find_phone: Callable[[str], Awaitable[SipCredentialRecord | None]],
     ) -> None:
-        """`find_number` looks an E.164 number up among those the platform owns."""
+        """`find_number` looks an E.164 number up among those the platform owns, `find_phone` a phone by its user."""
         self._settings = settings
         self._transports = transports
         self._guard = guard
         self._find_number = find_number
+        self._find_phone = find_phone
         self._token = secrets.token_hex(16)
         self.trunks = Trunks(settings.trunks)
 
@@ -84,6 +86,9 @@ class Routing:
         """Where to send the INVITE to `called` (E.164 or a ``sip:`` address). Raises UnroutableError."""
         if called.lower().startswith(("sip:", "sips:")):
             return await self._to_address(called, caller, sip if isinstance(sip, DialSip) else None)
+        if called.startswith("client:"):
+            headers = sip.headers if isinstance(sip, DialClient) else ()
+            return await self._to_client(called.removeprefix("client:"), caller, account_sid, headers)
         if not called.removeprefix("+").isdigit():
             raise UnroutableError(_BAD_NUMBER, "The number to call is not valid.")
         if await self._find_number(called) is not None:
@@ -138,6 +143,16 @@ class Routing:
             raise UnroutableError(_ADDRESS_REFUSED, "Calls to this SIP address are not allowed.")
         flow = self._transports.flow(TCP if uri.transport == TCP else UDP, address)
         return Destination(flow, str(uri), self._caller(caller, flow), to, headers, credentials)
+
+    async def _to_client(
+        self, identity: str, caller: str, account_sid: str, headers: tuple[Field, ...]
+    ) -> Destination:
+        """A client is a phone that is registered under its identity, which has to be the account's."""
+        owner = await self._find_phone(identity)
+        if owner is None or owner.account_sid != account_sid:
+            raise UnroutableError(_NOT_REGISTERED, "There is no such client.")
+        to = sip_uri(identity, reachable(self._settings.sip_host), self._settings.sip_port)
+        return self._to_phone(identity, caller, NameAddr(uri=to), headers, None)
 
     def _to_phone(
         self,
@@ -196,6 +211,7 @@ class Routing:
                 return NameAddr(uri=parse_uri(caller).without_headers())
             except RemoteProtocolError:
                 caller = caller.partition(":")[2].partition("@")[0]
+        caller = caller.removeprefix("client:")
         own = self._transports.endpoint.advertised(flow)
         return NameAddr(uri=sip_uri(caller, own.host, own.port))
 

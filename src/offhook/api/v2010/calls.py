@@ -23,6 +23,7 @@ from offhook.numbers import e164, formatted, is_sip_caller, sip_refusal
 from offhook.store.calls import CallFilters
 from offhook.store.paging import Page, PageResult, TimeRange
 from offhook.store.records import CallbackDraft, CallRecord, DeleteOutcome
+from offhook.twiml.nouns.client import IDENTITY
 
 MAX_TWIML: Final = 4000
 MAX_SIP_AUTH: Final = 255
@@ -238,12 +239,14 @@ async def delete_call(context: Context, sid: str) -> None:
 
 
 def _destination(to: str) -> str:
-    """Who is called: a number in E.164 or a SIP address."""
+    """Who is called: a number in E.164, a SIP address or a client."""
     if not to.strip():
         raise errors.rest(21201)
     scheme = to.partition(":")[0].lower()
     if scheme == "client":
-        raise errors.rest(21214, "Calls to client: identities are not built yet")
+        if not IDENTITY.fullmatch(identity := to.partition(":")[2]):
+            raise errors.rest(21211, f"The 'To' client {identity[:100]!r} is not an identity.")
+        return f"client:{identity}"
     if scheme in ("sip", "sips"):
         if (refusal := sip_refusal(to)) is not None:
             raise errors.rest(21211, f"The 'To' address {to[:100]} {refusal}.")
@@ -256,7 +259,7 @@ def _destination(to: str) -> str:
 async def _caller(context: Context, from_: str, to: str) -> tuple[str, str | None]:
     """Who calls, and the SID of the number if it is one of the account's.
 
-    A phone may be called from the account's own numbers only; a SIP address from any name.
+    A phone may be called from the account's own numbers only; a SIP address or a client from any name.
     """
     if not from_.strip():
         raise errors.rest(21213)
@@ -264,7 +267,9 @@ async def _caller(context: Context, from_: str, to: str) -> tuple[str, str | Non
     owned = await context.owned_number(number) if number is not None else None
     if owned is not None:
         return owned.phone_number, owned.sid
-    if to.lower().startswith(("sip:", "sips:")) and (is_sip_caller(from_) or sip_refusal(from_) is None):
+    if to.lower().startswith(("sip:", "sips:", "client:")) and (
+        is_sip_caller(from_) or sip_refusal(from_) is None
+    ):
         return from_, None
     if number is None:
         raise errors.rest(21212, f"The 'From' number {from_[:100]} is not a valid phone number.")

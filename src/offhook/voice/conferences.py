@@ -8,18 +8,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, Protocol
 
+from offhook.calls.call import Call
 from offhook.calls.effects import EnterConference, RoomRecording
-from offhook.calls.events import Recorded
+from offhook.calls.events import CallEvent, Recorded, TurnedAway
+from offhook.calls.place import In
 from offhook.calls.rooms import effects, events
-from offhook.calls.rooms.conference import Conference, ConferenceEvent, Participant, ParticipantEntered
+from offhook.calls.rooms.conference import (
+    Conference,
+    ConferenceEvent,
+    ConferenceStatus,
+    Participant,
+    ParticipantEntered,
+)
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
 from offhook.media import protocol
-from offhook.media.client import MediaClient
-from offhook.store.records import AccountRecord, TimelineEntry, TimelineKind
-from offhook.twiml.effects import Confer, Notify
+from offhook.media.client import MediaClient, MediaError
+from offhook.store.database import DatabaseUnavailableError
+from offhook.store.records import AccountRecord, ConferenceRecord, TimelineEntry, TimelineKind
+from offhook.twiml import events as heard
+from offhook.twiml.effects import Confer, Notify, StatusCallback
 from offhook.twiml.entry import Entry
 from offhook.voice.announcement import Announcement, Stage
 from offhook.voice.conference_rows import ConferenceRows
@@ -29,30 +40,82 @@ from offhook.voice.services import Services
 
 logger = logging.getLogger(__name__)
 
+INTERNAL_ERROR: Final = 16010
+_ASK_AGAIN_SECONDS: Final = 0.5
 _ENTERING: Final = (protocol.Tone((880.0,), 200),)
 _LEAVING: Final = (protocol.Tone((440.0,), 200),)
 
 
-def enter(services: Services, account: AccountRecord, call_sid: str, effect: EnterConference) -> None:
-    """Let a call into a conference; the first makes it."""
-    rooms, request = services.rooms, effect.request
-    if rooms.find(account.sid, effect.room) is None:
-        conference = _begun(account.sid, request)
-        rooms.add(conference, Mixed(services, account, conference))
-    rooms.take(account.sid, effect.room, ParticipantEntered(_participant(call_sid, request)))
+class Visitor(Protocol):
+    """A call that goes to a conference."""
+
+    services: Services
+    call: Call
+    account: AccountRecord
+
+    def feed(self, event: CallEvent | heard.Event) -> None:
+        """Take an event."""
 
 
-def _begun(account_sid: str, request: Confer) -> Conference:
-    trim = request.trim == "trim-silence"
-    recording = RoomRecording(1, trim, False, request.recording_callback) if request.record else None
-    return Conference(
+async def enter(visitor: Visitor, effect: EnterConference) -> None:
+    """Let a call into a conference; the first makes it. One that has gone meanwhile does not enter."""
+    services, account, request = visitor.services, visitor.account, effect.request
+    try:
+        if services.rooms.find(account.sid, effect.room) is None:
+            await _open(services, account, request)
+    except (DatabaseUnavailableError, MediaError) as error:
+        logger.error("a conference cannot be made: %s", error)
+        visitor.feed(TurnedAway(effect.room, INTERNAL_ERROR))
+        return
+    place = visitor.call.place
+    if not visitor.call.is_over and isinstance(place, In) and place.room == effect.room:
+        entered = ParticipantEntered(_participant(visitor.call.sid, request))
+        services.rooms.take(account.sid, effect.room, entered)
+
+
+async def _open(services: Services, account: AccountRecord, request: Confer) -> None:
+    """Make a conference live on this node. Two that come at once make one: the row is one, and so is what is kept."""
+    lease, now = services.tenure.lease, utcnow()
+    wanted = ConferenceRecord(
         new_sid("CF"),
-        account_sid,
+        account.sid,
+        request.name,
+        ConferenceStatus.INIT,
+        now,
+        now,
+        callback=_stored(request.callback),
+        node=lease.node,
+        lease=lease.id,
+    )
+    record = await services.store.conferences.open(wanted)
+    while record is None:
+        # The node that kept it has died; the janitor is about to end it.
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        record = await services.store.conferences.open(wanted)
+    if services.legs.media is None:
+        raise MediaError("no media worker")
+    media = services.legs.media
+    room = await media.open_room()
+    trim = request.trim == "trim-silence"
+    conference = Conference(
+        record.sid,
+        account.sid,
         request.name,
         callback=request.callback,
         most=request.most,
-        request=recording,
+        request=RoomRecording(1, trim, False, request.recording_callback) if request.record else None,
     )
+    if services.rooms.find(account.sid, conference.name) is None:
+        services.rooms.add(conference, Mixed(services, account, conference, media, room))
+    else:
+        await media.close_room(room)
+
+
+def _stored(callback: StatusCallback | None) -> Mapping[str, Any] | None:
+    """Whom to tell, for whoever ends the conference if this node cannot."""
+    if callback is None:
+        return None
+    return {"url": callback.url, "method": callback.method, "events": list(callback.events)}
 
 
 def _participant(call_sid: str, request: Confer) -> Participant:
@@ -72,24 +135,28 @@ def _participant(call_sid: str, request: Confer) -> Participant:
 class Mixed:
     """What a conference has besides its state. It is open until its recording is complete and its rows are written."""
 
-    def __init__(self, services: Services, account: AccountRecord, conference: Conference) -> None:
+    def __init__(
+        self,
+        services: Services,
+        account: AccountRecord,
+        conference: Conference,
+        media: MediaClient,
+        room: int,
+    ) -> None:
+        """`room` is open at `media`."""
         self._services = services
         self._account = account
         self._name = conference.name
         self._sid = conference.sid
-        self._rows = ConferenceRows(services, conference)
-        self._media: MediaClient | None = services.legs.media
-        self._room = self._media.open_room() if self._media is not None else 0
+        self._media = media
+        self._room = room
+        self._rows = ConferenceRows(services.store, conference)
         self._announcements: set[Announcement] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._recorder: Recorder | None = None
-        if self._media is not None:
-            services.switchboard.attach_media(self._room, self)
-            subject = Subject(account.sid, self._media, self._room, conference_sid=conference.sid)
-            listeners = Listeners(
-                self._note, lambda _: None, self._recorded, self._start_task, self._rows.write
-            )
-            self._recorder = Recorder(services, subject, listeners)
+        services.switchboard.attach_media(room, self)
+        subject = Subject(account.sid, media, room, conference_sid=conference.sid)
+        listeners = Listeners(self._note, _nobody, self._recorded, self._start_task, self._rows.write)
+        self._recorder = Recorder(services, subject, listeners)
 
     def do(self, effect: MixEffect) -> None:
         """Carry out what the conference wants."""
@@ -104,13 +171,9 @@ class Mixed:
             case effects.Announce(entry):
                 self._announce(entry)
             case effects.Record(_, request):
-                if self._recorder is not None:
-                    self._recorder.start_conference(request)
-                else:
-                    self._recorded("", None)
+                self._recorder.start_conference(request)
             case effects.StopRecording():
-                if self._recorder is not None:
-                    self._recorder.stop_conference()
+                self._recorder.stop_conference()
             case effects.Report():
                 self._note(TimelineKind.NOTE, effect.event, dict(effect.params))
                 self._rows.report(effect)
@@ -128,10 +191,13 @@ class Mixed:
         """The conference is over."""
         for announcement in self._announcements:
             announcement.stop()
-        if self._media is not None:
-            self._services.switchboard.detach_media(self._room)
-            self._media.close_room(self._room)
-        self._start_task(self._rows.close(), "close")
+        self._services.switchboard.detach_media(self._room)
+        self._start_task(self._close(), "close")
+
+    async def _close(self) -> None:
+        with suppress(MediaError):
+            await self._media.close_room(self._room)
+        await self._rows.close()
 
     def on_media(self, event: protocol.LegEvent) -> None:
         """Something happened in the media worker's room."""
@@ -142,7 +208,7 @@ class Mixed:
     def _mix(self, effect: effects.Mix) -> None:
         switchboard = self._services.switchboard
         call = switchboard.find(effect.call_sid)
-        if call is None or self._media is None:
+        if call is None or call.leg.media is not self._media:
             return
         coached = switchboard.find(effect.coaches) if effect.coaches is not None else None
         # Who coaches somebody who has gone is heard by nobody, rather than by all.
@@ -152,12 +218,9 @@ class Mixed:
         )
 
     def _play(self, items: tuple[protocol.Item, ...]) -> None:
-        if self._media is not None:
-            self._media.play(self._room, items)
+        self._media.play(self._room, items)
 
     def _announce(self, entry: Entry) -> None:
-        if self._media is None:
-            return
         params = self._services.rooms.facts(self._account.sid, self._name, "")
         stage = Stage(self._media, self._room, params)
 
@@ -191,3 +254,7 @@ class Mixed:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s failed", task.get_name(), exc_info=error)
+
+
+def _nobody(event: object) -> None:
+    """No verb waits for the recording of a conference."""

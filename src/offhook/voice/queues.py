@@ -11,10 +11,11 @@ from offhook.calls.call import Call
 from offhook.calls.effects import EnterQueue, TakeFromQueue
 from offhook.calls.events import CallEvent, LeftQueue, TurnedAway
 from offhook.calls.place import In
-from offhook.calls.rooms.queue import Enqueued, Queue, Taker, Taking
+from offhook.calls.rooms.queue import MOST, Enqueued, Queue, Taker, Taking
 from offhook.calls.rooms.room import Room
+from offhook.clock import new_sid, utcnow
 from offhook.store.database import DatabaseUnavailableError
-from offhook.store.records import AccountRecord, QueueRecord
+from offhook.store.records import AccountRecord, QueueMemberRecord, QueueRecord
 from offhook.twiml import events as heard
 from offhook.voice.rooms import MixEffect
 from offhook.voice.services import Services
@@ -36,7 +37,7 @@ async def enter(visitor: Visitor, effect: EnterQueue) -> None:
     """Let a call wait; the first of an account makes the queue. One that has gone meanwhile does not."""
     services, account = visitor.services, visitor.account
     try:
-        record = await services.store.queues.find_or_create(account.sid, effect.request.queue)
+        record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
     except DatabaseUnavailableError:
         visitor.feed(LeftQueue(effect.room, "system-error", None))
         return
@@ -56,7 +57,9 @@ async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
     """Come for the first in a queue; one that does not exist turns the call away."""
     services, account = visitor.services, visitor.account
     try:
-        record = await services.store.queues.find_by_name(account.sid, effect.request.queue)
+        record = await services.store.queues.find(account.sid, effect.request.queue)
+        if record is not None:
+            record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
     except DatabaseUnavailableError:
         record = None
     if record is None:
@@ -67,6 +70,11 @@ async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
     _opened(services, record)
     taker = Taker(visitor.call.sid, effect.bridge, effect.request.entry)
     services.rooms.take(account.sid, effect.room, Taking(taker, effect.again))
+
+
+def _wanted(services: Services, account: AccountRecord, name: str) -> QueueRecord:
+    lease, now = services.tenure.lease, utcnow()
+    return QueueRecord(new_sid("QU"), account.sid, name, MOST, now, now, lease.node, lease.id)
 
 
 def _still_there(visitor: Visitor, room: str) -> bool:
@@ -96,15 +104,16 @@ class QueueRows:
         if not isinstance(before, Queue) or not isinstance(after, Queue):
             return
         lease, queues = self._services.tenure.lease, self._services.store.queues
-        were = {one.call_sid for one in before.members}
         are = {one.call_sid for one in after.members}
+        were = {one.call_sid for one in before.members}
         for call_sid in were - are:
             self._writes.put(partial(queues.remove_member, after.sid, call_sid), final=True)
         for one in after.members:
             if one.call_sid not in were:
-                self._writes.put(
-                    partial(queues.add_member, after.sid, after.account_sid, one.call_sid, lease)
+                row = QueueMemberRecord(
+                    after.sid, one.call_sid, after.account_sid, utcnow(), lease.node, lease.id
                 )
+                self._writes.put(partial(queues.add_member, row))
 
     async def settled(self) -> None:
         """Return when all that has changed is written."""

@@ -258,7 +258,7 @@ class CallSession:
                 member = room_events.Member(self.call.sid, effect.end_on_exit, effect.hears_star)
                 self._tell_room(effect.room, room_events.Entered(member))
             case effects.EnterConference():
-                conferences.enter(self.services, self.account, self.call.sid, effect)
+                self.start_task(conferences.enter(self, effect), "confer")
             case effects.EnterQueue():
                 self.start_task(queues.enter(self, effect), "enqueue")
             case effects.TakeFromQueue():

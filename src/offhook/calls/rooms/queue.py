@@ -7,12 +7,16 @@ that the taker has opened; the queue has forgotten both by then. Takers who find
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from offhook.calls.effects import Tell
 from offhook.calls.events import Called, InQueue, LeftQueue, RedirectRequested, RoomPushed, Served
 from offhook.calls.rooms.events import EndRequested, Left
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, Purpose
+
+MOST: Final = 1000
+"""Calls that may wait in a queue, unless it is said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Queue:
     sid: str
     account_sid: str
     friendly_name: str
-    most: int = 1000
+    most: int = MOST
     members: tuple[Waiting, ...] = ()
     takers: tuple[Taker, ...] = ()
 

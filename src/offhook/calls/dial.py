@@ -123,10 +123,11 @@ def recording(request: Dial | Take) -> effects.RoomRecording | None:
     if request.record not in _RECORDS | _RECORDS_RINGING:
         return None
     return effects.RoomRecording(
-        2 if request.record.endswith("-dual") else 1,
+        2 if request.record.endswith("-dual") and request.recording_track == "both" else 1,
         request.trim == "trim-silence",
         request.record in _RECORDS_RINGING,
         request.recording_callback,
+        request.recording_track,
     )
 
 

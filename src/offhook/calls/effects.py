@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from offhook.calls.events import CallEvent
 from offhook.calls.status import CallbackEvent, CallStatus
 from offhook.twiml import effects as twiml
-from offhook.twiml.effects import DialTarget, Pairs, StatusCallback
+from offhook.twiml.effects import DialTarget, Pairs, StatusCallback, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class RoomRecording:
     trim: bool
     from_ringing: bool
     callback: StatusCallback | None
+    track: Track = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,7 @@ PassedOn = (
     | twiml.StopPlay
     | twiml.StartRecording
     | twiml.StopRecording
+    | twiml.RecordCall
     | twiml.SendMessage
     | twiml.Notify
     | twiml.Trace

@@ -18,11 +18,13 @@ from offhook.streams.protocol import (
     Cancel,
     Command,
     Expect,
+    PauseRecording,
     Prepare,
     Prepared,
     RecordingFinished,
     Reply,
     RequestFailed,
+    ResumeRecording,
     SegmentReady,
     StartRecording,
     StopRecording,
@@ -176,11 +178,22 @@ class StreamsClient:
         # Without an await in between: a connection that is lost from here on has taken the command.
         self._recordings[sid] = None
 
+    async def pause_recording(self, sid: str, *, silence: bool) -> None:
+        """Leave out what is heard from now on, or have silence instead."""
+        await self._tell_recording(sid, PauseRecording(sid, silence))
+
+    async def resume_recording(self, sid: str) -> None:
+        """Record what is heard again."""
+        await self._tell_recording(sid, ResumeRecording(sid))
+
     async def stop_recording(self, sid: str) -> None:
         """End a recording now; its `RecordingFinished` follows. Unknown or ended recordings are ignored."""
+        await self._tell_recording(sid, StopRecording(sid))
+
+    async def _tell_recording(self, sid: str, command: Command) -> None:
         if sid in self._recordings and self._writer is not None:
             with suppress(StreamsError):
-                await self._send(StopRecording(sid))
+                await self._send(command)
 
     def _open(self) -> tuple[int, asyncio.Queue[Reply]]:
         request = next(self._requests)

@@ -48,6 +48,7 @@ class Mixdown:
         self._last_voice: int | None = None
         self._voice_given = 0
         self._lead = np.zeros((0, channels), np.int16)
+        self._paused: Literal["skip", "silence"] | None = None
         self.ended: Literal["silence", "max-length", "stopped"] | None = None
 
     @property
@@ -67,12 +68,25 @@ class Mixdown:
 
     def feed(self, tap: int, audio: bytes) -> bytes:
         """Take what `tap` heard; returns what is to be written now (interleaved 16-bit little endian)."""
-        if self.ended is not None:
+        if self.ended is not None or self._paused == "skip":
             return b""
-        self._buffers[tap] += audio
+        self._buffers[tap] += audio if self._paused is None else bytes(len(audio))
         if len(self._buffers[tap]) < _STEP_BYTES:
             return b""
         return self._advance(self._common_bytes() // FRAME_BYTES * FRAME_BYTES)
+
+    def pause(self, *, silence: bool) -> bytes:
+        """Take nothing from now on: not even time passes, or there is `silence`. Returns what is to be written."""
+        rest = self._advance(self._common_bytes()) if self.ended is None and self._paused is None else b""
+        if self._paused is None:
+            for buffer in self._buffers.values():
+                buffer.clear()
+        self._paused = "silence" if silence else "skip"
+        return rest
+
+    def resume(self) -> None:
+        """Take what is heard again."""
+        self._paused = None
 
     def end_tap(self, tap: int) -> bytes:
         """The tap's leg is gone; the recording ends with its last tap."""

@@ -57,6 +57,19 @@ class StartRecording(msgspec.Struct, tag=True, array_like=True, frozen=True):
     trim: bool
 
 
+class PauseRecording(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """Leave out what is heard from now on, or have `silence` instead; one that does not run is passed over."""
+
+    sid: str
+    silence: bool
+
+
+class ResumeRecording(msgspec.Struct, tag=True, array_like=True, frozen=True):
+    """Record what is heard again."""
+
+    sid: str
+
+
 class StopRecording(msgspec.Struct, tag=True, array_like=True, frozen=True):
     """End a recording; answered by `RecordingFinished`, also when streams was restarted in between."""
 
@@ -108,5 +121,7 @@ class RecordingFinished(msgspec.Struct, tag=True, array_like=True, frozen=True):
     empty: bool
 
 
-Command = Expect | Prepare | Synthesize | Cancel | StartRecording | StopRecording
+Command = (
+    Expect | Prepare | Synthesize | Cancel | StartRecording | PauseRecording | ResumeRecording | StopRecording
+)
 Reply = Prepared | SegmentReady | SynthesisFinished | RequestFailed | RecordingFinished

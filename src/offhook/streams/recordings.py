@@ -64,6 +64,16 @@ class Recordings:
             self._by_tap.setdefault(tap, []).append(recording)
         self._on_disk(recording, partial(_open, recording, self._directory / f"{command.sid}.wav"))
 
+    def pause(self, sid: str, *, silence: bool) -> None:
+        """Record nothing, or silence, until `resume`."""
+        if (recording := self._by_sid.get(sid)) is not None:
+            self._write(recording, recording.mixdown.pause(silence=silence))
+
+    def resume(self, sid: str) -> None:
+        """Record again."""
+        if (recording := self._by_sid.get(sid)) is not None:
+            recording.mixdown.resume()
+
     def stop(self, sid: str, finished: Finished) -> None:
         """End a recording now. One that this process does not know may be left from the one before it."""
         # Voice may have connected again since it started the recording: who asked last gets the answer.

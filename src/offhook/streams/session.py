@@ -19,11 +19,13 @@ from offhook.streams.protocol import (
     Cancel,
     Command,
     Expect,
+    PauseRecording,
     Prepare,
     Prepared,
     RecordingFinished,
     Reply,
     RequestFailed,
+    ResumeRecording,
     SegmentReady,
     StartRecording,
     StopRecording,
@@ -89,6 +91,10 @@ class Session:
             case StartRecording():
                 self._recording.add(command.sid)
                 self._recordings.start(command, self._recorded)
+            case PauseRecording(sid, silence):
+                self._recordings.pause(sid, silence=silence)
+            case ResumeRecording(sid):
+                self._recordings.resume(sid)
             case StopRecording():
                 self._recordings.stop(command.sid, self._recorded)
 

@@ -14,6 +14,8 @@ from typing import Literal
 from offhook.twiml.entry import EntryPoint, Method, Purpose
 
 Pairs = tuple[tuple[str, str], ...]
+Track = Literal["both", "inbound", "outbound"]
+"""What is recorded of a call: what its far end says (inbound), hears (outbound), or both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,16 @@ class StartRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordCall:
+    """Record the call from now on, beside what else it does (``<Start><Recording>``). Nothing answers it."""
+
+    channels: int
+    track: Track
+    trim: Literal["trim-silence", "do-not-trim"]
+    callback: StatusCallback | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StopRecording:
     """End a recording; `RecordingDone` still follows."""
 
@@ -215,6 +227,7 @@ class Dial:
     record: RecordMode
     trim: Literal["trim-silence", "do-not-trim"]
     recording_callback: StatusCallback | None = None
+    recording_track: Track = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +274,7 @@ class Take:
     record: RecordMode
     trim: Literal["trim-silence", "do-not-trim"]
     recording_callback: StatusCallback | None = None
+    recording_track: Track = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +349,7 @@ Play = Speak | PlayUrl | PlayDigits | Beep
 Started = Play | StartTimer | StartRecording | Dial | Confer | Take | Enqueue | SendMessage
 Effect = (
     Fetch
+    | RecordCall
     | Answer
     | Decline
     | HangUp

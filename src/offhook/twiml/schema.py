@@ -18,6 +18,7 @@ from offhook.twiml.nouns import NOUNS, ROOMS
 from offhook.twiml.nouns.sip import Uri
 from offhook.twiml.unbuilt import Unbuilt
 from offhook.twiml.verb import Part, Verb
+from offhook.twiml.verbs.start import Recording
 
 _LEAVES: dict[str, tuple[str, ...]] = {
     **{name: ssml.ATTRIBUTES.get(name, ()) for name in ssml.ELEMENTS},
@@ -90,7 +91,7 @@ def _parts(dialect: Dialect) -> Mapping[str, frozenset[str]]:
     known = {name: frozenset(names) for name, names in _LEAVES.items()}
     for rows in (unbuilt.INNER, unbuilt.NOUNS, dialect.unbuilt):
         known |= {name: frozenset(row.attributes) for name, row in rows.items()}
-    parts: dict[str, type[Part]] = {"Uri": Uri, **NOUNS, **ROOMS, **dialect.verbs}
+    parts: dict[str, type[Part]] = {"Uri": Uri, "Recording": Recording, **NOUNS, **ROOMS, **dialect.verbs}
     return known | {name: _attributes_of(part) for name, part in parts.items()}
 
 

@@ -44,7 +44,6 @@ VERBS: dict[str, Unbuilt] = {
     "Prompt": _of("for errorType cardType attempt requireMatchingInputs", "Say Play Pause"),
     "Queue": _of("url method reservationSid postWorkActivitySid"),
     "Refer": _of("action method", "Sip"),
-    "Start": _of("action method", "Stream Siprec Transcription Recording"),
     "Stop": _of("", "Stream Siprec Transcription"),
 }
 
@@ -81,7 +80,6 @@ INNER: dict[str, Unbuilt] = {
         " ttsLanguageTextNormalization"
     ),
     "Parameter": _of("name value"),
-    "Recording": _of(f"{_RECORDING} trim track channels recordingConfigurationId"),
     "Room": _of("participantIdentity"),
     "Siprec": _of("name connectorName track statusCallback statusCallbackMethod", "Parameter"),
     "Stream": _of(

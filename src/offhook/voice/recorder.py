@@ -6,18 +6,20 @@ wanted it when the file is complete. A recording that outlives its call is waite
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from offhook.calls.effects import RoomRecording
 from offhook.calls.events import Recorded
 from offhook.calls.request import CallRequest
 from offhook.clock import new_sid, utcnow
 from offhook.media.client import MediaClient
+from offhook.media.protocol import TapSource
 from offhook.store.records import CallbackDraft, RecordingRecord, TimelineKind
 from offhook.streams.client import StreamsError
 from offhook.streams.protocol import RecordingFinished
@@ -26,6 +28,14 @@ from offhook.twiml import events
 from offhook.voice.services import Services
 from offhook.webhook.params import RecordingParams, recording_status_params
 
+CURRENT: Final = "Twilio.CURRENT"
+"""What a program may say instead of the SID of the recording under way."""
+_TRACKS: Final[Mapping[twiml.Track, tuple[TapSource, ...]]] = {
+    "both": ("received", "sent"),
+    "inbound": ("received",),
+    "outbound": ("sent",),
+}
+RecordingChange = Literal["paused", "in-progress", "stopped"]
 _LONGEST = 14400.0
 """Twilio keeps no recording longer than this (seconds)."""
 
@@ -37,6 +47,7 @@ class Source(Enum):
     DIAL = "DialVerb"
     CALL = "OutboundAPI"
     CONFERENCE = "Conference"
+    API = "StartCallRecordingAPI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,9 @@ class _Recording:
     max_seconds: float = _LONGEST
     silence_seconds: float | None = None
     taps: list[int] = field(default_factory=list)
+    track: twiml.Track = "both"
+    changed: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +133,42 @@ class Recorder:
     def start_room(self, room: str, request: RoomRecording) -> None:
         """``<Dial record>``: both parties."""
         recording = self._new(Source.DIAL, request.channels, request.trim, request.callback)
-        recording.room = room
-        self._start(recording, "received", "sent")
+        recording.room, recording.track = room, request.track
+        self._start(recording, *_TRACKS[request.track])
 
     def start_conference(self, request: RoomRecording) -> None:
         """All that is mixed in a conference."""
         recording = self._new(Source.CONFERENCE, request.channels, request.trim, request.callback)
         self._start(recording, "received")
+
+    def start_asked(self, request: twiml.RecordCall) -> str:
+        """What the API, or ``<Start><Recording>``, wants recorded besides; its SID."""
+        recording = self._new(Source.API, request.channels, request.trim == "trim-silence", request.callback)
+        recording.track = request.track
+        self._start(recording, *_TRACKS[request.track])
+        return recording.sid
+
+    def find(self, sid: str) -> str | None:
+        """The SID of a recording under way; `sid` may be `CURRENT`, for the newest that was asked for."""
+        if sid != CURRENT:
+            return sid if sid in self._running else None
+        asked = [one.sid for one in self._running.values() if one.source in (Source.API, Source.CALL)]
+        return asked[-1] if asked else None
+
+    async def change(self, sid: str, status: RecordingChange, *, silence: bool) -> None:
+        """Pause, go on with or end a recording; returns when the row says so. `silence`: what a pause leaves behind."""
+        recording, streams = self._running[sid], self._services.streams
+        match status:
+            case "paused":
+                await streams.pause_recording(sid, silence=silence)
+            case "in-progress":
+                await streams.resume_recording(sid)
+            case "stopped":
+                self._stop(lambda one: one is recording)
+                await recording.over.wait()
+                return
+        recording.changed = True
+        await self._to.write(lambda: self._commit(recording, status, None, ""))
 
     def stop_conference(self) -> None:
         """End that recording."""
@@ -162,7 +205,7 @@ class Recorder:
         self._running[recording.sid] = recording
         return recording
 
-    def _start(self, recording: _Recording, *heard: Literal["received", "sent"]) -> None:
+    def _start(self, recording: _Recording, *heard: TapSource) -> None:
         recording.taps = [self._subject.media.tap(self._subject.leg, source) for source in heard]
         self._services.switchboard.expect_recording(recording.sid, self)
         self._to.note(TimelineKind.MEDIA, "recording", {"sid": recording.sid})
@@ -209,13 +252,14 @@ class Recorder:
         self._to.note(TimelineKind.MEDIA, "recorded", detail)
         self._services.switchboard.forget_recording(recording.sid)
         self._running.pop(recording.sid, None)
+        recording.over.set()
         self._tell(recording, event, duration, kept=status == "completed")
 
     async def _commit(self, recording: _Recording, status: str, duration: int | None, path: str) -> None:
         """Write what has become of a recording, and that whoever asked is to be told."""
         store = self._services.store
         await store.recordings.create(self._row(recording))
-        if duration is not None:
+        if duration is not None or recording.changed:
             await store.recordings.update(recording.sid, status, duration=duration, path=path or None)
         if drafts := self._drafts(recording, status, duration):
             await store.outbox.enqueue_callbacks(self._subject.sid, drafts)
@@ -232,7 +276,7 @@ class Recorder:
                 )
             case Source.DIAL | Source.CONFERENCE:
                 self._to.room_done(recording.room, Recorded(recording.sid, url, duration) if kept else None)
-            case Source.CALL:
+            case Source.CALL | Source.API:
                 pass
 
     def _url(self, recording: _Recording) -> str:
@@ -250,6 +294,7 @@ class Recorder:
             date_created=recording.began,
             date_updated=utcnow(),
             channels=recording.channels,
+            track=recording.track,
             start_time=recording.began,
         )
 
@@ -269,6 +314,7 @@ class Recorder:
             source=recording.source.value,
             start_time=format_datetime(recording.began),
             channels=recording.channels,
+            track=recording.track,
         )
         draft = CallbackDraft(
             self._subject.account_sid, callback.url, callback.method, tuple(params), f"recording-{status}"

@@ -36,7 +36,7 @@ from offhook.voice.journal import Journal
 from offhook.voice.leg import Destination, Leg
 from offhook.voice.messages import queue_message
 from offhook.voice.prompts import Prompts
-from offhook.voice.recorder import Listeners, Recorder, Subject
+from offhook.voice.recorder import Listeners, Recorder, RecordingChange, Subject
 from offhook.voice.services import Services
 from offhook.webhook.params import voice_params
 from offhook.webhook.policy import cookie_key
@@ -215,6 +215,8 @@ class CallSession:
                 self._prompts.stop(effect.play)
             case twiml.StartRecording():
                 self._recorder.start_verb(effect)
+            case twiml.RecordCall():
+                self._recorder.start_asked(effect)
             case twiml.StopRecording():
                 self._recorder.stop_verb(effect.recording)
             case twiml.Notify():
@@ -304,6 +306,18 @@ class CallSession:
         evidence = self._evidence
         blamed = evidence if evidence is not None and evidence.is_about(url) else None
         self._journal.notify(code, message, url, blamed)
+
+    def start_recording(self, request: twiml.RecordCall) -> str:
+        """Record what the API wants; the recording's SID."""
+        return self._recorder.start_asked(request)
+
+    def find_recording(self, sid: str) -> str | None:
+        """The SID of a recording under way, None if there is none."""
+        return self._recorder.find(sid)
+
+    async def change_recording(self, sid: str, status: RecordingChange, *, silence: bool) -> None:
+        """Pause, go on with or end a recording under way."""
+        await self._recorder.change(sid, status, silence=silence)
 
     def record_room(self, sid: str, request: RoomRecording) -> None:
         """Record what this call says and hears, for a room."""

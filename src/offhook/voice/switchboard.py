@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import Literal, Protocol
 
 from offhook.calls.call import Call
 from offhook.calls.effects import RoomRecording
@@ -17,6 +17,7 @@ from offhook.media import protocol
 from offhook.sip import events as sip
 from offhook.streams.protocol import RecordingFinished
 from offhook.twiml import events as heard
+from offhook.twiml.effects import RecordCall
 from offhook.voice.early_messages import EarlyMessages
 from offhook.voice.leg import Leg
 
@@ -47,6 +48,17 @@ class LiveCall(Protocol):
 
     def on_media(self, event: protocol.LegEvent) -> None:
         """Something happened on its media leg."""
+
+    def start_recording(self, request: RecordCall) -> str:
+        """Record what the API wants; the recording's SID."""
+
+    def find_recording(self, sid: str) -> str | None:
+        """The SID of a recording under way, None if there is none."""
+
+    async def change_recording(
+        self, sid: str, status: Literal["paused", "in-progress", "stopped"], *, silence: bool
+    ) -> None:
+        """Pause, go on with or end a recording under way."""
 
     def record_room(self, room: str, request: RoomRecording) -> None:
         """Record what it says and hears, for a room."""

@@ -94,3 +94,15 @@ def test_it_ends_with_its_last_tap() -> None:
     mixdown.end_tap(1)
     assert mixdown.ended == "stopped"
     assert mixdown.keep_samples == 10 * FRAME_SAMPLES
+
+
+def test_a_pause_is_left_out_or_silent() -> None:
+    for silence, frames in ((False, 10), (True, 15)):
+        mixdown = Mixdown((1,), 1, 10, None, False)
+        written = feed(mixdown, 1, LOUD, 5) + mixdown.pause(silence=silence)
+        written += feed(mixdown, 1, LOUD, 5)
+        mixdown.resume()
+        written += feed(mixdown, 1, LOUD, 5) + mixdown.finish()
+        quiet = QUIET.tobytes() * 5 if silence else b""
+        assert written == LOUD.tobytes() * 5 + quiet + LOUD.tobytes() * 5
+        assert mixdown.keep_samples == frames * FRAME_SAMPLES

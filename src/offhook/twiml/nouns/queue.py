@@ -51,5 +51,6 @@ class Queue(Part):
             record=dial.record,
             trim=dial.trim,
             recording_callback=dial.recording_callback(turn),
+            recording_track=dial.recording_track,
         )
         return True

@@ -13,6 +13,7 @@ from offhook.twiml.verbs.redirect import Redirect
 from offhook.twiml.verbs.reject import Reject
 from offhook.twiml.verbs.say import Say
 from offhook.twiml.verbs.sms import Sms
+from offhook.twiml.verbs.start import Start
 
 VERBS: dict[str, type[Verb]] = {
     "Dial": Dial,
@@ -27,4 +28,5 @@ VERBS: dict[str, type[Verb]] = {
     "Reject": Reject,
     "Say": Say,
     "Sms": Sms,
+    "Start": Start,
 }

@@ -72,9 +72,7 @@ class Dial(Verb):
         aliases={"true": "record-from-answer", "false": "do-not-record"},
     )
     trim: Literal["trim-silence", "do-not-trim"] = choice("do-not-trim", "trim-silence")
-    recording_track: Literal["both", "inbound", "outbound"] = choice(
-        "both", "inbound", "outbound", unbuilt=WITHOUT_EFFECT
-    )
+    recording_track: Literal["both", "inbound", "outbound"] = choice("both", "inbound", "outbound")
     recording_status_callback: str | None = web_url(code=13256)
     recording_status_callback_method: Literal["GET", "POST"] = http_method(code=13210)
     recording_status_callback_event: tuple[str, ...] = words(
@@ -123,6 +121,7 @@ class Dial(Verb):
             record=self.record,
             trim=self.trim,
             recording_callback=self.recording_callback(turn),
+            recording_track=self.recording_track,
         )
         return self
 

@@ -57,6 +57,7 @@ def dialled(call: Transcript) -> Dial:
 def test_attributes() -> None:
     assert attribute_table(DialVerb) == {
         "action": (None, 11100),
+        "recordingTrack": ("both", 12200),
         "method": ("POST", 13210),
         "timeout": (30, 13212),
         "hangupOnStar": (False, 13213),
@@ -155,7 +156,6 @@ def test_attributes_are_carried(attributes: str, field: str, value: object) -> N
         ('recordingStatusCallback="mailto:x"', 13256),
         ('recordingStatusCallbackEvent="x"', 13621),
         ('recordingTrack="x"', 12200),
-        ('recordingTrack="inbound"', 12200),
         ('ifMachine="hangup" referUrl="/refer" events="x" passports="y"', 12200),
     ],
 )

@@ -24,8 +24,10 @@ class Refusal(NamedTuple):
     fields: tuple[Field, ...] = ()
 
 
-def admit(request: Request, methods: tuple[str, ...]) -> Refusal | None:
+def admit(request: Request, methods: tuple[str, ...], extensions: tuple[str, ...] = ()) -> Refusal | None:
     """Why a request is refused, None when it is not. ACK is never refused, CANCEL only by method.
+
+    `extensions` are the option tags that it may require.
 
     Raises:
         RemoteProtocolError: 400, a header that is looked at is malformed.
@@ -37,9 +39,9 @@ def admit(request: Request, methods: tuple[str, ...]) -> Refusal | None:
         return None
     if request.request_uri.scheme.lower() not in ("sip", "sips", "tel"):
         return Refusal(416)
-    required = request.values("Require")
-    if required:
-        return Refusal(420, (("Unsupported", ", ".join(required)),))
+    unsupported = [tag for tag in request.values("Require") if tag.lower() not in extensions]
+    if unsupported:
+        return Refusal(420, (("Unsupported", ", ".join(unsupported)),))
     return _check_body(request) or _check_hops(request)
 
 

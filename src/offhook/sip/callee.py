@@ -23,8 +23,10 @@ PROVISIONAL_INTERVAL = 60.0
 class IncomingSession(Session):
     """A leg of the peer's making."""
 
-    def __init__(self, core: Core, leg: int, transaction: ServerTransaction, flow: Flow) -> None:
-        """Open the session.
+    def __init__(
+        self, core: Core, leg: int, transaction: ServerTransaction, flow: Flow, replaces: int | None = None
+    ) -> None:
+        """Open the session; `replaces` is the leg that it is to take the place of.
 
         Raises:
             RemoteProtocolError: 400, the INVITE cannot make a dialog.
@@ -37,6 +39,7 @@ class IncomingSession(Session):
         self.transaction = transaction
         transaction.user = self
         self._flow = flow
+        self._replaces = replaces
         self._acceptance: Acceptance | None = None
         self._bye_waits: tuple[str | None] | None = None
 
@@ -47,7 +50,8 @@ class IncomingSession(Session):
         expires = parse_delta_seconds(request.get("Expires") or "")
         if expires:
             self.start_timer("expires", expires, now)
-        self.emit(IncomingInvite(self.leg, request, self._flow, session_description(request)))
+        offer = session_description(request)
+        self.emit(IncomingInvite(self.leg, request, self._flow, offer, self._replaces))
 
     def provisional(
         self, status: int, now: float, sdp: bytes | None, reason: str | None, fields: tuple[Field, ...]

@@ -223,6 +223,7 @@ class OutgoingSession(Session):
             ("CSeq", f"{attempt.cseq} INVITE"),
             core.contact(target.destination),
             core.allow,
+            *core.supported,
             core.user_agent,
             *self.invitation.headers,
             *target.headers,

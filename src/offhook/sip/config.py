@@ -18,6 +18,8 @@ class EndpointConfig:
         user_agent: User-Agent and Server header.
         contact_user: user part of Contact.
         registrar: whether REGISTER is taken (event RegisterRequest); otherwise it is answered 405.
+        transfers: whether REFER is taken in dialogs, and Replaces in INVITEs; otherwise they are answered 405 and
+            passed over.
         public: by transport, the address to write in Via and Contact instead of `flow.local` (behind a 1:1
             NAT).
         max_legs: live legs beyond which a new INVITE is answered 503 with Retry-After.
@@ -40,6 +42,7 @@ class EndpointConfig:
     user_agent: str = "Offhook"
     contact_user: str = "offhook"
     registrar: bool = True
+    transfers: bool = False
     public: Mapping[str, Address] = field(default_factory=dict)
     max_legs: int = 5000
     max_transaction_octets: int = 64 * 1024 * 1024

@@ -11,6 +11,7 @@ from offhook.sip.flow import UDP, Address, Flow, host_port
 from offhook.sip.headers import MAGIC_COOKIE
 from offhook.sip.message import Field, Request
 from offhook.sip.outbox import Outbox
+from offhook.sip.replaces import Replaces
 from offhook.sip.timers import Timers
 from offhook.sip.transaction_table import TransactionTable
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 """Methods answered here; REGISTER joins them where there is a registrar."""
+TRANSFER_METHODS = ("REFER", "NOTIFY")
+"""Methods answered in a dialog only, where there are transfers."""
+TRANSFER_EXTENSIONS = ("replaces", "norefersub")
+"""Option tags of RFC 3891 and RFC 4488."""
 
 LOG_LINGER = 64
 """In units of T1: messages after a leg's end (retransmissions, the ACK of a 487) are logged with it for this long."""
@@ -38,7 +43,12 @@ class Core:
         # INVITEs being worked on, by what is the same in all copies that a forking proxy makes of one.
         self.invites: dict[tuple[str, str, int], Session] = {}
         self.methods = (*METHODS, "REGISTER") if config.registrar else METHODS
-        self.allow: Field = ("Allow", ", ".join(self.methods))
+        self.dialog_methods = (*self.methods, *TRANSFER_METHODS) if config.transfers else self.methods
+        self.extensions = TRANSFER_EXTENSIONS if config.transfers else ()
+        self.allow: Field = ("Allow", ", ".join(self.dialog_methods))
+        self.supported: tuple[Field, ...] = (
+            (("Supported", ", ".join(self.extensions)),) if self.extensions else ()
+        )
         self.server: Field = ("Server", config.user_agent)
         self.user_agent: Field = ("User-Agent", config.user_agent)
         self._last_id = 0
@@ -75,6 +85,13 @@ class Core:
         if session is None or session.dialog is None:
             return None
         return session if session.dialog.remote_tag == (request.from_.tag or "") else None
+
+    def replaced(self, replaces: Replaces) -> Session | None:
+        """The session whose dialog is to be replaced (RFC 3891 section 3)."""
+        session = self.dialogs.get((replaces.call_id, replaces.to_tag))
+        if session is None or session.dialog is None:
+            return None
+        return session if session.dialog.remote_tag == replaces.remote_tag else None
 
     def connection_lost(self, flow: Flow) -> None:
         """The dialogs that a connection served go on over another one."""

@@ -250,6 +250,36 @@ class Endpoint:
         session = self._live(leg)
         return session is not None and session.renegotiation.answer(session, sdp, now)
 
+    # Transfers.
+
+    def refer(self, leg: int, refer_to: str, now: float, *, referred_by: str | None = None) -> bool:
+        """Ask the peer to call somebody else instead: ReferAnswered follows, then Notified until it is over.
+
+        `refer_to` is a URI, with headers where the call is to have them; `referred_by` an address in angle brackets.
+        """
+        session = self._live(leg)
+        if session is not None:
+            rows: list[Field] = [("Refer-To", f"<{checked_text(refer_to)}>")]
+            if referred_by is not None:
+                rows.append(("Referred-By", checked_text(referred_by)))
+            session.refer(tuple(rows), now)
+        return session is not None
+
+    def accept_refer(self, leg: int, now: float) -> bool:
+        """Accept the peer's REFER that waits (202): notify_refer tells it more."""
+        session = self._live(leg)
+        return session is not None and session.referral.accept(session, now)
+
+    def refuse_refer(self, leg: int, status: int, now: float) -> bool:
+        """Refuse the peer's REFER that waits."""
+        session = self._live(leg)
+        return session is not None and session.referral.refuse(session, status, now)
+
+    def notify_refer(self, leg: int, status: int, reason: str, now: float) -> bool:
+        """Tell what the call has come to that the peer's REFER asked for; 200 and above is the last that is told."""
+        session = self._live(leg)
+        return session is not None and session.referral.notify(session, status, checked_text(reason), now)
+
     # The registrar.
 
     def accept_register(self, request_id: int, aor: str, now: float) -> bool:

@@ -12,6 +12,8 @@ from typing import Literal
 
 from offhook.sip.flow import Flow
 from offhook.sip.message import Request, Response
+from offhook.sip.replaces import Replaces
+from offhook.sip.uri import Uri
 
 Source = Literal["remote", "timeout", "transport", "local"]
 """Who ended or failed a leg: the peer by a message, the absence of one, the transport below, or this side."""
@@ -22,13 +24,15 @@ class IncomingInvite:
     """A new INVITE, already answered with 100. Answer with provisional, answer, reject or challenge.
 
     `sdp` is the offer, None when the caller leaves the offer to this side. `flow.remote` is the peer's real
-    address.
+    address. `replaces` is the leg that it is to take the place of (RFC 3891), which lives and is confirmed: whether
+    the caller may have it is for the application to find out.
     """
 
     leg: int
     request: Request
     flow: Flow
     sdp: bytes | None
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,43 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
+class Referred:
+    """A REFER in the dialog: the peer wants the call to go on with somebody else. Answer with accept_refer or
+    refuse_refer, then tell by notify_refer what has become of it.
+
+    `replaces` is the dialog whose place the call is to take, `replaced` its leg, if it is one of this endpoint's.
+    """
+
+    leg: int
+    request: Request
+    refer_to: Uri
+    replaces: Replaces | None
+    replaced: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferAnswered:
+    """The final response to our REFER; 408 or 503 when none came, at which the leg ends too."""
+
+    leg: int
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """The peer tells what has become of our REFER: the last response to its INVITE, None if it says none.
+
+    `over`: nothing more will be told. That is so too when nothing was told in three minutes.
+    """
+
+    leg: int
+    status: int | None
+    reason: str
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterRequest:
     """A REGISTER waits for challenge, reject or accept_register."""
 
@@ -221,6 +262,9 @@ LegEvent = (
     | ReinviteFailed
     | Ended
     | Info
+    | Referred
+    | ReferAnswered
+    | Notified
 )
 """What happens on a leg that is known."""
 

@@ -16,6 +16,8 @@ from offhook.sip.headers import Via
 from offhook.sip.message import REASONS, Field, Request, Response, response_to
 from offhook.sip.outbox import Packet, packet
 from offhook.sip.parser import BadMessageError, check_essentials, parse_message, salvage
+from offhook.sip.replaces import replaces_of_invite
+from offhook.sip.session import SessionState
 from offhook.sip.timers import Timer
 from offhook.sip.transaction_table import ServerTransaction, reply_flow
 
@@ -134,7 +136,9 @@ class Reception:
 
     def _admit(self, request: Request) -> Refusal | None:
         try:
-            return admit(request, self._core.methods)
+            core = self._core
+            methods = core.methods if request.to.tag is None else core.dialog_methods
+            return admit(request, methods, core.extensions)
         except RemoteProtocolError as error:
             return Refusal(error.status or 400)
 
@@ -156,7 +160,8 @@ class Reception:
             self._log(item, flow, now)
             return refusal
         try:
-            session = IncomingSession(core, core.new_id(), transaction, flow)
+            replaces = self._replaced(request)
+            session = IncomingSession(core, core.new_id(), transaction, flow, replaces)
         except RemoteProtocolError as error:
             self._log(item, flow, now)
             return Refusal(error.status or 400)
@@ -164,6 +169,24 @@ class Reception:
         self._log(item, flow, now)
         session.start(now)
         return None
+
+    def _replaced(self, invite: Request) -> int | None:
+        """The leg that an INVITE is to take the place of (RFC 3891 section 3).
+
+        Raises:
+            RemoteProtocolError: 400 when it cannot be told, 481 when there is no such dialog or its call still rings,
+                603 when it ends, 486 when only one that rings is wanted.
+        """
+        if not self._core.config.transfers or (replaces := replaces_of_invite(invite)) is None:
+            return None
+        session = self._core.replaced(replaces)
+        if session is None or session.dialog is None or session.state is SessionState.RINGING:
+            raise RemoteProtocolError("there is no such dialog to replace", 481)
+        if not session.settled:
+            raise RemoteProtocolError("the dialog to replace ends", 603)
+        if replaces.early_only:
+            raise RemoteProtocolError("the dialog to replace is no early one", 486)
+        return session.leg
 
     def _work_on(self, transaction: ServerTransaction, flow: Flow, now: float) -> None:
         """Take a request that is admitted, and no new INVITE."""

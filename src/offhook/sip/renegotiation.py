@@ -93,8 +93,9 @@ class Renegotiation:
             session.emit(ReinviteAnswered(session.leg, session_description(response), response))
 
     def _send(self, session: Session, now: float) -> None:
-        contact = session.core.contact(session.confirmed_dialog.flow)
-        rows: tuple[Field, ...] = (contact, session.core.allow, ("Content-Type", SDP))
+        core = session.core
+        contact = core.contact(session.confirmed_dialog.flow)
+        rows: tuple[Field, ...] = (contact, core.allow, *core.supported, ("Content-Type", SDP))
         self._asked = session.request("INVITE", now, rows, self._offer or b"")
 
     def _wait(self, session: Session, now: float) -> None:

@@ -1,7 +1,7 @@
 """An INVITE session within its dialog: hanging up, changing the session, INFO (RFC 3261 sections 13 to 15, 6086).
 
 How a session comes to its dialog is the matter of its two kinds, `caller.py` and `callee.py`; changing it by
-`renegotiation.py`.
+`renegotiation.py`; going on with somebody else by `referral.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from offhook.sip.dialog import Dialog
 from offhook.sip.events import Ended, Event, Info, Source
 from offhook.sip.message import Field, Request, Response, response_to
 from offhook.sip.outbox import packet
+from offhook.sip.referral import Referral
 from offhook.sip.renegotiation import Renegotiation
 from offhook.sip.timers import Timer
 from offhook.sip.transaction_table import ClientTransaction, ServerTransaction
@@ -54,6 +55,7 @@ class Session:
         self.dialog: Dialog | None = None
         self.silent = False
         self.renegotiation = Renegotiation()
+        self.referral = Referral()
         self._timers: dict[str, Timer] = {}
         self._bye_reason: str | None = None
 
@@ -101,11 +103,22 @@ class Session:
             raise LocalProtocolError(f"leg {self.leg} is {self.state}: it cannot be changed")
         self.renegotiation.offer(self, sdp, now)
 
+    def refer(self, rows: tuple[Field, ...], now: float) -> None:
+        """Ask the peer to go on with somebody else.
+
+        Raises:
+            LocalProtocolError: the session is not confirmed, or a REFER is under way.
+        """
+        if self.state is not SessionState.CONFIRMED:
+            raise LocalProtocolError(f"leg {self.leg} is {self.state}: it cannot be referred")
+        self.referral.refer(self, rows, now)
+
     def send_bye(self, now: float, reason: str | None) -> None:
         """Send BYE, whatever the state."""
         self.state = SessionState.ENDING
         self._bye_reason = reason
         self.renegotiation.abandon(self, now)
+        self.referral.abandon(self, now)
         fields: tuple[Field, ...] = () if reason is None else (("Reason", reason),)
         self.request("BYE", now, fields)
 
@@ -139,6 +152,10 @@ class Session:
             self.on_bye(transaction, now)
         elif request.method == "INVITE":
             self.renegotiation.on_invite(self, transaction, now)
+        elif request.method == "REFER":
+            self.referral.on_refer(self, transaction, now)
+        elif request.method == "NOTIFY":
+            self.referral.on_notify(self, transaction, now)
         else:
             self.respond(
                 transaction, 200, now, fields=(self.core.allow,) if request.method == "OPTIONS" else ()
@@ -163,12 +180,17 @@ class Session:
         reason = transaction.request.get("Reason")
         self.respond(transaction, 200, now)
         self.renegotiation.abandon(self, now)
+        self.referral.abandon(self, now)
         self.end("remote", now, reason)
 
     def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """Take the response to a request in the dialog."""
         if transaction.request.method == "INVITE":
             self.renegotiation.on_response(self, transaction, response, now)
+        elif transaction.request.method == "REFER":
+            self.referral.on_refer_response(self, response, now)
+        elif transaction.request.method == "NOTIFY":
+            self.referral.on_notify_response(self, transaction, response, now)
         elif response.status >= 200 and self.state is SessionState.ENDING:
             if self.auth.take(response):
                 self.send_bye(now, self._bye_reason)
@@ -176,7 +198,14 @@ class Session:
                 self.end("local", now)
 
     def on_failure(self, transaction: ClientTransaction, source: Source, now: float) -> None:
-        """No response came: the peer is gone (section 12.2.1.2)."""
+        """No response came: the peer is gone (section 12.2.1.2), unless it only does not care for NOTIFYs."""
+        if transaction.request.method == "NOTIFY":
+            self.referral.on_notify_lost(self)
+            return
+        if transaction.request.method == "REFER":
+            self.referral.on_refer_lost(self, source)
+            if self.state is SessionState.ENDING:
+                return
         if self.state is SessionState.ENDING:
             self.end(source, now)
         elif self.state is not SessionState.ENDED:
@@ -217,7 +246,7 @@ class Session:
         """Rows of a response that makes or refreshes a dialog (section 12.1.1)."""
         routes = [("Record-Route", row) for row in transaction.request.get_all("Record-Route")]
         core = self.core
-        return (*routes, core.contact(self.confirmed_dialog.flow), core.allow, *fields)
+        return (*routes, core.contact(self.confirmed_dialog.flow), core.allow, *core.supported, *fields)
 
     def drop(self, source: Source, now: float) -> None:
         """End a call whose peer does not answer; a BYE goes out for the case that it still listens."""
@@ -266,3 +295,7 @@ class Session:
             self.renegotiation.retry(self, now)
         elif name == "unanswered":
             self.renegotiation.forget()
+        elif name == "referred":
+            self.referral.expire(self, now)
+        elif name == "referring":
+            self.referral.give_up(self)

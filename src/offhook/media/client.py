@@ -207,6 +207,28 @@ class MediaClient:
     def unbridge(self, leg: int) -> None:
         self._send(protocol.Unbridge(leg))
 
+    # Rooms
+
+    async def open_room(self) -> int:
+        """A new room: its number, by which it is played to and tapped as a leg is. Raises MediaError."""
+        self._last_leg += 1
+        event = await self._ask(protocol.OpenRoom(self._last_leg), ("opened", self._last_leg))
+        if isinstance(event, protocol.RoomOpened):
+            return event.room
+        raise MediaError(event.reason if isinstance(event, protocol.RoomFailed) else "unexpected answer")
+
+    def mix(self, room: int, leg: int, *, heard: bool = True, hears: bool = True, coaches: int = 0) -> None:
+        """Take a leg into a room, or change its part there. See `protocol.Mix`."""
+        self._send(protocol.Mix(room, leg, heard, hears, coaches))
+
+    def unmix(self, leg: int) -> None:
+        """Take a leg out of its room."""
+        self._send(protocol.Unmix(leg))
+
+    async def close_room(self, room: int) -> None:
+        """End a room; the legs in it stay open. Raises MediaError."""
+        await self._ask(protocol.CloseLeg(room), ("closed", room))
+
     # The connection
 
     def _send(self, command: protocol.Command) -> None:
@@ -247,7 +269,8 @@ class MediaClient:
         if kind is None:
             self._on_event(event)
             return
-        answer = self._answers.pop((kind, getattr(event, "leg", 0)), None)
+        number = getattr(event, "leg", 0) or getattr(event, "room", 0)
+        answer = self._answers.pop((kind, number), None)
         if answer is not None and not answer.done():
             answer.set_result(event)
 
@@ -266,6 +289,8 @@ class MediaClient:
 _ANSWERS: dict[type, str] = {
     protocol.LegOpened: "opened",
     protocol.LegFailed: "opened",
+    protocol.RoomOpened: "opened",
+    protocol.RoomFailed: "opened",
     protocol.LegClosed: "closed",
     protocol.LegStats: "stats",
     protocol.Load: "load",

@@ -2,8 +2,8 @@
 
 Legs that the tick hears are polled a few times a tick. Relayed legs, control and audio sockets are waited
 for, and served at once; relayed legs are served between the parts of a poll and of a tick as well. Nothing here
-blocks but the wait itself, and nothing awaits. Without legs there are no ticks: the worker sleeps until voice wants
-something.
+blocks but the wait itself, and nothing awaits. Without legs or rooms there are no ticks: the worker sleeps until
+voice wants something.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Engine:
         step = TICK_SECONDS / POLLS_PER_TICK
         polls_left = POLLS_PER_TICK - 1
         while self._running:
-            if not self._legs.open and not self._link.waiting:
+            if self._legs.idle and not self._link.waiting:
                 self._serve_until_a_leg()
                 due, polls_left = time.monotonic() + TICK_SECONDS, POLLS_PER_TICK - 1
             self._serve_until(due - polls_left * step)
@@ -123,7 +123,7 @@ class Engine:
 
     def _serve_until_a_leg(self) -> None:
         """Serve what is waited for until there is a leg to tick for, or the worker is to stop."""
-        while self._running and not self._legs.open:
+        while self._running and self._legs.idle:
             for fileno, events in self._epoll.poll():
                 if (handler := self._handlers.get(fileno)) is not None:
                     handler(events)

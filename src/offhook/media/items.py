@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from offhook.media import protocol
-from offhook.media.leg import Leg
 from offhook.media.sources import (
     AudioFiles,
     EventKeys,
     LiveSource,
+    SendEvent,
     SilenceSource,
     Source,
     ToneSource,
@@ -35,26 +35,24 @@ class SourceMaker:
         self._link = link
         self._files = AudioFiles()
 
-    def make(self, items: Sequence[protocol.Item], leg: Leg) -> list[Source]:
-        """Sources for all items, or none. Raises ItemError."""
+    def make(self, items: Sequence[protocol.Item], send_event: SendEvent | None) -> list[Source]:
+        """Sources for all items, or none. Raises ItemError. `send_event`: as in `keys`."""
         sources: list[Source] = []
         try:
             for item in items:
-                sources.append(self._make_one(item, leg))
+                sources.append(self._make_one(item, send_event))
         except (OSError, ValueError) as error:
             for source in sources:
                 source.release()
             raise ItemError(str(error)) from error
         return sources
 
-    def keys(self, text: str, leg: Leg) -> Source:
-        """Keys in the way the leg's peer understands. Raises ValueError for other characters."""
+    def keys(self, text: str, send_event: SendEvent | None) -> Source:
+        """Keys as telephone events, which `send_event` sends, else as tones. Raises ValueError for other characters."""
         playable_keys(text)
-        if leg.remote is not None and leg.remote.dtmf_payload_type is not None:
-            return EventKeys(text, leg.send_event)
-        return tone_keys(text)
+        return tone_keys(text) if send_event is None else EventKeys(text, send_event)
 
-    def _make_one(self, item: protocol.Item, leg: Leg) -> Source:
+    def _make_one(self, item: protocol.Item, send_event: SendEvent | None) -> Source:
         match item:
             case protocol.AudioFile(path):
                 return self._files.open(path)
@@ -67,7 +65,7 @@ class SourceMaker:
             case protocol.Digits(text):
                 if len(text) > MAX_KEYS:
                     raise ItemError(f"{len(text)} digits at once")
-                return self.keys(text, leg)
+                return self.keys(text, send_event)
             case protocol.Live(feed):
                 return LiveSource(self._link.feed(feed), lambda: self._link.release(feed))
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.media import protocol
+from offhook.media.audible import Audible
 from offhook.media.kernel import TickKernel
 from offhook.media.packing import Packer
-from offhook.media.playback import PlayQueue
-from offhook.media.sources import Source
+from offhook.media.sources import SendEvent, Source
 from offhook.media.transport import Transport
 from offhook.rtp import packet as rtp
 from offhook.rtp.latch import Address, Stream
@@ -24,6 +24,7 @@ from offhook.rtp.telephone_event import KeyReader
 
 if TYPE_CHECKING:
     from offhook.media.relay import Relay
+    from offhook.media.rooms import Seat
 
 LAWS: Final = {"PCMU": 0, "PCMA": 1}
 COMFORT_NOISE: Final = 13
@@ -43,12 +44,13 @@ class Identity:
     cname: str
 
 
-class Leg:
+class Leg(Audible):
     """One open leg. Attributes without an underscore are for the engine; the hot ones are plain on purpose.
 
     packet: the tick's outgoing packet. event: what replaces it in this tick. packer: what cuts and joins packets,
     for a peer that wants them of another length. fast_payload_type: of packets that need no closer look.
     heard_law: how the audio that comes is encoded. event_types: the payload types of telephone events that come.
+    partner: whom it is bridged with. seat: its place in a room.
     """
 
     __slots__ = (
@@ -71,21 +73,16 @@ class Leg:
         "fast_payload_type",
         "fileno",
         "first_heard",
-        "frame_out",
         "heard_law",
         "host",
         "identity",
         "key_reader",
         "keys",
         "last_heard",
-        "last_play_end",
-        "number",
-        "opened_at",
         "packer",
         "packet",
         "packets_sent",
         "partner",
-        "queue",
         "reception",
         "relay",
         "remote",
@@ -95,8 +92,7 @@ class Leg:
         "rtp",
         "rtp_timeout",
         "saw_event",
-        "slot",
-        "taps",
+        "seat",
         "timeouts",
         "transport",
     )
@@ -118,14 +114,12 @@ class Leg:
         """on_key: a key came as an event that is not relayed. on_change: whether the leg can be relayed may be
         another matter now.
         """
-        self.number = number
-        self.slot = slot
+        super().__init__(number, slot, kernel.frames_out[slot], now)
         self.rtp, self.rtcp = sockets
         self.fileno = self.rtp.fileno()
         self.host = host
         self.identity = identity
         self.rtp_timeout = rtp_timeout
-        self.opened_at = now
         self._kernel = kernel
         self._tell = tell
         self._on_key = on_key
@@ -133,7 +127,6 @@ class Leg:
         self.transport = Transport(self.rtp, self._take, self._latched, self._stream)
         kernel.clear(slot, ssrc=identity.ssrc, sequence=identity.sequence, timestamp=identity.timestamp)
         self.packet = kernel.packet(slot)
-        self.frame_out = kernel.frames_out[slot]
         self.event: bytes | None = None
         self.event_timestamp = 0
         self.packer: Packer | None = None
@@ -152,11 +145,9 @@ class Leg:
         self._discarded = self._earlier_received = self._earlier_lost = 0
         self.key_reader = KeyReader()
         self.saw_event = False
-        self.queue = PlayQueue()
         self.keys: list[Source] = []
-        self.last_play_end = now
-        self.taps: dict[int, protocol.TapSource] = {}
         self.partner: Leg | None = None
+        self.seat: Seat | None = None
         self.detect_inband = False
         self.relay: Relay | None = None
         self.rtcp_state = RtcpState()
@@ -167,6 +158,7 @@ class Leg:
         """Take over what SDP says. The source is learnt again if the address is another."""
         before = self.remote
         self.remote = remote
+        self.ready = True
         if before is None or (before.codec, before.payload_type) != (remote.codec, remote.payload_type):
             self._kernel.speak_as(self.slot, law=LAWS[remote.codec], payload_type=remote.payload_type)
         if before is None or (before.host, before.port) != (remote.host, remote.port):
@@ -326,6 +318,11 @@ class Leg:
         self._discarded += 1
 
     # Telephone events out
+
+    @property
+    def key_sender(self) -> SendEvent | None:
+        negotiated = self.remote is not None and self.remote.dtmf_payload_type is not None
+        return self.send_event if negotiated else None
 
     def send_event(self, payload: bytes, begins: bool) -> None:
         """Send this telephone event instead of the current tick's audio."""

@@ -1,4 +1,4 @@
-"""The legs of a worker and what voice commands of them: opening, playing, tapping, bridging, closing."""
+"""The legs and rooms of a worker and what voice commands of them: opening, playing, tapping, joining, closing."""
 
 from __future__ import annotations
 
@@ -12,27 +12,37 @@ from ipaddress import ip_address
 from typing import Final
 
 from offhook.media import protocol, reports
-from offhook.media.items import ItemError, SourceMaker
+from offhook.media.audible import Audible
+from offhook.media.items import SourceMaker
 from offhook.media.kernel import TickKernel
 from offhook.media.leg import LAWS, Identity, Leg
-from offhook.media.playback import Playback, Reason
+from offhook.media.plays import Plays
 from offhook.media.poller import Poller
 from offhook.media.ports import NoPortError, PortPool, reachable_address
 from offhook.media.relay import Relay, Relays
+from offhook.media.rooms import Room, Rooms, Seat
 from offhook.media.streams_link import StreamsLink, Watch
 from offhook.sdp.address import unusable
 
 logger = logging.getLogger(__name__)
 
 MAX_TAPS: Final = 8
-"""Of one leg."""
+"""Of one leg or room."""
+
+_ToLeg = protocol.SetRemote | protocol.Expect | protocol.Unbridge | protocol.Unmix
+_ToOne = (
+    _ToLeg
+    | protocol.Play
+    | protocol.ExtendPlay
+    | protocol.StopPlay
+    | protocol.Tap
+    | protocol.GetStats
+    | protocol.CloseLeg
+)
 
 
 class Legs:
-    """All open legs. `changed` is set whenever the tick has to arrange them again; the tick clears it.
-
-    playing: legs with something to play, by number.
-    """
+    """All open legs and rooms. `changed` is set whenever the tick has to arrange them again; the tick clears it."""
 
     def __init__(
         self,
@@ -45,7 +55,6 @@ class Legs:
         tell: Callable[[protocol.Event], None],
     ) -> None:
         self.open: dict[int, Leg] = {}
-        self.playing: dict[int, Leg] = {}
         self.changed = True
         self.poller = Poller(kernel)
         self.relays = Relays()
@@ -56,48 +65,70 @@ class Legs:
         self._sources = SourceMaker(link)
         self._watch = watch
         self.tell = tell
-        self._tapped: dict[int, Leg] = {}
+        self.plays = Plays(self._sources, tell, self._refresh_player)
+        self._tapped: dict[int, Audible] = {}
         self._free_slots = list(range(capacity - 1, -1, -1))
+        self.rooms = Rooms(kernel, self._free_slots)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to tick for."""
+        return not self.open and not self.rooms.open
 
     def command(self, command: protocol.Command) -> None:
-        """Do what voice says. A leg that is not open is passed over."""
-        if isinstance(command, protocol.OpenLeg):
-            self._open(command)
-        elif isinstance(command, protocol.Bridge):
-            self._bridge(command)
-        elif isinstance(command, protocol.Untap):
-            self._untap(command.tap)
-        elif not isinstance(command, protocol.GetLoad) and (leg := self.open.get(command.leg)):
-            self._command_leg(leg, command)
+        """Do what voice says. A leg or room that is not open is passed over."""
+        match command:
+            case protocol.OpenLeg():
+                self._open(command)
+            case protocol.OpenRoom(number):
+                self._open_room(number)
+            case protocol.Bridge():
+                self._bridge(command)
+            case protocol.Mix():
+                self._mix(command)
+            case protocol.Untap(tap):
+                self._untap(tap)
+            case protocol.GetLoad():
+                return
+            case _:
+                one = self.open.get(command.leg) or self.rooms.open.get(command.leg)
+                if one is not None:
+                    self._command_one(one, command)
 
-    def _command_leg(self, leg: Leg, command: protocol.Command) -> None:
+    def _command_one(self, one: Leg | Room, command: _ToOne) -> None:
+        match command:
+            case protocol.Play():
+                self.plays.begin(one, command)
+            case protocol.ExtendPlay():
+                self.plays.extend(one, command)
+            case protocol.StopPlay():
+                self.plays.stop(one, command.play)
+            case protocol.Tap():
+                self._tap(one, command)
+            case protocol.GetStats():
+                self.tell(protocol.LegStats(one.number, one.counters(time.monotonic())))
+            case protocol.CloseLeg():
+                self.close(one)
+            case _ if isinstance(one, Leg):
+                self._command_leg(one, command)
+
+    def _command_leg(self, leg: Leg, command: _ToLeg) -> None:
         match command:
             case protocol.SetRemote():
                 self._set_remote(leg, command)
             case protocol.Expect():
                 leg.expect(time.monotonic())
-            case protocol.Play():
-                self._play(leg, command)
-            case protocol.ExtendPlay():
-                self._extend(leg, command)
-            case protocol.StopPlay():
-                leg.queue.stop(command.play, "stopped")
-                self.report_plays(leg, time.monotonic())
-            case protocol.Tap():
-                self._tap(leg, command)
             case protocol.Unbridge():
-                self._unbridge(leg)
-            case protocol.GetStats():
-                self.tell(protocol.LegStats(leg.number, leg.counters(time.monotonic())))
-            case protocol.CloseLeg():
-                self.close(leg)
+                self._separate(leg)
+            case protocol.Unmix():
+                self._unmix(leg)
 
     # Opening and closing
 
     def _open(self, command: protocol.OpenLeg) -> None:
         now = time.monotonic()
         host = command.host or self._host
-        if command.leg in self.open:
+        if command.leg in self.open or command.leg in self.rooms.open:
             self.tell(protocol.LegFailed(command.leg, "the leg is open already"))
             return
         if not self._free_slots:
@@ -127,15 +158,34 @@ class Legs:
         self._watch(leg.rtcp.fileno(), select.EPOLLIN, lambda _: self._receive_report(leg))
         self.tell(protocol.LegOpened(leg.number, leg.host, leg.rtp.getsockname()[1]))
 
-    def close(self, leg: Leg) -> None:
-        """End a leg, and tell what passed through it."""
+    def _open_room(self, number: int) -> None:
+        if number in self.open or number in self.rooms.open:
+            self.tell(protocol.RoomFailed(number, "the number is in use"))
+        elif not self._free_slots:
+            self.tell(protocol.RoomFailed(number, "the worker is full"))
+        else:
+            self.rooms.add(number, time.monotonic())
+            self.changed = True
+            self.tell(protocol.RoomOpened(number))
+
+    def close(self, one: Leg | Room) -> None:
+        """End a leg or a room, and tell what passed through it."""
         now = time.monotonic()
-        self._unbridge(leg)
-        leg.queue.stop_all("closed")
-        self.report_plays(leg, now)
-        for tap in list(leg.taps):
+        if isinstance(one, Leg):
+            self._unbridge(one)
+        self.plays.close(one, now)
+        for tap in list(one.taps):
             self._untap(tap)
-        counters = leg.counters(now)
+        counters = one.counters(now)
+        if isinstance(one, Room):
+            self.rooms.close(one)
+        else:
+            self._close_leg(one, now)
+        self.changed = True
+        self.tell(protocol.LegClosed(one.number, counters))
+
+    def _close_leg(self, leg: Leg, now: float) -> None:
+        self.rooms.drop(leg)
         if leg.packets_sent:
             self._send_report(leg, reports.goodbye(leg))
         self.poller.remove(leg)
@@ -143,12 +193,12 @@ class Legs:
         self._ports.close_pair(leg.rtp, leg.rtcp, now)
         del self.open[leg.number]
         self._free_slots.append(leg.slot)
-        self.changed = True
-        self.tell(protocol.LegClosed(leg.number, counters))
 
     def close_all(self) -> None:
         for leg in list(self.open.values()):
             self.close(leg)
+        for room in list(self.rooms.open.values()):
+            self.close(room)
 
     def _set_remote(self, leg: Leg, command: protocol.SetRemote) -> None:
         """What cannot be carried out leaves the leg as it is, and is reported to voice."""
@@ -163,66 +213,36 @@ class Legs:
 
     # Playing
 
-    def _play(self, leg: Leg, command: protocol.Play) -> None:
-        playback = Playback(command.play, (), command.loop, command.more, time.monotonic())
-        leg.queue.add(playback)
-        self.playing[leg.number] = leg
-        self._append(leg, playback, command.items, command.more)
-        self.refresh(leg)
-
-    def _extend(self, leg: Leg, command: protocol.ExtendPlay) -> None:
-        playback = leg.queue.find(command.play)
-        if playback is not None and playback.more:
-            self._append(leg, playback, command.items, command.more)
-
-    def _append(self, leg: Leg, playback: Playback, items: tuple[protocol.Item, ...], more: bool) -> None:
-        try:
-            playback.extend(self._sources.make(items, leg), more)
-        except ItemError as error:
-            playback.detail = str(error)
-            leg.queue.stop(playback.play, "failed")
-            self.report_plays(leg, time.monotonic())
-
-    def report_plays(self, leg: Leg, now: float) -> None:
-        """Tell what has begun and ended since this was last called for the leg."""
-        queue = leg.queue
-        for playback in queue.started:
-            delay = now - max(playback.asked_at, leg.last_play_end)
-            self.tell(protocol.PlayStarted(leg.number, playback.play, round(delay * 1000, 3)))
-        queue.started.clear()
-        for playback, reason in queue.ended:
-            self.tell(_finished(leg, playback, reason))
-            leg.last_play_end = now
-        queue.ended.clear()
-        if not queue and leg.number in self.playing:
-            del self.playing[leg.number]
-            self.refresh(leg)
+    def _refresh_player(self, one: Audible) -> None:
+        """A leg that is played to cannot be relayed; a room never is."""
+        if isinstance(one, Leg):
+            self.refresh(one)
 
     def _on_key(self, leg: Leg, key: str) -> None:
         """A key came as an event: the partner, if the tick bridges it, gets it in its own way."""
         partner = leg.partner
         if partner is not None and partner.remote is not None:
-            partner.keys.append(self._sources.keys(key, partner))
+            partner.keys.append(self._sources.keys(key, partner.key_sender))
             self.refresh(partner)
 
     # Listening
 
-    def _tap(self, leg: Leg, command: protocol.Tap) -> None:
-        if len(leg.taps) >= MAX_TAPS or command.tap in self._tapped:
-            logger.warning("leg %d: tap %d refused", leg.number, command.tap)
+    def _tap(self, one: Audible, command: protocol.Tap) -> None:
+        if len(one.taps) >= MAX_TAPS or command.tap in self._tapped:
+            logger.warning("leg %d: tap %d refused", one.number, command.tap)
             self._link.hear(command.tap, b"")
             return
-        leg.taps[command.tap] = command.source
-        self._tapped[command.tap] = leg
-        self.refresh(leg)
+        one.taps[command.tap] = command.source
+        self._tapped[command.tap] = one
+        self._refresh_player(one)
         self.changed = True
 
     def _untap(self, tap: int) -> None:
-        leg = self._tapped.pop(tap, None)
-        if leg is not None:
-            del leg.taps[tap]
+        one = self._tapped.pop(tap, None)
+        if one is not None:
+            del one.taps[tap]
             self._link.hear(tap, b"")
-            self.refresh(leg)
+            self._refresh_player(one)
             self.changed = True
 
     # Bridging
@@ -231,12 +251,17 @@ class Legs:
         a, b = self.open.get(command.a), self.open.get(command.b)
         if a is None or b is None or a is b:
             return
-        self._unbridge(a)
-        self._unbridge(b)
+        self._separate(a)
+        self._separate(b)
         a.partner, b.partner = b, a
         a.detect_inband = b.detect_inband = command.detect_inband
         self.refresh(a)
         self.changed = True
+
+    def _separate(self, leg: Leg) -> None:
+        """Let a leg hear nobody."""
+        self._unmix(leg)
+        self._unbridge(leg)
 
     def _unbridge(self, leg: Leg) -> None:
         partner = leg.partner
@@ -277,6 +302,26 @@ class Legs:
                 self._kernel.flush(one.slot)
                 self.poller.add(one)
                 self.changed = True
+
+    # Mixing
+
+    def _mix(self, command: protocol.Mix) -> None:
+        leg, room = self.open.get(command.leg), self.rooms.open.get(command.room)
+        if leg is not None and room is not None:
+            self._unbridge(leg)
+            self.rooms.seat(leg, room, command)
+            self.changed = True
+
+    def _unmix(self, leg: Leg) -> None:
+        if leg.seat is not None:
+            self.rooms.leave(leg)
+            self.changed = True
+
+    def settle(self, fading: list[Seat]) -> None:
+        """Called at the end of a tick in which these have faded: whoever has left a room can be relayed again."""
+        for leg in self.rooms.settle(fading):
+            self.refresh(leg)
+        self.changed = True
 
     # Reports
 
@@ -335,9 +380,5 @@ def _can_relay(source: Leg, target: Leg) -> bool:
         return False
     if (source.remote.dtmf_payload_type is None) != (target.remote.dtmf_payload_type is None):
         return False
-    busy = source.queue or source.taps or source.keys or source.detect_inband or source.packer
+    busy = source.queue or source.taps or source.keys or source.detect_inband or source.packer or source.seat
     return not busy and source.remote.send and source.remote.receive
-
-
-def _finished(leg: Leg, playback: Playback, reason: Reason) -> protocol.PlayFinished:
-    return protocol.PlayFinished(leg.number, playback.play, reason, playback.milliseconds, playback.detail)

@@ -2,10 +2,12 @@
 
 Messages are msgspec arrays in the frames of `offhook.bus.ipc`. Voice sends commands, the worker sends
 events. A leg is one RTP session with one peer, named by a number that voice chooses and does not reuse
-while the leg is open. Plays, taps and feeds are numbers chosen by voice too. Commands take effect in the
-order they are sent; a command for a leg that is not open is ignored, since the leg may have just ended.
+while the leg is open. A room, in which legs hear each other, has a number of the same kind: what is said of a leg
+in Play, ExtendPlay, StopPlay, Tap, CloseLeg and GetStats holds for a room. Plays, taps and feeds are numbers chosen
+by voice too. Commands take effect in the order they are sent; a command for a leg that is not open is ignored, since
+the leg may have just ended.
 
-Closing the connection closes every leg that was opened on it.
+Closing the connection closes every leg and room that was opened on it.
 """
 
 from __future__ import annotations
@@ -121,7 +123,8 @@ class Expect(_Message, frozen=True):
 class Play(_Message, frozen=True):
     """Play `items` one after the other, the whole list `loop` times (0: until stopped).
 
-    Plays of one leg run in the order they were given, without a gap. With `more`, the play does not finish
+    What is played to a room is heard by every leg in it that hears the others. Plays of one leg run in the order they
+    were given, without a gap. With `more`, the play does not finish
     at the end of its items but is silent until ExtendPlay brings others; a play that loops has all its
     items from the start.
     """
@@ -152,7 +155,8 @@ class StopPlay(_Message, frozen=True):
 class Tap(_Message, frozen=True):
     """Send streams what the leg receives or is sent, as channel `tap`: a frame every tick.
 
-    What it receives is decoded, de-jittered and concealed.
+    What it receives is decoded, de-jittered and concealed; whether others hear it makes no difference. Of a room,
+    "received" is all that is said to everybody and played to the room; "sent" is what is played to it alone.
     """
 
     leg: int
@@ -169,6 +173,8 @@ class Untap(_Message, frozen=True):
 class Bridge(_Message, frozen=True):
     """Let two legs hear each other. Each leg has at most one partner; a former bridge of either ends.
 
+    A leg that is in a room leaves it.
+
     detect_inband: digits sent as tones have to be heard too (hangupOnStar where telephone-event was not
     negotiated). Telephone events are always heard. What is played to a bridged leg is mixed with what its
     partner says.
@@ -180,13 +186,47 @@ class Bridge(_Message, frozen=True):
 
 
 class Unbridge(_Message, frozen=True):
-    """End the bridge of this leg, if it has one."""
+    """End the bridge of this leg, if it has one; if it is in a room, it leaves it."""
+
+    leg: int
+
+
+class OpenRoom(_Message, frozen=True):
+    """Make a room. Answered by RoomOpened or RoomFailed.
+
+    CloseLeg ends it, and its plays and taps: the legs in it stay open and hear nobody.
+    """
+
+    room: int
+
+
+class Mix(_Message, frozen=True):
+    """Take a leg into a room, or change its part there. It leaves the room it was in; its bridge ends.
+
+    Each hears all the others, and not itself. What is played to a leg is mixed over what it hears, so one that is
+    not to hear the others (on hold) still hears its own plays. Whoever comes, goes, or is changed fades within
+    20 ms. Telephone events of a leg are reported as Digit, and others do not hear them.
+
+    heard: the others hear this leg (not: muted). hears: it hears them, and what is played to the room.
+    coaches: a leg in the same room that alone is to hear this one, while it is heard; 0: all do. When that leg is
+    not in the room nobody does.
+    """
+
+    room: int
+    leg: int
+    heard: bool = True
+    hears: bool = True
+    coaches: int = 0
+
+
+class Unmix(_Message, frozen=True):
+    """Take a leg out of the room it is in, if it is in one."""
 
     leg: int
 
 
 class CloseLeg(_Message, frozen=True):
-    """Answered by LegClosed. The ports rest a while before another leg gets them."""
+    """End a leg or a room. Answered by LegClosed. A leg's ports rest a while before another leg gets them."""
 
     leg: int
 
@@ -212,6 +252,9 @@ Command = (
     | Untap
     | Bridge
     | Unbridge
+    | OpenRoom
+    | Mix
+    | Unmix
     | CloseLeg
     | GetStats
     | GetLoad
@@ -234,6 +277,17 @@ class LegFailed(_Message, frozen=True):
     reason: str
 
 
+class RoomOpened(_Message, frozen=True):
+    room: int
+
+
+class RoomFailed(_Message, frozen=True):
+    """The room could not be made: the worker is full."""
+
+    room: int
+    reason: str
+
+
 class Counters(_Message, frozen=True):
     """What passed through a leg until now. `bytes_*` counts RTP payload; loss and jitter as in RFC 3550 A.3 and A.8.
 
@@ -244,6 +298,7 @@ class Counters(_Message, frozen=True):
     delay_ms: the jitter buffer's depth now; 0 for a relayed leg. rtt_ms, remote_lost, remote_jitter_ms: by
     the peer's RTCP; None without.
     remote_host, remote_port: where packets are sent.
+    A room has no packets: all but `seconds` is 0, None or empty.
     """
 
     packets_sent: int
@@ -362,4 +417,4 @@ class Load(_Message, frozen=True):
 LegEvent = PlayStarted | PlayFinished | Digit | FirstPacket | SourceChanged | RemoteRefused | RtpTimeout
 """What happens on a leg without being asked for."""
 
-Event = LegEvent | LegOpened | LegFailed | LegClosed | LegStats | Load
+Event = LegEvent | LegOpened | LegFailed | RoomOpened | RoomFailed | LegClosed | LegStats | Load

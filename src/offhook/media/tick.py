@@ -1,4 +1,4 @@
-"""The tick: every 20 ms each leg that is not relayed hears a frame and is sent one.
+"""The tick: every 20 ms each leg that is not relayed hears a frame and is sent one, and rooms are mixed.
 
 What is to be sent leaves before what was heard is looked at, so that the work on the one does not delay the
 other.
@@ -19,6 +19,7 @@ from offhook.media import protocol
 from offhook.media.kernel import Slots, TickKernel
 from offhook.media.leg import Leg
 from offhook.media.legs import Legs
+from offhook.media.mixing import Mixer
 from offhook.media.reports import REPORT_SECONDS
 from offhook.media.streams_link import StreamsLink
 from offhook.rtp.packet import HEADER_BYTES
@@ -43,9 +44,11 @@ class Tick:
         self._legs = legs
         self._kernel = kernel
         self._link = link
+        self._plays = legs.plays
+        self._mixer = Mixer(legs.rooms, kernel)
         self._number = 0
         self._heard_slots: Slots = np.zeros(0, dtype=np.intp)
-        self._speaking_slots = self._heard_slots
+        self._speaking_slots = self._cleared_slots = self._heard_slots
         self._detecting_rows = self._heard_slots
         self._ticked: list[Leg] = []
         self._speaking: list[Leg] = []
@@ -62,22 +65,25 @@ class Tick:
             self._arrange()
         heard = self._kernel.listen(self._heard_slots)
         self._breathe()
-        self._kernel.frames_out[self._heard_slots] = 0
-        for leg in list(self._legs.playing.values()):
-            if leg.remote is not None:
-                leg.queue.fill(leg.frame_out)
+        self._kernel.frames_out[self._cleared_slots] = 0
+        for audible in self._plays.playing.values():
+            if audible.ready:
+                audible.queue.fill(audible.frame_out)
         for leg, row in self._bridged:
             self._pass_between(leg, heard[row])
+        self._mixer.mix(heard)
         self._kernel.speak(self._speaking_slots)
         self._breathe()
         self._send()
-        for leg in list(self._legs.playing.values()):
-            if leg.queue.started or leg.queue.ended:
-                self._legs.report_plays(leg, now)
+        for audible in list(self._plays.playing.values()):
+            if audible.queue.started or audible.queue.ended:
+                self._plays.report(audible, now)
         self._detect(heard)
         self._breathe()
         self._hear_taps(heard)
         self._link.flush(now)
+        if self._mixer.fading:
+            self._legs.settle(self._mixer.fading)
         self._number += 1
         self._report(now)
 
@@ -87,6 +93,8 @@ class Tick:
         self._legs.changed = False
         ticked = self._ticked = [leg for leg in legs if leg.remote is not None and leg.relay is None]
         self._heard_slots = np.array([leg.slot for leg in ticked], dtype=np.intp)
+        self._mixer.arrange(ticked)
+        self._cleared_slots = np.concatenate((self._heard_slots, self._mixer.slots))
         speaking = [leg for leg in ticked if leg.remote and leg.remote.send]
         self._speaking = [leg for leg in speaking if leg.packer is None]
         self._packing = [leg for leg in speaking if leg.packer is not None]
@@ -167,6 +175,8 @@ class Tick:
             sent = SILENT_FRAME if row == NOT_HEARD else leg.frame_out.tobytes()
             for tap, source in leg.taps.items():
                 self._link.hear(tap, received if source == "received" else sent)
+        for tap, frame in self._mixer.taps():
+            self._link.hear(tap, frame)
 
     def _report(self, now: float) -> None:
         """Send the RTCP that is due in this tick, and now and then look for silent peers."""

@@ -22,6 +22,59 @@ def test_mixing_clips() -> None:
     assert mixer.mix(-loud, quiet).tolist() == [-29900] * 160
 
 
+def limited(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a limiter makes of a stream of sums of one listener, and the gain after each frame."""
+    gain, frames, gains = np.ones(1, dtype=np.float32), [], []
+    for start in range(0, len(sums), 160):
+        frame, gain = mixer.limit(sums[None, start : start + 160].astype(np.int32), gain)
+        frames.append(frame[0])
+        gains.append(float(gain[0]))
+    return np.concatenate(frames), np.array(gains)
+
+
+def test_sum_that_fits_is_not_touched() -> None:
+    for highest in (1, 20000, 32767):
+        sums = (np.sin(np.arange(1600) * 0.3) * highest).astype(np.int32)
+        heard, gains = limited(sums)
+        assert (heard == sums).all()
+        assert (gains == 1).all()
+
+
+def test_limiter_turns_down_smoothly_and_up_again_slowly() -> None:
+    at = np.arange(160 * 150)
+    sums = np.sin(at * 2 * np.pi * 400 / 8000) * np.where((at >= 1600) & (at < 8000), 98000, 9800)
+    heard, gains = limited(sums)
+    assert np.abs(heard.astype(int)).max() <= 32767
+    assert gains[:10] == pytest.approx(1)
+    assert gains[10:50] == pytest.approx(32767 / 98000, rel=0.01)
+    steps = np.diff(20 * np.log10(gains[50:]))
+    assert steps.max() < 0.25
+    assert (steps >= 0).all()
+    assert gains[-1] == 1
+    sure = np.abs(sums) > 3000
+    ratio = (heard / np.where(sure, sums, 1))[sure]
+    assert np.abs(np.diff(ratio[(at[sure] > 1600 + 32)])).max() < 0.01
+
+
+def test_loud_rows_do_not_change_others() -> None:
+    rows = np.array([[100] * 160, [50000] * 160, [-70000] * 160], dtype=np.int32)
+    heard, gains = mixer.limit(rows, np.ones(3, dtype=np.float32))
+    assert (heard[0] == 100).all()
+    assert gains == pytest.approx([1, 32767 / 50000, 32767 / 70000])
+    assert heard[1:, -1].tolist() == [32767, -32767]
+
+
+def test_ramps_go_from_one_gain_to_another() -> None:
+    start, end = np.array([0, 1, 1, 0], dtype=np.float32), np.array([1, 0, 1, 0], dtype=np.float32)
+    rows = np.full((4, 160), 16000, dtype=np.int32)
+    heard = mixer.scale(rows, mixer.ramps(start, end))
+    assert heard[:, 0].tolist() == [100, 15900, 16000, 0]
+    assert heard[:, -1].tolist() == [16000, 0, 16000, 0]
+    assert np.abs(np.diff(heard, axis=1)).max() <= 101
+    assert mixer.ramps(end[2:3], end[2:3]) is None
+    assert mixer.scale(rows, None) is rows
+
+
 def test_resampling_keeps_length_and_pitch() -> None:
     sine = (np.sin(np.arange(16000) * 2 * np.pi * 440 / 16000) * 9000).astype(np.int16)
     low = resample(sine, 16000, 8000)

@@ -13,12 +13,12 @@ from offhook.webhook.params import CallParams, RecordingParams, call_status_para
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A request to be made. Its `SequenceNumber` is added where the call's row is written."""
+    """A request to be made. The `SequenceNumber` of a call's is added where its row is written."""
 
     url: str
     method: str
     params: tuple[tuple[str, str], ...]
-    event: CallbackEvent
+    event: str
 
 
 @dataclass(frozen=True, slots=True)

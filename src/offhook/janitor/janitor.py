@@ -10,6 +10,7 @@ import asyncio
 import logging
 from typing import Final
 
+from offhook.janitor.conferences import end_conferences
 from offhook.janitor.orphans import end_orphans
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.store import Store
@@ -44,12 +45,15 @@ class Janitor:
             await asyncio.sleep(self._round_seconds)
 
     async def round(self) -> None:
-        """Advance the lease clock, end orphaned calls, and erase what came late about what was erased."""
+        """Advance the lease clock, end orphaned calls and rooms, and erase what came late about what was erased."""
         await self._store.leases.tick()
         await self._store.leases.expire()
         await end_orphans(self._store)
+        await end_conferences(self._store)
+        await self._store.queues.sweep()
         await self._store.erasure.repeat()
         if self._rounds % _ROUNDS_BETWEEN_CLEANING == 0:
             await self._store.registrations.expire()
+            await self._store.conferences.sweep()
             await self._store.erasure.forget()
         self._rounds += 1

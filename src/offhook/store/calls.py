@@ -16,6 +16,7 @@ from offhook.store.batcher import Batcher
 from offhook.store.call_transitions import CallTransition, move
 from offhook.store.database import POISON, Connection, Database, GroupCommit
 from offhook.store.erasure import erase
+from offhook.store.leases import ALIVE
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import (
     CALL_TERMINAL,
@@ -241,9 +242,7 @@ class Calls:
         """Live calls whose lease has ended by the store's own clock (see `leases`)."""
         rows = await self._database.fetch(
             f"""SELECT {columns(CallRecord, "c")} FROM calls AS c
-                WHERE c.{LIVE_CALL} AND c.lease IS NOT NULL AND NOT EXISTS (
-                    SELECT FROM leases, lease_clock
-                    WHERE leases.id = c.lease AND leases.deadline > lease_clock.reading)
+                WHERE c.{LIVE_CALL} AND c.lease IS NOT NULL AND NOT EXISTS ({ALIVE} c.lease)
                 LIMIT $1""",
             limit,
         )

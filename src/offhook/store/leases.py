@@ -25,6 +25,8 @@ RENEW_SECONDS: Final = 10.0
 LONGEST_TICK: Final = 5.0
 """Seconds that the clock advances at most from one tick to the next."""
 
+ALIVE: Final = "SELECT FROM leases, lease_clock WHERE leases.deadline > lease_clock.reading AND leases.id ="
+"""A subquery for EXISTS, to be completed by a lease: whether it has not ended."""
 
 _TICK: Final = """
     UPDATE lease_clock SET

@@ -101,19 +101,20 @@ async def list_page(
     conditions: Conditions,
     page: Page,
     by: str = "date_created",
+    key: str = "sid",
 ) -> PageResult[Record]:
-    """One page of `table`, newest first by `by` and then by sid.
+    """One page of `table` (or of a subquery with an alias), newest first by `by` and then by the SID in `key`.
 
     Raises:
         InvalidPageTokenError: the token is malformed.
     """
     size = max(1, min(page.page_size, MAX_PAGE_SIZE))
-    backwards = _seek(conditions, page, by)
+    backwards = _seek(conditions, page, by, key)
     direction = "ASC" if backwards else "DESC"
     offset = min(page.page, MAX_PAGE) * size if page.token is None else 0
     sql = (
         f"SELECT {columns(record)} FROM {table} WHERE {conditions.where} "
-        f'ORDER BY "{by}" {direction}, sid {direction} LIMIT {size + 1} OFFSET {offset}'
+        f'ORDER BY "{by}" {direction}, {key} {direction} LIMIT {size + 1} OFFSET {offset}'
     )
     rows = loads(record, await database.fetch(sql, *conditions.arguments))
     more = len(rows) > size
@@ -125,12 +126,12 @@ async def list_page(
         rows,
         page.page,
         size,
-        next_token=_token("A", rows[-1], by) if older else None,
-        previous_token=_token("B", rows[0], by) if newer else None,
+        next_token=_token("A", rows[-1], by, key) if older else None,
+        previous_token=_token("B", rows[0], by, key) if newer else None,
     )
 
 
-def _seek(conditions: Conditions, page: Page, by: str) -> bool:
+def _seek(conditions: Conditions, page: Page, by: str, key: str) -> bool:
     if page.token is None:
         return False
     match = _TOKEN.fullmatch(page.token)
@@ -138,10 +139,10 @@ def _seek(conditions: Conditions, page: Page, by: str) -> bool:
         raise InvalidPageTokenError(page.token)
     at = _EPOCH + timedelta(microseconds=int(match[2], 16))
     backwards = match[1] == "B"
-    conditions.add(f'("{by}", sid) {">" if backwards else "<"} ({{}}, {{}})', at, match[3])
+    conditions.add(f'("{by}", {key}) {">" if backwards else "<"} ({{}}, {{}})', at, match[3])
     return backwards
 
 
-def _token(side: str, record: Any, by: str) -> str:
+def _token(side: str, record: Any, by: str, key: str) -> str:
     microseconds = (getattr(record, by) - _EPOCH) // timedelta(microseconds=1)
-    return f"P{side}{microseconds:014x}{record.sid}"
+    return f"P{side}{microseconds:014x}{getattr(record, key)}"

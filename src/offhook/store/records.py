@@ -21,6 +21,8 @@ from offhook.webhook.params import CallParams
 
 API_VERSION: Final = "2010-04-01"
 CURRENCY: Final = "USD"
+REGION: Final = "us1"
+"""Where conferences are mixed, as Twilio's Region names its oldest; there is one here."""
 
 CALL_TERMINAL: Final = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
 LIVE_CALL: Final = "status IN ('queued', 'initiated', 'ringing', 'in-progress')"
@@ -239,6 +241,120 @@ class RecordingRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ConferenceRecord:
+    """A conference. `status`: init, in-progress, completed; of a name, an account has one that is not completed.
+
+    Attributes:
+        callback: whom to tell of it, {url, method, events}; None before the first participant has come.
+        sequence: the `SequenceNumber` of the last callback.
+        revision: counts the changes that its node has written.
+        node, lease: the voice node that keeps the room, and that node's lease; None before a call has come.
+    """
+
+    sid: str
+    account_sid: str
+    friendly_name: str
+    status: str
+    date_created: datetime
+    date_updated: datetime
+    api_version: str = API_VERSION
+    region: str = REGION
+    reason_conference_ended: str | None = None
+    call_sid_ending_conference: str | None = None
+    callback: Mapping[str, Any] | None = None
+    sequence: int = 0
+    revision: int = 0
+    node: str | None = None
+    lease: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRecord:
+    """A call in a conference, or one that was dialled to be in it. `status`: queued, connected.
+
+    While it is queued, what the API shows follows from the call's own status.
+    """
+
+    conference_sid: str
+    call_sid: str
+    account_sid: str
+    status: str
+    date_created: datetime
+    date_updated: datetime
+    label: str | None = None
+    muted: bool = False
+    hold: bool = False
+    coaching: bool = False
+    call_sid_to_coach: str | None = None
+    start_conference_on_enter: bool = True
+    end_conference_on_exit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """A queue of calls, whose `friendly_name` is unique in the account.
+
+    `node`, `lease`: the voice node that keeps the room, and that node's lease; None while nobody does.
+    """
+
+    sid: str
+    account_sid: str
+    friendly_name: str
+    max_size: int
+    date_created: datetime
+    date_updated: datetime
+    node: str | None = None
+    lease: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SizedQueueRecord(QueueRecord):
+    """A queue and how many calls wait in it, for how many seconds on average."""
+
+    current_size: int = 0
+    average_wait_time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMemberRecord:
+    """A call that waits in a queue. `position` rises in the table from member to member; read, it counts from 1."""
+
+    queue_sid: str
+    call_sid: str
+    account_sid: str
+    date_enqueued: datetime
+    node: str | None = None
+    lease: int | None = None
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationRecord:
+    """URLs under a SID of their own, for numbers and calls to point to."""
+
+    sid: str
+    account_sid: str
+    friendly_name: str
+    date_created: datetime
+    date_updated: datetime
+    api_version: str = API_VERSION
+    voice_url: str | None = None
+    voice_method: str = "POST"
+    voice_fallback_url: str | None = None
+    voice_fallback_method: str = "POST"
+    voice_caller_id_lookup: bool = False
+    sms_url: str | None = None
+    sms_method: str = "POST"
+    sms_fallback_url: str | None = None
+    sms_fallback_method: str = "POST"
+    sms_status_callback: str | None = None
+    message_status_callback: str | None = None
+    status_callback: str | None = None
+    status_callback_method: str = "POST"
+    public_application_connect_enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationRecord:
     """A line of the debugger. `log`: 0 error, 1 warning."""
 
@@ -292,6 +408,11 @@ class CallbackDraft:
     def of_call(cls, account_sid: str, callback: Callback) -> CallbackDraft:
         """A call's status callback; its number comes from the call's row."""
         return cls(account_sid, callback.url, callback.method, callback.params, callback.event, numbered=True)
+
+    @classmethod
+    def of_conference(cls, account_sid: str, callback: Callback) -> CallbackDraft:
+        """A conference's status callback, which has its number."""
+        return cls(account_sid, callback.url, callback.method, callback.params, callback.event)
 
 
 @dataclass(frozen=True, slots=True)

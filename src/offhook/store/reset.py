@@ -1,4 +1,4 @@
-"""Emptying an account between two tests: calls, texts, recordings and what is known of them, money, numbers.
+"""Emptying an account between two tests: calls, texts, rooms, recordings and what is known of them, money, numbers.
 
 What was still being written has no effect: statuses find no row, and the entries of timelines are joined with
 the marks of `offhook.store.erasure`.
@@ -11,6 +11,7 @@ from typing import Final
 
 from offhook.clock import new_sid, utcnow
 from offhook.ids import PHONE_NUMBER
+from offhook.store.applications import Applications
 from offhook.store.cache import notify
 from offhook.store.database import Connection
 from offhook.store.numbers import Numbers, release_all
@@ -19,6 +20,7 @@ from offhook.store.sql import columns, values
 
 _RESOURCES: Final = """
     SELECT sid FROM calls WHERE account_sid = $1 UNION ALL SELECT sid FROM messages WHERE account_sid = $1
+    UNION ALL SELECT sid FROM conferences WHERE account_sid = $1
 """
 
 _COUNT_UNDER_WAY: Final = f"""
@@ -36,7 +38,10 @@ _DELETE: Final = (
     "DELETE FROM message_segments WHERE message_sid IN (SELECT sid FROM messages WHERE account_sid = $1)",
     *(
         f"DELETE FROM {table} WHERE account_sid = $1"
-        for table in ("calls", "messages", "notifications", "timeline", "ledger", "balances")
+        for table in (
+            *("calls", "messages", "conference_participants", "conferences", "queue_members", "queues"),
+            *("notifications", "timeline", "ledger", "balances"),
+        )
     ),
 )
 
@@ -53,6 +58,10 @@ async def reset_account(connection: Connection, account_sid: str, numbers: Seque
     await connection.execute(_MARK, account_sid)
     for statement in _DELETE:
         await connection.execute(statement, account_sid)
+    for (sid,) in await connection.fetch(
+        "DELETE FROM applications WHERE account_sid = $1 RETURNING sid", account_sid
+    ):
+        await notify(connection, Applications.KIND, sid)
     deleted = await connection.fetch(
         "DELETE FROM recordings WHERE account_sid = $1 RETURNING path", account_sid
     )

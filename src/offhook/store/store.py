@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from offhook.clock import utcnow
 from offhook.store.accounts import Accounts
+from offhook.store.applications import Applications
 from offhook.store.cache import Invalidations
 from offhook.store.calls import Calls
+from offhook.store.conferences import Conferences
 from offhook.store.database import Announce, Database
 from offhook.store.erasure import Erasure
 from offhook.store.leases import Leases
@@ -16,6 +18,7 @@ from offhook.store.messages import Messages
 from offhook.store.notifications import Notifications
 from offhook.store.numbers import Numbers
 from offhook.store.outbox import Outbox
+from offhook.store.queues import Queues
 from offhook.store.recordings import Recordings
 from offhook.store.records import AccountRecord, NumberRecord, SipCredentialRecord
 from offhook.store.registrations import Registrations
@@ -34,7 +37,10 @@ class Store:
         self.database = database
         self.accounts = Accounts(database)
         self.numbers = Numbers(database)
+        self.applications = Applications(database)
         self.calls = Calls(database)
+        self.conferences = Conferences(database)
+        self.queues = Queues(database)
         self.messages = Messages(database)
         self.recordings = Recordings(database)
         self.notifications = Notifications(database)
@@ -49,6 +55,7 @@ class Store:
         self._invalidations = invalidations
         invalidations.register(Accounts.KIND, self.accounts.cached)
         invalidations.register(Numbers.KIND, self.numbers.cached)
+        invalidations.register(Applications.KIND, self.applications.cached)
 
     @classmethod
     async def open(

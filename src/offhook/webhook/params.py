@@ -151,6 +151,28 @@ def recording_status_params(
     )
 
 
+def conference_params(
+    *,
+    sid: str,
+    friendly_name: str,
+    account_sid: str,
+    event: str,
+    sequence: int,
+    timestamp: str,
+    extra: tuple[tuple[str, str], ...] = (),
+) -> Params:
+    """A status callback of a conference; `extra` says of whom, or why."""
+    return _known(
+        ("ConferenceSid", sid),
+        ("FriendlyName", friendly_name),
+        ("AccountSid", account_sid),
+        ("SequenceNumber", sequence),
+        ("Timestamp", timestamp),
+        ("StatusCallbackEvent", event),
+        *extra,
+    )
+
+
 def message_params(message: MessageParams) -> Params:
     """The request for messaging TwiML when a message came in."""
     media = [

@@ -301,6 +301,8 @@ async def test_a_queue_is_found_or_made_by_its_name(store: Store) -> None:
     wanted = [rows.queue(node=lease.node, lease=lease.id) for _ in range(20)]
     found = await asyncio.gather(*map(store.queues.open, wanted))
     assert {queue.sid for queue in found} == {wanted[0].sid}
+    assert await store.queues.find(ACCOUNT, "Support") == wanted[0]
+    assert await store.queues.find(ACCOUNT, "Nowhere") is None
     with pytest.raises(QueueExistsError):
         await store.queues.create(rows.queue())
     await store.queues.create(rows.queue("Sales"))

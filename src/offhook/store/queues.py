@@ -132,6 +132,15 @@ class Queues:
         except asyncpg.UniqueViolationError as error:
             raise QueueExistsError(queue.friendly_name) from error
 
+    async def find(self, account_sid: str, friendly_name: str) -> QueueRecord | None:
+        """The account's queue of that name, or None."""
+        row = await self._database.fetchrow(
+            f"SELECT {_ALL} FROM queues WHERE account_sid = $1 AND friendly_name = $2",
+            account_sid,
+            friendly_name,
+        )
+        return None if row is None else load(QueueRecord, row)
+
     async def fetch(self, account_sid: str, sid: str) -> SizedQueueRecord | None:
         """A queue of an account, or None."""
         row = await self._database.fetchrow(

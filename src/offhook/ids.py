@@ -16,11 +16,14 @@ ENTROPY_BYTES: Final = 10
 MAX_MILLISECONDS: Final = (1 << 48) - 1
 
 ACCOUNT: Final = "AC"
+APPLICATION: Final = "AP"
 CALL: Final = "CA"
+CONFERENCE: Final = "CF"
 MESSAGE: Final = "SM"
 MMS_MESSAGE: Final = "MM"
 NOTIFICATION: Final = "NO"
 PHONE_NUMBER: Final = "PN"
+QUEUE: Final = "QU"
 RECORDING: Final = "RE"
 REQUEST: Final = "RQ"
 

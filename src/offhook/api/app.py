@@ -50,7 +50,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
-NEW_WORK: Final = frozenset({"CreateCall", "CreateMessage"})
+NEW_WORK: Final = frozenset({"CreateCall", "CreateMessage", "CreateParticipant"})
 """What is refused while the disk is nearly full; everything that ends, deletes or reads goes on."""
 
 Responder = Callable[..., Coroutine[Any, Any, None]]

@@ -20,6 +20,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The request's parameters, under their names of the API in lower case. Times are in seconds.
 
     Attributes:
+        application_sid: the application that gave the URLs.
         status_callback_event: the events that the status callback reports.
         send_digits: keys pressed as soon as the call is answered.
         sip_auth_username, sip_auth_password: who we are, should the SIP address called ask.
@@ -31,6 +32,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     fallback_url: str | None = None
     fallback_method: Method = "POST"
     twiml: str | None = None
+    application_sid: str | None = None
     status_callback: str | None = None
     status_callback_method: Method = "POST"
     status_callback_event: tuple[CallbackEvent, ...] = (CallbackEvent.COMPLETED,)

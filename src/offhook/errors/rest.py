@@ -47,6 +47,11 @@ def rest(code: int, message: str | None = None, **details: Any) -> RestError:
 
 
 _ROWS: Final[tuple[tuple[int, int, str], ...]] = (
+    (16022, 400, "The conference does not exist or is completed"),
+    (16024, 400, "A label has up to 128 characters, is no call's SID, and does not contain '/'"),
+    (16026, 400, "The label is in use by another participant of the conference"),
+    (16027, 400, "The participant to be coached is on hold"),
+    (16028, 400, "The participant to be coached is not in the conference"),
     (20001, 400, "A parameter is not known to this resource"),
     (20002, 400, "Invalid FriendlyName"),
     (20003, 401, "Authenticate"),
@@ -134,6 +139,7 @@ _ROWS: Final[tuple[tuple[int, int, str], ...]] = (
     (21703, 400, "The Messaging Service has no phone number available for this message"),
     (21704, 400, "The Messaging Service contains no phone numbers"),
     (21705, 400, "The Messaging Service is invalid"),
+    (22003, 400, "The account has a queue of this name already"),
     (60200, 400, "Invalid parameter"),
     (60202, 429, "Max check attempts reached"),
     (60203, 429, "Max send attempts reached"),

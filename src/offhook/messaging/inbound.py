@@ -23,8 +23,9 @@ from offhook.messaging.outcomes import MISSING_SEGMENT
 from offhook.messaging.reply import Reply, entry_of
 from offhook.sms.message_state import MessageStatus
 from offhook.store.ledger import Posting
-from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind, Topic
+from offhook.store.records import MessageRecord, NumberRecord, TimelineEntry, TimelineKind, Topic
 from offhook.store.store import Store
+from offhook.twiml.entry import EntryPoint
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ class Inbound:
             # What is not whole is shown, but not handed on as if it were.
             await notify(self._store, record, MISSING_SEGMENT)
             return
-        if number is None or account is None or not number.sms_url:
+        entry = await self._entry(number) if number is not None else None
+        if entry is None or account is None:
             self._note(record, TimelineKind.NOTE, "no webhook", {"reason": "the number has no SmsUrl"})
             return
         if not account.is_active:
@@ -120,9 +122,13 @@ class Inbound:
                 record, TimelineKind.NOTE, "no webhook", {"reason": f"the account is {account.status}"}
             )
             return
-        await Reply(self._store, self._http, record, account, self._loops).run(
-            entry_of(number, number.sms_url)
-        )
+        await Reply(self._store, self._http, record, account, self._loops).run(entry)
+
+    async def _entry(self, number: NumberRecord) -> EntryPoint | None:
+        """Where texts to a number are answered: an application goes before the number's own URLs."""
+        applications = self._store.applications
+        application = await applications.of_account(number.account_sid, number.sms_application_sid)
+        return entry_of(application or number)
 
     def _note(self, record: MessageRecord, kind: TimelineKind, name: str, detail: dict[str, Any]) -> None:
         self._store.timelines.add(TimelineEntry(record.sid, record.account_sid, utcnow(), kind, name, detail))

@@ -20,6 +20,7 @@ from offhook.sms.message_state import MessageStatus
 from offhook.store.erasure import ORIGIN
 from offhook.store.records import (
     AccountRecord,
+    ApplicationRecord,
     MessageRecord,
     NumberRecord,
     TimelineEntry,
@@ -146,11 +147,13 @@ class Reply:
         self._store.timelines.add(entry)
 
 
-def entry_of(number: NumberRecord, url: str) -> EntryPoint:
-    """Where a number's texts are answered."""
+def entry_of(answering: NumberRecord | ApplicationRecord) -> EntryPoint | None:
+    """Where texts are answered by a number, or by the application it points to; None if nowhere."""
+    if not answering.sms_url:
+        return None
     return EntryPoint(
-        url,
-        method_of(number.sms_method),
-        number.sms_fallback_url or None,
-        method_of(number.sms_fallback_method),
+        answering.sms_url,
+        method_of(answering.sms_method),
+        answering.sms_fallback_url or None,
+        method_of(answering.sms_fallback_method),
     )

@@ -172,6 +172,7 @@ class CallRecord:
 
     def params(self, status: str) -> CallParams:
         """What every webhook says of the call when it has this status."""
+        asked = self.asked
         return CallParams(
             call_sid=self.sid,
             account_sid=self.account_sid,
@@ -182,7 +183,8 @@ class CallRecord:
             forwarded_from=self.forwarded_from,
             caller_name=self.caller_name,
             parent_call_sid=self.parent_call_sid,
-            extra=self.asked.webhook_params,
+            application_sid=asked.application_sid,
+            extra=asked.webhook_params,
         )
 
 

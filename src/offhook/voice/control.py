@@ -19,6 +19,7 @@ from offhook.voice.room_control import (
     ConferenceRequest,
     DequeueRequest,
     ParticipantRequest,
+    QueueRequest,
     RoomControl,
 )
 from offhook.voice.switchboard import LiveCall, Switchboard
@@ -77,7 +78,13 @@ class RecordingRequest(msgspec.Struct, frozen=True, tag="recording", tag_field="
 
 CallRequest = HangUpRequest | CancelRequest | RedirectRequest
 Request = (
-    CallRequest | RecordRequest | RecordingRequest | ConferenceRequest | ParticipantRequest | DequeueRequest
+    CallRequest
+    | RecordRequest
+    | RecordingRequest
+    | ConferenceRequest
+    | ParticipantRequest
+    | DequeueRequest
+    | QueueRequest
 )
 
 
@@ -96,7 +103,7 @@ class Control:
             match request:
                 case RecordRequest() | RecordingRequest():
                     told["sid"] = await self._record(request)
-                case ConferenceRequest() | ParticipantRequest() | DequeueRequest():
+                case ConferenceRequest() | ParticipantRequest() | DequeueRequest() | QueueRequest():
                     await self._rooms.ask(request)
                 case _:
                     self._ask_call(request)

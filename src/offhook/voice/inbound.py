@@ -26,7 +26,7 @@ from offhook.sip.message import Request
 from offhook.sip.uri import Uri
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.disk import RETRY_AFTER_SECONDS, Disk, DiskFullError
-from offhook.store.records import CallRecord, NumberRecord, SipCredentialRecord
+from offhook.store.records import ApplicationRecord, CallRecord, NumberRecord, SipCredentialRecord
 from offhook.twiml.entry import CallFacts, Entry, EntryPoint, method_of
 from offhook.voice import journal, notes
 from offhook.voice.calls import Calls
@@ -134,12 +134,14 @@ class Inbound:
             self._refuse(invite, 488, str(error))
             await leg.close()
             return
-        record = self._record(invite, number, phone)
+        applications = services.store.applications
+        application = await applications.of_account(number.account_sid, number.voice_application_sid)
+        record = self._record(invite, number, application, phone)
         await self._calls.put_on_record(record, leg)
         if invite.leg not in self._admitting:
             await self._abandoned(leg, record)
             return
-        session = self._calls.begin(_call(record, number), record, account, leg)
+        session = self._calls.begin(_call(record, application or number), record, account, leg)
         session.feed(events.Began())
         if session.call.entry is None:
             session.notify(11100, "The number has no voice URL.", "")
@@ -151,8 +153,13 @@ class Inbound:
         await journal.abandon(self._services.store, record)
 
     def _record(
-        self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None
+        self,
+        invite: IncomingInvite,
+        number: NumberRecord,
+        application: ApplicationRecord | None,
+        phone: SipCredentialRecord | None,
     ) -> CallRecord:
+        answering = application or number
         request = invite.request
         caller = request.from_.uri
         shown = called_number(caller) if phone is None else f"sip:{phone.username}@{caller.host}"
@@ -170,8 +177,9 @@ class Inbound:
             node=self._services.tenure.lease.node,
             lease=self._services.tenure.lease.id,
             request=CallRequest(
-                status_callback=number.status_callback,
-                status_callback_method=method_of(number.status_callback_method),
+                application_sid=application.sid if application is not None else None,
+                status_callback=answering.status_callback,
+                status_callback_method=method_of(answering.status_callback_method),
                 webhook_params=_sip_params(invite) if phone is not None else (),
             ).stored(),
         )
@@ -195,9 +203,9 @@ class Inbound:
         self._services.switchboard.forget_leg(invite.leg)
 
 
-def _call(record: CallRecord, number: NumberRecord) -> Call:
+def _call(record: CallRecord, answering: NumberRecord | ApplicationRecord) -> Call:
     facts = CallFacts(record.from_, record.to, "inbound")
-    return Call(record.sid, Direction.INBOUND, facts, _entry(number))
+    return Call(record.sid, Direction.INBOUND, facts, _entry(answering))
 
 
 def called_number(uri: Uri) -> str:
@@ -213,16 +221,16 @@ def called_number(uri: Uri) -> str:
     return as_e164("".join(filter(str.isprintable, user)))
 
 
-def _entry(number: NumberRecord) -> Entry | None:
-    """The TwiML that answers a number."""
-    if not number.voice_url:
+def _entry(answering: NumberRecord | ApplicationRecord) -> Entry | None:
+    """The TwiML that answers a number, or the application that it points to."""
+    if not answering.voice_url:
         return None
-    entry = EntryPoint(number.voice_url, method_of(number.voice_method))
-    if number.voice_fallback_url:
+    entry = EntryPoint(answering.voice_url, method_of(answering.voice_method))
+    if answering.voice_fallback_url:
         entry = replace(
             entry,
-            fallback_url=number.voice_fallback_url,
-            fallback_method=method_of(number.voice_fallback_method),
+            fallback_url=answering.voice_fallback_url,
+            fallback_method=method_of(answering.voice_fallback_method),
         )
     return entry
 

@@ -7,7 +7,7 @@ import msgspec
 from offhook.calls.rooms import conference
 from offhook.calls.rooms.conference import Conference, ConferenceEvent
 from offhook.calls.rooms.events import Announced, EndRequested, Kicked, Modified
-from offhook.calls.rooms.queue import Dequeued, Queue
+from offhook.calls.rooms.queue import Dequeued, Queue, Resized
 from offhook.errors import rest
 from offhook.twiml.entry import Entry, EntryPoint, method_of
 from offhook.twiml.holdmusic import HOLD_MUSIC
@@ -56,7 +56,15 @@ class DequeueRequest(msgspec.Struct, frozen=True, tag="dequeue", tag_field="op")
     call: str | None = None
 
 
-RoomRequest = ConferenceRequest | ParticipantRequest | DequeueRequest
+class QueueRequest(msgspec.Struct, frozen=True, tag="queue", tag_field="op"):
+    """Give a queue another size; one that is not live here has it in its row."""
+
+    account: str
+    sid: str
+    max_size: int
+
+
+RoomRequest = ConferenceRequest | ParticipantRequest | DequeueRequest | QueueRequest
 
 
 class RoomControl:
@@ -78,6 +86,9 @@ class RoomControl:
             case DequeueRequest() if isinstance(room, Queue) and room.find(request.call):
                 entry = EntryPoint(request.url, method_of(request.method))
                 self._rooms.take(room.account_sid, room.name, Dequeued(request.call, entry))
+            case QueueRequest():
+                if isinstance(room, Queue):
+                    self._rooms.take(room.account_sid, room.name, Resized(request.max_size))
             case _:
                 raise rest(_NOT_FOUND, "The conference, queue or participant is not there any more.")
         if kept is not None:

@@ -7,22 +7,34 @@ from typing import Final
 from offhook.api.operations import Resource
 from offhook.api.v2010 import (
     accounts,
+    applications,
     balance,
     call_events,
     calls,
+    conferences,
     incoming_phone_numbers,
+    members,
     messages,
+    new_participant,
     notifications,
+    participants,
+    queues,
     recordings,
 )
 
 RESOURCES: Final[tuple[Resource, ...]] = (
     accounts.accounts,
+    applications.applications,
     balance.balances,
     call_events.call_events,
     calls.calls,
+    conferences.conferences,
     incoming_phone_numbers.incoming_phone_numbers,
+    members.members,
     messages.messages,
+    new_participant.new_participants,
     notifications.notifications,
+    participants.participants,
+    queues.queues,
     recordings.recordings,
 )

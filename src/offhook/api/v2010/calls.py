@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
-from offhook import clock, errors, ids
+from offhook import clock, errors
+from offhook.api import voice
 from offhook.api.authentication import require_active
 from offhook.api.forms import Between, Form, HttpMethod, Method, Url
 from offhook.api.operations import Context, Resource
-from offhook.bus import subjects
-from offhook.bus.nats import RequestError
+from offhook.api.v2010.dialling import RecordingChannels, Trim, check_credentials, new_call, parties
 from offhook.calls.callbacks import Outcome, status_callback
 from offhook.calls.request import CallRequest
-from offhook.calls.status import TERMINAL, CallbackEvent, CallStatus, Direction
-from offhook.numbers import e164, formatted, is_sip_caller, sip_refusal
+from offhook.calls.status import TERMINAL, CallbackEvent, CallStatus
+from offhook.numbers import e164, formatted
 from offhook.store.calls import CallFilters
 from offhook.store.paging import Page, PageResult, TimeRange
 from offhook.store.records import CallbackDraft, CallRecord, DeleteOutcome
-from offhook.twiml.nouns.client import IDENTITY
+from offhook.twiml.entry import method_of
 
 MAX_TWIML: Final = 4000
-MAX_SIP_AUTH: Final = 255
 MAX_DIGITS: Final = 32
 DIGITS: Final = frozenset("0123456789*#ABCDabcdwW,")
-VOICE_TIMEOUT: Final = 5.0
-ROW_TRIES: Final = 20
-ROW_PAUSE: Final = 0.05
 
 calls = Resource(
     CallRecord,
@@ -40,20 +34,6 @@ calls = Resource(
         "from_formatted": lambda row: row.from_formatted or formatted(row.from_),
     },
 )
-
-
-class RecordingChannels(StrEnum):
-    """Both parties on one channel, or each on its own."""
-
-    MONO = "mono"
-    DUAL = "dual"
-
-
-class Trim(StrEnum):
-    """Whether silence at both ends of a recording is cut off."""
-
-    TRIM = "trim-silence"
-    DO_NOT_TRIM = "do-not-trim"
 
 
 class RecordingEvent(StrEnum):
@@ -72,7 +52,7 @@ class UpdateStatus(StrEnum):
 
 
 class CreateCall(Form):
-    """A new call. What it does when answered: `url`, or `twiml` itself; the URL wins when both are given."""
+    """A new call. What it does when answered: `application_sid`, else `url`, else `twiml` itself."""
 
     codes: ClassVar = {
         "To": 21201,
@@ -93,7 +73,6 @@ class CreateCall(Form):
         "MachineDetection": 21234,
     }
     refuses: ClassVar = {
-        "ApplicationSid": "Applications are not built yet: use Url or Twiml",
         "Byoc": "BYOC trunks are not built yet: calls leave by the platform's own trunk",
         "MachineDetection": "who answers is not found out yet",
         "RecordingTrack": "a recording has both tracks; one alone is not built yet",
@@ -107,6 +86,7 @@ class CreateCall(Form):
     fallback_url: Url = ""
     fallback_method: Method = HttpMethod.POST
     twiml: str = ""
+    application_sid: str = ""
     status_callback: Url = ""
     status_callback_method: Method = HttpMethod.POST
     status_callback_event: tuple[CallbackEvent, ...] = ()
@@ -162,30 +142,11 @@ class ListCalls(Form):
 @calls.operation("CreateCall")
 async def create_call(context: Context, form: CreateCall) -> CallRecord:
     """Queue a call; a voice node dials it at once."""
-    to = _destination(form.to)
-    from_, phone_number_sid = await _caller(context, form.from_, to)
-    if from_ == to:
-        raise errors.rest(21211, "'To' and 'From' cannot be the same number.")
+    who = await parties(context, form.to, form.from_, form.caller_id)
     _check_instructions(form)
-    if form.caller_id and (e164(form.caller_id) or form.caller_id) != from_:
-        raise errors.rest(20001, "CallerId: one other than From is not built yet", parameter="CallerId")
-    now = clock.utcnow()
-    call = CallRecord(
-        sid=clock.new_sid(ids.CALL),
-        account_sid=context.account.sid,
-        to=to,
-        from_=from_,
-        to_formatted=formatted(to),
-        from_formatted=formatted(from_),
-        phone_number_sid=phone_number_sid,
-        status=CallStatus.QUEUED,
-        direction=Direction.OUTBOUND_API,
-        date_created=now,
-        date_updated=now,
-        request=_request(form),
-    )
+    call = new_call(context, who, await _request(context, form))
     await context.store.calls.create_call(call)
-    context.queued(call.sid, {"from": from_, "to": to})
+    context.queued(call.sid, {"from": call.from_, "to": call.to})
     return call
 
 
@@ -238,60 +199,11 @@ async def delete_call(context: Context, sid: str) -> None:
             raise errors.rest(20404)
 
 
-def _destination(to: str) -> str:
-    """Who is called: a number in E.164, a SIP address or a client."""
-    if not to.strip():
-        raise errors.rest(21201)
-    scheme = to.partition(":")[0].lower()
-    if scheme == "client":
-        if not IDENTITY.fullmatch(identity := to.partition(":")[2]):
-            raise errors.rest(21211, f"The 'To' client {identity[:100]!r} is not an identity.")
-        return f"client:{identity}"
-    if scheme in ("sip", "sips"):
-        if (refusal := sip_refusal(to)) is not None:
-            raise errors.rest(21211, f"The 'To' address {to[:100]} {refusal}.")
-        return to
-    if (number := e164(to)) is None:
-        raise errors.rest(21211, f"The 'To' number {to[:100]} is not a valid phone number.")
-    return number
-
-
-async def _caller(context: Context, from_: str, to: str) -> tuple[str, str | None]:
-    """Who calls, and the SID of the number if it is one of the account's.
-
-    A phone may be called from the account's own numbers only; a SIP address or a client from any name.
-    """
-    if not from_.strip():
-        raise errors.rest(21213)
-    number = e164(from_)
-    owned = await context.owned_number(number) if number is not None else None
-    if owned is not None:
-        return owned.phone_number, owned.sid
-    if to.lower().startswith(("sip:", "sips:", "client:")) and (
-        is_sip_caller(from_) or sip_refusal(from_) is None
-    ):
-        return from_, None
-    if number is None:
-        raise errors.rest(21212, f"The 'From' number {from_[:100]} is not a valid phone number.")
-    raise errors.rest(
-        21210,
-        f"The source phone number provided, {number}, is not yet verified for your account."
-        " You may only make calls from phone numbers that your account owns.",
-    )
-
-
 def _check_instructions(form: CreateCall) -> None:
     """The call must have something to do, and what it has must be readable."""
-    if not form.url and not form.twiml:
+    if not form.url and not form.twiml and not form.application_sid:
         raise errors.rest(21205, "Url parameter is required.")
-    for name, value in (
-        ("SipAuthUsername", form.sip_auth_username),
-        ("SipAuthPassword", form.sip_auth_password),
-    ):
-        if len(value) > MAX_SIP_AUTH or not value.isprintable():
-            raise errors.rest(
-                20001, f"{name} is not a line of up to {MAX_SIP_AUTH} characters", parameter=name
-            )
+    check_credentials(form.sip_auth_username, form.sip_auth_password)
     _check_twiml(form.twiml)
     if len(form.send_digits) > MAX_DIGITS or not set(form.send_digits) <= DIGITS:
         raise errors.rest(21206, "SendDigits may hold up to 32 of 0-9, A-D, *, #, w, W and ,")
@@ -302,13 +214,32 @@ def _check_twiml(twiml: str) -> None:
         raise errors.rest(20001, f"Twiml is longer than {MAX_TWIML} characters", parameter="Twiml")
 
 
-def _request(form: CreateCall) -> Mapping[str, Any]:
-    """What was asked for, as it is kept for the voice node: what was not given is left out."""
+async def _request(context: Context, form: CreateCall) -> CallRequest:
+    """What was asked for, as it is kept for the voice node. An application replaces URLs and status callback."""
     asked = msgspec.structs.asdict(form)
-    given = {
-        name: value for name, value in asked.items() if value and name not in ("to", "from_", "caller_id")
-    }
-    return msgspec.convert(given, CallRequest, from_attributes=True).stored()
+    given = {name: value for name, value in asked.items() if value and name in CallRequest.__struct_fields__}
+    request = msgspec.convert(given, CallRequest, from_attributes=True)
+    return await _by_application(context, request) if request.application_sid else request
+
+
+async def _by_application(context: Context, request: CallRequest) -> CallRequest:
+    """A request that its application answers, as the application is at the moment."""
+    application = await context.store.applications.of_account(context.account.sid, request.application_sid)
+    if application is None:
+        raise errors.rest(21218)
+    if not application.voice_url:
+        raise errors.rest(21218, f"The application {application.sid} has no VoiceUrl")
+    return msgspec.structs.replace(
+        request,
+        twiml=None,
+        url=application.voice_url,
+        method=method_of(application.voice_method),
+        fallback_url=application.voice_fallback_url,
+        fallback_method=method_of(application.voice_fallback_method),
+        status_callback=application.status_callback,
+        status_callback_method=method_of(application.status_callback_method),
+        status_callback_event=(CallbackEvent.COMPLETED,),
+    )
 
 
 async def end_call(context: Context, call: CallRecord, status: UpdateStatus) -> CallRecord | None:
@@ -322,29 +253,25 @@ async def end_call(context: Context, call: CallRecord, status: UpdateStatus) -> 
         if claimed is None or claimed.status in TERMINAL:
             return claimed
         call = claimed
-    await _ask_voice(context, call, {"op": "cancel" if status is UpdateStatus.CANCELED else "hangup"})
-    return await _once_over(context, call)
-
-
-async def _once_over(context: Context, call: CallRecord) -> CallRecord:
-    """The row once it has its last status; the voice node writes it just after it has hung up."""
-    for _ in range(ROW_TRIES):
-        found = await fetch_call(context, call.sid)
-        if found is None or found.status in TERMINAL:
-            return found or call
-        await asyncio.sleep(ROW_PAUSE)
-    return call
+    op = "cancel" if status is UpdateStatus.CANCELED else "hangup"
+    sid = call.sid
+    await voice.ask(context.services, call.node or "", {"op": op, "sid": sid})
+    found = await voice.once(
+        lambda: fetch_call(context, sid), lambda row: row is None or row.status in TERMINAL
+    )
+    return found or call
 
 
 async def _redirect(context: Context, call: CallRecord, form: UpdateCall) -> CallRecord:
     """Give a call other TwiML. Whether it is in progress its voice node knows, before the row says so."""
     if call.node is None:
         raise errors.rest(21220, "Call is not in-progress. Cannot redirect.")
-    await _ask_voice(
-        context,
-        call,
+    await voice.ask(
+        context.services,
+        call.node,
         {
             "op": "redirect",
+            "sid": call.sid,
             "url": form.url or None,
             "method": form.method,
             "fallback_url": form.fallback_url or None,
@@ -353,18 +280,6 @@ async def _redirect(context: Context, call: CallRecord, form: UpdateCall) -> Cal
         },
     )
     return replace(call, status=CallStatus.IN_PROGRESS)
-
-
-async def _ask_voice(context: Context, call: CallRecord, request: Mapping[str, Any]) -> None:
-    """Have the node that holds the call do something, and raise what it refuses with."""
-    payload = msgspec.json.encode({"sid": call.sid, **request})
-    subject = subjects.voice_calls(call.node or "")
-    try:
-        answer = msgspec.json.decode(await context.services.bus.request(subject, payload, VOICE_TIMEOUT))
-    except RequestError as error:
-        raise errors.rest(20503, "The voice node of the call does not answer") from error
-    if "error" in answer:
-        raise errors.rest(answer["error"], answer.get("message"))
 
 
 def _final_callback(call: CallRecord) -> list[CallbackDraft]:

@@ -26,12 +26,13 @@ from offhook.store.records import NumberRecord
 
 MAX_FRIENDLY_NAME: Final = 64
 FICTION: Final = range(100, 200)
+APPLICATIONS: Final = ("voice_application_sid", "sms_application_sid")
 
 incoming_phone_numbers = Resource(NumberRecord, {"status": lambda row: "in-use", "type": lambda row: "local"})
 
 
 class Settings(Form):
-    """What can be set of a number. An empty URL clears it."""
+    """What can be set of a number. An empty URL or SID clears it; an application's URLs go before the number's."""
 
     codes: ClassVar = {
         "VoiceUrl": 21402,
@@ -48,9 +49,7 @@ class Settings(Form):
         "VoiceApplicationSid": 21218,
     }
     refuses: ClassVar = {
-        "SmsApplicationSid": "Applications are not built yet: use SmsUrl",
         "TrunkSid": "SIP trunks of accounts are not built yet",
-        "VoiceApplicationSid": "Applications are not built yet: use VoiceUrl",
     }
 
     friendly_name: str | None = None
@@ -59,10 +58,12 @@ class Settings(Form):
     voice_fallback_url: Url | None = None
     voice_fallback_method: Method | None = None
     voice_caller_id_lookup: bool | None = None
+    voice_application_sid: str | None = None
     sms_url: Url | None = None
     sms_method: Method | None = None
     sms_fallback_url: Url | None = None
     sms_fallback_method: Method | None = None
+    sms_application_sid: str | None = None
     status_callback: Url | None = None
     status_callback_method: Method | None = None
 
@@ -71,7 +72,8 @@ class Settings(Form):
         if self.friendly_name is not None and len(self.friendly_name) > MAX_FRIENDLY_NAME:
             raise errors.rest(20002, f"FriendlyName is longer than {MAX_FRIENDLY_NAME} characters")
         given = msgspec.structs.asdict(self)
-        return {name: given[name] for name in Settings.__struct_fields__ if given[name] is not None}
+        changed = {name: given[name] for name in Settings.__struct_fields__ if given[name] is not None}
+        return changed | {name: changed[name] or None for name in APPLICATIONS if name in changed}
 
 
 class CreateNumber(Settings):
@@ -100,6 +102,7 @@ class ListNumbers(Form):
 async def create_number(context: Context, form: CreateNumber) -> NumberRecord:
     """Take a number into the account."""
     _check_fallback(form, form.voice_url)
+    await _check_applications(context, form, context.account.sid)
     if form.phone_number:
         number = _number(form.phone_number)
         try:
@@ -135,8 +138,13 @@ async def update_number(context: Context, sid: str, form: UpdateNumber) -> Numbe
         _check_fallback(
             form, form.voice_url if form.voice_url is not None or not number else number.voice_url
         )
+    owner = context.account.sid
     if form.account_sid is not None:
-        changes["account_sid"] = await _new_owner(context, form.account_sid)
+        owner = changes["account_sid"] = await _new_owner(context, form.account_sid)
+    await _check_applications(context, form, owner)
+    if owner != context.account.sid:
+        # The applications of one account are none of another's.
+        changes = dict.fromkeys(APPLICATIONS) | changes
     return await context.store.numbers.update(context.account.sid, sid, changes)
 
 
@@ -151,6 +159,13 @@ def _check_fallback(form: Settings, voice_url: str | None) -> None:
     """A URL that is asked when another fails needs the other."""
     if form.voice_fallback_url and not voice_url:
         raise errors.rest(21405)
+
+
+async def _check_applications(context: Context, form: Settings, account_sid: str) -> None:
+    """What a number points to must be an application of the account that has the number."""
+    for sid in {form.voice_application_sid, form.sms_application_sid} - {None, ""}:
+        if await context.store.applications.of_account(account_sid, sid) is None:
+            raise errors.rest(21218, f"{str(sid)[:100]} is not an application of the account")
 
 
 def _number(text: str) -> str:

@@ -21,7 +21,12 @@ messages = Resource(MessageRecord)
 class CreateMessage(Form):
     """A new text. `validity_period`: seconds for which it may wait to be sent."""
 
-    codes: ClassVar = {"ValidityPeriod": 21624, "MediaUrl": 21622, "MessagingServiceSid": 21701}
+    codes: ClassVar = {
+        "ValidityPeriod": 21624,
+        "MediaUrl": 21622,
+        "MessagingServiceSid": 21701,
+        "ApplicationSid": 21218,
+    }
     refuses: ClassVar = {
         "AddressRetention": "what is kept of a message cannot be chosen yet: redact or delete it",
         "ContentRetention": "what is kept of a message cannot be chosen yet: redact or delete it",
@@ -41,6 +46,7 @@ class CreateMessage(Form):
     from_: str = ""
     body: str = ""
     status_callback: str = ""
+    application_sid: str = ""
     validity_period: Annotated[int, Between(1, MAX_VALIDITY)] = MAX_VALIDITY
 
 
@@ -80,7 +86,7 @@ async def create_message(context: Context, form: CreateMessage) -> MessageRecord
         date_created=now,
         date_updated=now,
         num_segments=count(form.body),
-        status_callback=_callback(context, form.status_callback),
+        status_callback=await _callback(context, form),
         request={"validity_period": form.validity_period},
     )
     await context.store.messages.create_message(message)
@@ -165,9 +171,17 @@ def _check_content(form: CreateMessage) -> None:
         raise errors.rest(21617)
 
 
-def _callback(context: Context, url: str) -> str | None:
-    """The status callback. A malformed one does not keep the text from being sent, as at Twilio (21609)."""
+async def _callback(context: Context, form: CreateMessage) -> str | None:
+    """The status callback, or without one the application's.
+
+    A malformed one does not keep the text from being sent, as at Twilio (21609).
+    """
+    if not form.status_callback and form.application_sid:
+        application = await context.store.applications.of_account(context.account.sid, form.application_sid)
+        if application is None:
+            raise errors.rest(21218)
+        return application.message_status_callback or application.sms_status_callback
     try:
-        return read_url(url) or None
+        return read_url(form.status_callback) or None
     except ValueError:
         return None

@@ -43,7 +43,7 @@ def run(
     from offhook.media.engine import Engine, EngineSettings
 
     _raise_file_limit()
-    _ask_for_priority()
+    ask_for_priority()
     engine = Engine(EngineSettings(host, rtp_ports, control_path, audio_path))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.stop())
@@ -57,7 +57,14 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _ask_for_priority() -> None:
-    """Come before ordinary processes, where the system lets us."""
-    with contextlib.suppress(PermissionError):
+def ask_for_priority() -> None:
+    """Come before ordinary processes, where the system lets us.
+
+    Linux may group processes by session (sched(7), "The autogroup feature"): niceness then counts within a session
+    only. A role has one of its own, which then asks as well.
+    """
+    with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(NICENESS))

@@ -14,6 +14,7 @@ import itertools
 import logging
 import os
 import socket
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -222,7 +223,7 @@ class _Worker:
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._frames: Frames[WorkerReply] = Frames(WorkerReply)
@@ -236,15 +237,11 @@ class _Worker:
     async def start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "offhook.speech.worker", self._engine, str(theirs.fileno()), str(os.getpid())),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=_environment(),
-            )
+            try:
+                self._process = _spawn(self._engine, theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
     async def wait_ready(self) -> None:
@@ -262,13 +259,18 @@ class _Worker:
         return reply
 
     async def kill(self) -> None:
-        """End the process, whatever state it is in."""
+        """End the process, whatever state it is in; it has ended also when this is cancelled on the way."""
         if self._writer is not None:
             self._writer.close()
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+            self._process.kill()
+            # A thread waits to the end, even for a loop that is closed meanwhile.
+            ended = asyncio.create_task(asyncio.to_thread(self._process.wait))
+            try:
+                await asyncio.shield(ended)
+            except asyncio.CancelledError:
+                await ended
+                raise
 
     async def _reply(self, seconds: float) -> WorkerReply:
         assert self._reader is not None
@@ -284,6 +286,18 @@ class _Worker:
         except (OSError, RemoteProtocolError) as error:
             raise _WorkerLostError(str(error)) from None
         return self._replies.pop(0)
+
+
+def _spawn(engine: str, fd: int) -> "subprocess.Popen[bytes]":
+    """Start a worker on the socket `fd`. Nothing is awaited, so that a start cannot be cancelled half way."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "offhook.speech.worker", engine, str(fd), str(os.getpid())],
+        pass_fds=[fd],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+    )
 
 
 def _environment() -> dict[str, str]:

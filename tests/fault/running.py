@@ -49,10 +49,18 @@ class Running:
         threading.Thread(target=self._read_stdout, daemon=True).start()
         threading.Thread(target=self._read_stderr, daemon=True).start()
 
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def ready(self) -> dict[str, Any]:
         """Wait for the line of JSON and return it."""
         line = self._first_line.get()
-        assert line, f"it did not start: {self.rest_of_stderr()}"
+        if not line:
+            self.stop()
+            raise AssertionError(f"it did not start: {self.rest_of_stderr()}")
         self.facts.update(json.loads(line))
         return self.facts
 

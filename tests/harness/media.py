@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import struct
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import numpy as np
+from tests.harness.processes import running_beside
 
 from offhook.audio import g711
 from offhook.audio.frames import BatchReader, pack_batch
@@ -112,15 +112,9 @@ async def media_worker(ports: int = 40) -> AsyncIterator[Worker]:
             "127.0.0.1",
             str(low),
         )
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _WORKER, *arguments, str(high)), stdout=asyncio.subprocess.PIPE
-        )
-        try:
+        command = (sys.executable, "-c", _WORKER, *arguments, str(high))
+        async with running_beside(*command, stdout=asyncio.subprocess.PIPE) as process:
             yield await _connect(process, directory)
-        finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 10)
 
 
 async def _connect(process: asyncio.subprocess.Process, directory: Path) -> Worker:

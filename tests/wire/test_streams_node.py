@@ -289,28 +289,24 @@ async def test_a_strange_name_for_a_recording_is_refused(node: StreamsProcess, s
 async def test_a_killed_role_loses_no_more_than_the_last_second(tmp_path: Path) -> None:
     sid = new_sid()
     ears = Ears()
-    process = StreamsProcess(tmp_path)
-    await asyncio.to_thread(process.start)
-    async with streams_client(process, ears) as client:
-        async with media_peer(process) as media:
-            await client.start_recording(sid, [1])
-            await asyncio.sleep(0.1)
-            await media.hear({1: beep(300, 5.5)})
-            part = Path(process.settings.data_dir) / "recordings" / f"{sid}.wav.part"
-            await asyncio.to_thread(wait_for_size, part, 44 + 5 * 16000)
-            workers = process.children()
-            process.stop(signal.SIGKILL)
-        for pid in workers:
-            await gone(pid)
-        await asyncio.to_thread(process.start)
-        try:
+    with streams_process(tmp_path) as process:
+        async with streams_client(process, ears) as client:
+            async with media_peer(process) as media:
+                await client.start_recording(sid, [1])
+                await asyncio.sleep(0.1)
+                await media.hear({1: beep(300, 5.5)})
+                part = Path(process.settings.data_dir) / "recordings" / f"{sid}.wav.part"
+                await asyncio.to_thread(wait_for_size, part, 44 + 5 * 16000)
+                workers = process.children()
+                process.kill()
+            for pid in workers:
+                await gone(pid)
+            await asyncio.to_thread(process.start)
             news = await ears.next()
             assert (news.sid, news.reason) == (sid, "interrupted")
             assert news.milliseconds >= 5000
             assert len(read(news.path)) == news.milliseconds * 8
             assert len(await say(client, "Hello again.")) > 4000
-        finally:
-            await asyncio.to_thread(process.stop)
     assert len(ears.finished) == 1
 
 
@@ -338,16 +334,15 @@ async def gone(pid: int) -> None:
 
 async def test_sigterm_finishes_recordings_and_leaves_no_process(tmp_path: Path) -> None:
     sid = new_sid()
-    process = StreamsProcess(tmp_path)
-    await asyncio.to_thread(process.start)
-    async with streams_client(process) as client, media_peer(process) as media:
-        await say(client, "Hello.")
-        await client.start_recording(sid, [1])
-        await asyncio.sleep(0.1)
-        await media.hear({1: beep(300, 1)})
-        await asyncio.sleep(0.1)
-        workers = process.children()
-        assert await asyncio.to_thread(process.stop) == 0
+    with streams_process(tmp_path) as process:
+        async with streams_client(process) as client, media_peer(process) as media:
+            await say(client, "Hello.")
+            await client.start_recording(sid, [1])
+            await asyncio.sleep(0.1)
+            await media.hear({1: beep(300, 1)})
+            await asyncio.sleep(0.1)
+            workers = process.children()
+            assert await asyncio.to_thread(process.stop) == 0
     for pid in workers:
         await gone(pid)
     assert len(read(str(Path(process.settings.data_dir) / "recordings" / f"{sid}.wav"))) == 8000

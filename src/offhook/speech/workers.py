@@ -224,6 +224,8 @@ class _Worker:
     def __init__(self, engine: str) -> None:
         self._engine = engine
         self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+        self._ended = asyncio.Event()
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._frames: Frames[WorkerReply] = Frames(WorkerReply)
@@ -238,10 +240,11 @@ class _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = _spawn(self._engine, theirs.fileno())
+                self._process, self._pidfd = _spawn(self._engine, theirs.fileno())
             except OSError:
                 ours.close()
                 raise
+        asyncio.get_running_loop().add_reader(self._pidfd, self._collect)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
     async def wait_ready(self) -> None:
@@ -264,13 +267,26 @@ class _Worker:
             self._writer.close()
         if self._process is not None:
             self._process.kill()
-            # A thread waits to the end, even for a loop that is closed meanwhile.
-            ended = asyncio.create_task(asyncio.to_thread(self._process.wait))
+            await self._ended_surely()
+
+    async def _ended_surely(self) -> None:
+        """Wait for the end of a killed process, however often this is cancelled."""
+        cancelled: asyncio.CancelledError | None = None
+        while not self._ended.is_set():
             try:
-                await asyncio.shield(ended)
-            except asyncio.CancelledError:
-                await ended
-                raise
+                await self._ended.wait()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    def _collect(self) -> None:
+        """The process has ended, by itself or killed."""
+        assert self._process is not None
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._process.wait()
+        self._ended.set()
 
     async def _reply(self, seconds: float) -> WorkerReply:
         assert self._reader is not None
@@ -288,9 +304,12 @@ class _Worker:
         return self._replies.pop(0)
 
 
-def _spawn(engine: str, fd: int) -> "subprocess.Popen[bytes]":
-    """Start a worker on the socket `fd`. Nothing is awaited, so that a start cannot be cancelled half way."""
-    return subprocess.Popen(
+def _spawn(engine: str, fd: int) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start a worker on the socket `fd`; with a descriptor that can be read when it has ended.
+
+    Nothing is awaited, so that a start cannot be cancelled half way.
+    """
+    process = subprocess.Popen(
         [sys.executable, "-m", "offhook.speech.worker", engine, str(fd), str(os.getpid())],
         pass_fds=[fd],
         stdin=subprocess.DEVNULL,
@@ -298,6 +317,12 @@ def _spawn(engine: str, fd: int) -> "subprocess.Popen[bytes]":
         stderr=subprocess.DEVNULL,
         env=_environment(),
     )
+    try:
+        return process, os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _environment() -> dict[str, str]:

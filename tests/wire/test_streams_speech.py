@@ -1,6 +1,7 @@
 """Engines that are missing, broken or suspended."""
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -111,6 +112,21 @@ async def test_a_pool_that_is_closed_while_its_workers_start_leaves_no_process(t
         await asyncio.sleep(0)
     await pool.close()
     assert not set(descendants(os.getpid())) - set(before)
+
+
+async def test_a_worker_that_cannot_be_watched_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(pid: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    before = descendants(os.getpid())
+    monkeypatch.setattr(os, "pidfd_open", exhausted)
+    pool = WorkerPool("espeak", 1)
+    try:
+        with pytest.raises(SpeechError, match="not available"):
+            await pool.speak(SpeakPiece("Hello.", "en-us", False, 0), 0)
+        assert not set(descendants(os.getpid())) - set(before)
+    finally:
+        await pool.close()
 
 
 async def test_a_pool_that_is_closed_while_its_worker_ends_leaves_no_process() -> None:

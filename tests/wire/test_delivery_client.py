@@ -319,7 +319,9 @@ async def test_ten_megabytes_end_early(client: WebhookClient) -> None:
             assert sent < 9_000_000
 
 
-async def test_audio_may_be_left_unread(client: WebhookClient) -> None:
+async def test_audio_may_go_to_a_file(client: WebhookClient, tmp_path: Path) -> None:
+    file = tmp_path / "audio"
+
     async def long(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": request.query["type"]})
         await response.prepare(request)
@@ -327,13 +329,16 @@ async def test_audio_may_be_left_unread(client: WebhookClient) -> None:
         return response
 
     async with serving(("/", long)) as url:
-        answer = await client.fetch(FetchRequest(f"{url}/?type=audio/mpeg", leaves_audio=True))
+        answer = await client.fetch(FetchRequest(f"{url}/?type=audio/mpeg", audio_to=file))
         assert (answer.status, answer.content_type, answer.body) == (200, "audio/mpeg", b"")
+        assert file.read_bytes() == b"x" * 100_000
         for request in (
             FetchRequest(f"{url}/?type=audio/mpeg"),
-            FetchRequest(f"{url}/?type=text/xml", leaves_audio=True),
+            FetchRequest(f"{url}/?type=text/xml", audio_to=file),
         ):
             assert (await failure(client, request)).code == 11750
+        nowhere = FetchRequest(f"{url}/?type=audio/mpeg", audio_to=tmp_path / "none" / "audio")
+        assert (await failure(client, nowhere)).code == 12400
 
 
 async def test_the_limit_is_exact(client: WebhookClient) -> None:

@@ -25,7 +25,7 @@ from tests.harness.streams import (
 from tests.harness.transcribe import missing_reason, require_transcription, transcribe, was_said
 
 from offhook.audio.tones import tone
-from offhook.streams.client import StreamsClient, StreamsError
+from offhook.streams.client import Received, StreamsClient, StreamsError
 
 _numbers = itertools.count()
 
@@ -127,6 +127,24 @@ async def test_a_prompt_is_downloaded_once_and_revalidated(node: StreamsProcess)
         await client.prepare(f"{url}/a.wav", auth_token="secret")
         assert files.signature is not None
         assert len(files.requests) == 5, "another account's copy is its own"
+
+
+async def test_a_prompt_that_has_come_is_not_downloaded(node: StreamsProcess, tmp_path: Path) -> None:
+    said = beep(620, 0.25)
+    file = tmp_path / "received"
+    file.write_bytes(wav_of(said, 8000))
+    async with streams_client(node) as client:
+        received = Received(file, "audio/wav")
+        prompts = [await client.prepare("http://127.0.0.1:9/a", received=received) for _ in range(2)]
+        file.write_bytes(b"no audio")
+        with pytest.raises(StreamsError) as refused:
+            await client.prepare("http://127.0.0.1:9/a", received=received)
+        file.unlink()
+        with pytest.raises(StreamsError) as lost:
+            await client.prepare("http://127.0.0.1:9/a", received=received)
+    assert prompts[0] == prompts[1]
+    assert np.array_equal(np.fromfile(prompts[0].path, "<i2"), said)
+    assert (refused.value.code, lost.value.code) == (13420, 12400)
 
 
 async def test_what_cannot_be_played_has_its_code(node: StreamsProcess) -> None:

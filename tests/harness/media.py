@@ -49,7 +49,7 @@ class Worker:
         self,
         kind: type[SomeEvent],
         matches: Callable[[SomeEvent], bool] = lambda _: True,
-        seconds: float = 5.0,
+        seconds: float = 20.0,
     ) -> SomeEvent:
         """The first event of a kind that matches, when it has come."""
         async with asyncio.timeout(seconds):
@@ -65,7 +65,7 @@ class Worker:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def counters(
-        self, leg: int, satisfy: Callable[[protocol.Counters], bool], seconds: float = 5.0
+        self, leg: int, satisfy: Callable[[protocol.Counters], bool], seconds: float = 20.0
     ) -> protocol.Counters:
         """A leg's counters as soon as they satisfy a condition."""
         async with asyncio.timeout(seconds):
@@ -204,7 +204,7 @@ class Phone(asyncio.DatagramProtocol):
             await asyncio.sleep(0.02)
         self.timestamp = (self.timestamp + 800) & 0xFFFFFFFF
 
-    async def received(self, count: int, seconds: float = 5.0) -> None:
+    async def received(self, count: int, seconds: float = 20.0) -> None:
         """Wait until so many packets have come."""
         async with asyncio.timeout(seconds):
             while len(self.packets) < count:
@@ -279,7 +279,7 @@ class Ears:
         self._writer.write(pack_batch([(feed, piece) for piece in pieces]))
         await self._writer.drain()
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
         """Wait until what was heard meets a condition."""
         async with asyncio.timeout(seconds):
             while not condition():

@@ -186,23 +186,18 @@ async def test_other_languages_are_spoken(node: StreamsProcess, voice: str, lang
     assert np.abs(audio).max() > 5000
 
 
-async def test_the_first_piece_comes_early_and_from_the_cache_at_once(node: StreamsProcess) -> None:
+async def test_what_was_said_before_comes_from_the_cache(node: StreamsProcess) -> None:
     text = "Welcome to Acme, the home of fine things. Press one for sales. Press two for support."
     async with streams_client(node) as client:
-        await say(client, "Warm up.")
-
-        async def first_piece() -> float:
-            started = time.perf_counter()
-            pieces = client.synthesize(text, "man", "en-US")
-            async for _ in pieces:
-                return time.perf_counter() - started
-            raise AssertionError("nothing was said")
-
-        uncached = await first_piece()
-        await say(client, text)
-        cached = min([await first_piece() for _ in range(5)])
-    print(f"first piece: {uncached * 1000:.0f} ms uncached, {cached * 1000:.1f} ms cached")
-    assert uncached < 1.5 and cached < 0.05
+        first = await say(client, text)
+        stopped = node.children()
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            assert np.array_equal(await say(client, text), first)
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
 
 
 async def test_nothing_to_say(node: StreamsProcess) -> None:
@@ -330,7 +325,7 @@ async def test_a_killed_role_loses_no_more_than_the_last_second(tmp_path: Path) 
 
 def wait_for_size(path: Path, size: int) -> None:
     """Blocks until a file has grown to `size` bytes."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not path.exists() or path.stat().st_size < size:
         assert time.monotonic() < deadline
         time.sleep(0.01)

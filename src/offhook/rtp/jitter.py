@@ -47,7 +47,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 class JitterBank:
-    """The buffers of legs at slots below `capacity`.
+    """The buffers of legs at slots below `capacity`; each must be `reset` before its leg begins.
 
     late, duplicate: packets not played for that reason; skipped: frames left out to shorten the delay; all
     by slot.
@@ -57,7 +57,8 @@ class JitterBank:
         self.late = np.zeros(capacity, dtype=np.int64)
         self.duplicate = np.zeros(capacity, dtype=np.int64)
         self.skipped = np.zeros(capacity, dtype=np.int64)
-        self._ring = np.full((capacity, RING_FRAMES, FRAME_SAMPLES), _UNWRITTEN, dtype=np.int16)
+        # Zeros take no memory until they are written: a slot takes its 10 kB when it is first reset.
+        self._ring = np.zeros((capacity, RING_FRAMES, FRAME_SAMPLES), dtype=np.int16)
         self._samples = self._ring.reshape(capacity, _RING_SAMPLES)
         self._started = np.zeros(capacity, dtype=np.bool_)
         self._next = np.zeros(capacity, dtype=np.uint32)

@@ -1,8 +1,8 @@
 """Bridged legs: the worker's CPU and delay in relaying against Debian's rtpengine in userspace, with the same streams.
 
-Both are pinned to the same core, one after the other, and get packets from the same load generator: pairs
-of phones that talk to each other, 50 packets a second each way. Prints the CPU per leg and the time that packets take
-of both, and the ratios.
+Both are pinned to the same core with the same priority, one after the other, and get packets from the same load
+generator: pairs of phones that talk to each other, 50 packets a second each way. Prints the CPU per leg and the time
+that packets take of both, and the ratios.
 
 With --beside, so many more legs of the worker hear and play something at the same time: packets that are relayed must
 not wait for a tick. CPU is not compared then.
@@ -26,10 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.media_legs import LOCAL_PORT, run_load, start_worker
+from benchmarks.media_legs import LOCAL_PORT, run_load, start_worker, warn_of_late_load
 
 from offhook.media.client import MediaClient
 from offhook.media.protocol import LegOpened, Tone
+from offhook.media.worker import ask_for_priority
 
 NG_PORT = 22222
 RATIO_TARGET = 1.0
@@ -54,9 +55,9 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def loaded(pid: int, seconds: float, legs: list[LegOpened], timed: int) -> Result:
+async def loaded(pid: int, seconds: float, legs: list[LegOpened], core: int, timed: int) -> Result:
     """Send the streams of all phones, and measure while they are steady; the first `timed` are pairs."""
-    load = await run_load(seconds + SETTLE_SECONDS + 1, legs, timed)
+    load = await run_load(seconds + SETTLE_SECONDS + 1, legs, core, timed)
     await asyncio.sleep(SETTLE_SECONDS)
     before = cpu_seconds(pid)
     await asyncio.sleep(seconds)
@@ -64,6 +65,7 @@ async def loaded(pid: int, seconds: float, legs: list[LegOpened], timed: int) ->
     output, _ = await load.communicate()
     counts = json.loads(output)
     print(f"    load generator: {counts}")
+    warn_of_late_load(counts)
     delays = (counts.get("delay_ms_p50", math.nan), counts.get("delay_ms_p99", math.nan))
     return Result(cpu, counts["sent"], counts["received"], delays)
 
@@ -81,7 +83,7 @@ async def measure_worker(pairs: int, seconds: float, core: int, beside: int = 0)
             client.bridge(a.leg, b.leg)
         for leg in legs[2 * pairs :]:
             client.play(leg.leg, [Tone((440.0,), 1000)], loop=0)
-        result = await loaded(process.pid, seconds, legs, 2 * pairs)
+        result = await loaded(process.pid, seconds, legs, core, 2 * pairs)
         print(f"    relayed legs: {(await client.load()).relayed}")
         await client.close()
         process.terminate()
@@ -148,7 +150,10 @@ async def measure_rtpengine(pairs: int, seconds: float, core: int) -> Result:
         *("--num-threads=1", "--port-min=20000", "--port-max=29999", "--log-level=2", "--log-stderr"),
     )
     process = await asyncio.create_subprocess_exec(
-        *("taskset", "-c", str(core), program, *arguments), stderr=asyncio.subprocess.DEVNULL
+        *("taskset", "-c", str(core), program, *arguments),
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=ask_for_priority,
     )
     try:
         engine = Rtpengine()
@@ -163,7 +168,7 @@ async def measure_rtpengine(pairs: int, seconds: float, core: int) -> Result:
             a_port, b_port = LOCAL_PORT + 4 * pair, LOCAL_PORT + 4 * pair + 2
             for port in engine.connect(pair, a_port, b_port):
                 legs.append(LegOpened(len(legs), "127.0.0.1", port))
-        return await loaded(process.pid, seconds, legs, len(legs))
+        return await loaded(process.pid, seconds, legs, core, len(legs))
     finally:
         process.terminate()
         await process.wait()

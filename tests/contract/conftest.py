@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 import requests
+from tests.harness.processes import end, running
 from tests.harness.services import TEMPLATE, _execute, with_database
 from twilio.rest import Client  # type: ignore[import-untyped]
 
@@ -90,8 +90,8 @@ def api(postgres: Postgres, nats_server: Nats, tmp_path_factory: pytest.TempPath
     data = tmp_path_factory.mktemp("data")
     settings = make_settings(listener, with_database(postgres.url, "contract"), nats_server.url, data)
     ready, told = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "offhook", "role", "api"],
+    role = running(
+        *(sys.executable, "-m", "offhook", "role", "api"),
         env={
             **os.environ,
             SETTINGS_VARIABLE: msgspec.json.encode(settings).decode(),
@@ -99,13 +99,12 @@ def api(postgres: Postgres, nats_server: Nats, tmp_path_factory: pytest.TempPath
         },
         pass_fds=(told, listener.fileno()),
     )
-    os.close(told)
-    with os.fdopen(ready) as line:
-        assert line.readline(), "the api process ended before it was ready"
-    yield Api(settings.public_url, settings, process.pid)
-    process.terminate()
-    assert process.wait(10) == 0
-    listener.close()
+    with listener, role as process:
+        os.close(told)
+        with os.fdopen(ready) as line:
+            assert line.readline(), "the api process ended before it was ready"
+        yield Api(settings.public_url, settings, process.pid)
+        assert end(process) == 0
 
 
 def make_settings(listener: socket.socket, database: str, nats: str, data: Path) -> Settings:

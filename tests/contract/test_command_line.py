@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 from tests.fault.running import ANY_PORTS, Running
+from tests.harness.processes import running
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A platform with the sandbox's phones."""
-    running = Running(tmp_path_factory.mktemp("cli") / "data", *ANY_PORTS)
-    running.ready()
-    yield running
-    running.stop()
+    with Running(tmp_path_factory.mktemp("cli") / "data", *ANY_PORTS) as instance:
+        instance.ready()
+        yield instance
 
 
 def offhook(*arguments: str, data: Path, status: int = 0) -> str:
@@ -109,20 +109,18 @@ def test_an_owned_number_is_no_virtual_phone(platform: Running) -> None:
 
 
 def test_tail_follows_everything(platform: Running) -> None:
-    following = subprocess.Popen(
-        [sys.executable, "-P", "-m", "offhook", "tail", "--data", str(platform.data)],
+    with running(
+        *(sys.executable, "-P", "-m", "offhook", "tail", "--data", platform.data),
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    with following:
+    ) as following:
         assert following.stdout is not None
         assert following.stdout.readline().startswith("Following AC")
         sid = offhook("text", "+15551230006", "Hello", "--follow", data=platform.data)[:34]
         for line in following.stdout:
             if sid in line and "delivered" in line:
                 break
-        following.terminate()
 
 
 def test_a_program_that_fails_is_one_warning(platform: Running) -> None:

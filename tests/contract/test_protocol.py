@@ -100,7 +100,7 @@ def test_bad_bodies(tenant: Tenant, body: bytes, kind: str | None, expected: tup
 def test_refused_bodies_leave_nothing_behind(tenant: Tenant) -> None:
     with requests.Session() as session:
         session.auth = (tenant.account_sid, tenant.auth_token)
-        for at in range(1000):
+        for at in range(250):
             if at == 50:
                 before = resident(tenant.api.pid)
             form = {"To": f"+1555{at}" + "9" * 240_000, "From": tenant.number, "Body": "x"}

@@ -49,10 +49,18 @@ class Running:
         threading.Thread(target=self._read_stdout, daemon=True).start()
         threading.Thread(target=self._read_stderr, daemon=True).start()
 
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def ready(self) -> dict[str, Any]:
         """Wait for the line of JSON and return it."""
         line = self._first_line.get()
-        assert line, f"it did not start: {self.rest_of_stderr()}"
+        if not line:
+            self.stop()
+            raise AssertionError(f"it did not start: {self.rest_of_stderr()}")
         self.facts.update(json.loads(line))
         return self.facts
 
@@ -85,16 +93,18 @@ class Running:
         """Return all processes of the instance."""
         return [self.process.pid, *descendants(self.process.pid)]
 
-    def stop(self) -> float:
-        """Ask it to end and return the seconds it took."""
-        began = time.monotonic()
+    def stop(self) -> None:
+        """Ask it to end, which it is given more than its ten seconds for: the machine may be busy.
+
+        Raises:
+            subprocess.TimeoutExpired: it had to be ended by force.
+        """
         self.process.terminate()
         try:
-            self.process.wait(15)
+            self.process.wait(30)
         finally:
             self.process.kill()
             self.process.wait()
-        return time.monotonic() - began
 
     def _read_stdout(self) -> None:
         assert self.process.stdout is not None

@@ -99,9 +99,9 @@ async def test_work_is_announced_while_the_disk_is_full_and_afterwards(tiny_disk
 
 def test_a_start_on_a_full_disk_is_one_clear_line(tiny_disk: SmallDisk) -> None:
     tiny_disk.fill()
-    instance = Running(tiny_disk.path / "data", *ANY_PORTS)
-    said = instance.rest_of_stderr()
-    assert instance.process.wait() == 2
+    with Running(tiny_disk.path / "data", *ANY_PORTS) as instance:
+        said = instance.rest_of_stderr()
+        assert instance.process.wait() == 2
     assert said.count("\n") == 1, said
     assert "MiB are needed to start" in said
 
@@ -109,14 +109,11 @@ def test_a_start_on_a_full_disk_is_one_clear_line(tiny_disk: SmallDisk) -> None:
 @pytest.fixture
 async def traffic(small_disk: SmallDisk) -> AsyncIterator[Traffic]:
     """A customer of a platform whose data is on the small disk."""
-    running = Running(small_disk.path / "data", *ANY_PORTS)
-    await asyncio.to_thread(running.ready)
-    try:
+    with Running(small_disk.path / "data", *ANY_PORTS) as running:
+        await asyncio.to_thread(running.ready)
         with WebhookApp() as app:
             async with Traffic(running, app) as customer:
                 yield customer
-    finally:
-        await asyncio.to_thread(running.stop)
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(25, marks=pytest.mark.soak)])

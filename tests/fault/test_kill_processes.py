@@ -25,10 +25,9 @@ def app() -> Iterator[WebhookApp]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One platform whose processes are killed one after the other."""
-    running = Running(tmp_path_factory.mktemp("busy") / "data", *ANY_PORTS)
-    running.ready()
-    yield running
-    running.stop()
+    with Running(tmp_path_factory.mktemp("busy") / "data", *ANY_PORTS) as running:
+        running.ready()
+        yield running
 
 
 async def kill_while_busy(traffic: Traffic, pid: int) -> Texts:
@@ -118,13 +117,13 @@ async def test_without_the_sandbox_calls_end_when_asked_to(platform: Running, ap
 async def test_after_the_supervisor_died_the_next_start_settles_everything(
     tmp_path: Path, app: WebhookApp
 ) -> None:
-    first = await asyncio.to_thread(started, tmp_path / "data")
-    async with Traffic(first, app) as before:
-        await before.begin_calls()
-        texts = await kill_while_busy(before, first.process.pid)
-    await asyncio.to_thread(first.process.wait)
-    second = await asyncio.to_thread(started, tmp_path / "data")
-    try:
+    with Running(tmp_path / "data", *ANY_PORTS) as first:
+        await asyncio.to_thread(first.ready)
+        async with Traffic(first, app) as before:
+            await before.begin_calls()
+            texts = await kill_while_busy(before, first.process.pid)
+    with Running(tmp_path / "data", *ANY_PORTS) as second:
+        await asyncio.to_thread(second.ready)
         assert second.facts["account_sid"] == first.facts["account_sid"]
         async with Traffic(second, app) as after:
             after.web, after.calls = before.web, before.calls
@@ -133,11 +132,3 @@ async def test_after_the_supervisor_died_the_next_start_settles_everything(
             async with asyncio.timeout(40):
                 await after.texts_settled(texts, ("sent", "delivered"))
             assert await after.history_problems(texts) == []
-    finally:
-        await asyncio.to_thread(second.stop)
-
-
-def started(data: Path) -> Running:
-    running = Running(data, *ANY_PORTS)
-    running.ready()
-    return running

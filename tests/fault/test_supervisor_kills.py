@@ -15,10 +15,9 @@ from tests.fault.test_supervisor import free_port
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One platform whose parts are killed one after the other."""
-    running = Running(tmp_path_factory.mktemp("kills") / "data", *ANY_PORTS)
-    running.ready()
-    yield running
-    running.stop()
+    with Running(tmp_path_factory.mktemp("kills") / "data", *ANY_PORTS) as running:
+        running.ready()
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -38,33 +37,27 @@ def test_children_end_with_a_killed_supervisor_and_the_next_start_is_clean(tmp_p
         *("--http", f"127.0.0.1:{free_port()}", "--sip", f"127.0.0.1:{free_port()}"),
         *("--smpp", f"127.0.0.1:{free_port()}", "--sandbox", f"127.0.0.1:{free_port()}"),
     )
-    first = Running(data, *flags)
-    facts = first.ready()
-    family = first.family()
-    old_run_dir = Path((data / "run").read_text().strip())
-    first.process.kill()
-    first.process.wait()
+    with Running(data, *flags) as first:
+        facts = first.ready()
+        family = first.family()
+        old_run_dir = Path((data / "run").read_text().strip())
+        first.process.kill()
+        first.process.wait()
     assert wait_until_gone(family, 10) == []
-    second = Running(data, *flags)
-    try:
+    with Running(data, *flags) as second:
         again = second.ready()
         assert not old_run_dir.exists()
         assert again["account_sid"] == facts["account_sid"]
-    finally:
-        second.stop()
 
 
 def test_a_start_right_after_the_kill_waits_for_what_still_ends(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    first = Running(data, *ANY_PORTS)
-    while len(first.family()) < 3:
-        assert first.process.poll() is None
-    family = first.family()
-    first.process.kill()
-    first.process.wait()
-    second = Running(data, *ANY_PORTS)
-    try:
+    with Running(data, *ANY_PORTS) as first:
+        while len(first.family()) < 3:
+            assert first.process.poll() is None
+        family = first.family()
+        first.process.kill()
+        first.process.wait()
+    with Running(data, *ANY_PORTS) as second:
         second.ready()
         assert wait_until_gone(family, 0) == []
-    finally:
-        second.stop()

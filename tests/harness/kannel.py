@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from tests.harness.processes import running
 
 USER, PASSWORD = "poster", "secret"
 _SECONDS = 20.0
@@ -112,28 +113,16 @@ def kannel(
     values |= {"host": smsc[0], "port": smsc[1], "system_id": login[0], "password": login[1]}
     config = folder / "kannel.conf"
     config.write_text(_CONFIG.format(**values, receiver=receiver))
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
+    with contextlib.ExitStack() as stack:
         for program, port in (("/usr/sbin/bearerbox", boxes), ("/usr/sbin/smsbox", http)):
-            processes.append(
-                subprocess.Popen(
-                    [program, "-v", "4", str(config)],
-                    cwd=folder,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
+            beginning = running(
+                *(program, "-v", "4", config),
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
-            _await_port(port, processes[-1])
+            _await_port(port, stack.enter_context(beginning))
         yield Kannel(http, folder)
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import struct
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import numpy as np
+from tests.harness.processes import running_beside
 
 from offhook.audio import g711
 from offhook.audio.frames import BatchReader, pack_batch
@@ -49,7 +49,7 @@ class Worker:
         self,
         kind: type[SomeEvent],
         matches: Callable[[SomeEvent], bool] = lambda _: True,
-        seconds: float = 5.0,
+        seconds: float = 20.0,
     ) -> SomeEvent:
         """The first event of a kind that matches, when it has come."""
         async with asyncio.timeout(seconds):
@@ -65,7 +65,7 @@ class Worker:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def counters(
-        self, leg: int, satisfy: Callable[[protocol.Counters], bool], seconds: float = 5.0
+        self, leg: int, satisfy: Callable[[protocol.Counters], bool], seconds: float = 20.0
     ) -> protocol.Counters:
         """A leg's counters as soon as they satisfy a condition."""
         async with asyncio.timeout(seconds):
@@ -112,15 +112,9 @@ async def media_worker(ports: int = 40) -> AsyncIterator[Worker]:
             "127.0.0.1",
             str(low),
         )
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _WORKER, *arguments, str(high)), stdout=asyncio.subprocess.PIPE
-        )
-        try:
+        command = (sys.executable, "-c", _WORKER, *arguments, str(high))
+        async with running_beside(*command, stdout=asyncio.subprocess.PIPE) as process:
             yield await _connect(process, directory)
-        finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 10)
 
 
 async def _connect(process: asyncio.subprocess.Process, directory: Path) -> Worker:
@@ -210,7 +204,7 @@ class Phone(asyncio.DatagramProtocol):
             await asyncio.sleep(0.02)
         self.timestamp = (self.timestamp + 800) & 0xFFFFFFFF
 
-    async def received(self, count: int, seconds: float = 5.0) -> None:
+    async def received(self, count: int, seconds: float = 20.0) -> None:
         """Wait until so many packets have come."""
         async with asyncio.timeout(seconds):
             while len(self.packets) < count:
@@ -285,7 +279,7 @@ class Ears:
         self._writer.write(pack_batch([(feed, piece) for piece in pieces]))
         await self._writer.drain()
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
         """Wait until what was heard meets a condition."""
         async with asyncio.timeout(seconds):
             while not condition():

@@ -55,8 +55,8 @@ def running_postgres() -> Iterator[Postgres]:
     """A PostgreSQL server with an empty database."""
     with short_directory() as top:
         server = Postgres(top / "data", top / "run", top / "postgres.log")
-        asyncio.run(server.start())
         try:
+            asyncio.run(server.start())
             yield server
         finally:
             asyncio.run(server.stop())
@@ -67,8 +67,8 @@ def running_nats() -> Iterator[Nats]:
     """A NATS server without streams."""
     with short_directory() as top:
         server = Nats(top / "nats", top / "nats.conf", top / "nats.log", token="test")
-        asyncio.run(server.start())
         try:
+            asyncio.run(server.start())
             yield server
         finally:
             asyncio.run(server.stop())

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.harness.processes import end
 
 SIPP = shutil.which("sipp")
 SECONDS = 25
@@ -180,11 +181,13 @@ class Sipp:
         """Run the called side; returns when its port is open."""
         process = self._start(folder, steps, [])
         deadline = time.monotonic() + SECONDS
-        while not self._is_open():
-            if process.poll() is not None or time.monotonic() > deadline:
-                self.finish(process, folder)
-                raise AssertionError("SIPp does not serve")
-            time.sleep(0.02)
+        try:
+            while not self._is_open():
+                assert process.poll() is None and time.monotonic() < deadline, "SIPp does not serve"
+                time.sleep(0.02)
+        except BaseException:
+            end(process)
+            raise
         return process
 
     def _is_open(self) -> bool:
@@ -243,7 +246,11 @@ class Serving:
         self._folder = tempfile.TemporaryDirectory(prefix="sipp-")
 
     def __enter__(self) -> None:
-        self._process = self._sipp.start_serving(Path(self._folder.name), self._steps)
+        try:
+            self._process = self._sipp.start_serving(Path(self._folder.name), self._steps)
+        except BaseException:
+            self._folder.cleanup()
+            raise
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:

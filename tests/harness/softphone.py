@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.harness.processes import running
 from tests.harness.transcribe import Samples, read_wav
 
 BARESIP = shutil.which("baresip")
@@ -133,10 +134,7 @@ def softphone() -> Iterator[Softphone]:
         (folder / "heard").mkdir()
         _write_tone(folder / "said.wav")
         log = stack.enter_context((folder / "log").open("wb"))
-        process = subprocess.Popen(
-            [BARESIP, "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-        stack.callback(_end, process)
+        stack.enter_context(running(BARESIP, "-f", folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         yield Softphone(stack.enter_context(_connect(port)), folder)
 
 
@@ -150,15 +148,6 @@ def _connect(port: int) -> socket.socket:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _write_tone(path: Path) -> None:

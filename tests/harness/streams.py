@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from tests.harness.processes import end
 
 from offhook.audio.frames import FRAME_SAMPLES, pack_batch
 from offhook.config import READY_VARIABLE, SETTINGS_VARIABLE, Settings, TrunkSettings
@@ -51,14 +51,22 @@ class StreamsProcess:
         os.close(writing)
         try:
             assert os.read(reading, 4096), "the streams role did not start"
+        except BaseException:
+            self.stop()
+            raise
         finally:
             os.close(reading)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it by a signal; returns its exit status."""
+    def stop(self) -> int:
+        """End it; returns its exit status."""
         assert self._process is not None
-        self._process.send_signal(number)
-        return self._process.wait(10)
+        return end(self._process)
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def children(self) -> list[int]:
         """Process ids of its speech workers."""

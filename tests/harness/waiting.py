@@ -9,7 +9,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
-async def eventually(ask: Callable[[], Awaitable[Value]], seconds: float = 5.0) -> Value:
+async def eventually(ask: Callable[[], Awaitable[Value]], seconds: float = 20.0) -> Value:
     """Ask until the answer is true, and return it.
 
     Raises:

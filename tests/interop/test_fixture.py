@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +41,14 @@ def test_a_phone_speaks_and_plays_into_its_call(offhook: Platform, tmp_path: Pat
 
 
 def test_a_phone_speaks_and_presses_when_it_was_told_to(offhook: Platform) -> None:
-    gathered = '<Response><Gather numDigits="2" action="{}" timeout="20"/></Response>'
+    gathered = '<Response><Gather numDigits="2" action="{}" timeout="60"/></Response>'
     voice = gathered.format(offhook.webhooks.url("/digits"))
     point(offhook, voice_url=offhook.webhooks.answer("/voice", voice))
-    began = time.monotonic()
-    talk = (
-        "This is a long sentence that takes a good while to be said, much longer than a second or even five. "
-        * 3
-    )
-    offhook.phone(PHONE).call(OWNED, say=talk, press="42", press_after=0.5)
+    talk = "This is a long sentence that takes a good while to be said, five seconds or even six. " * 12
+    call = offhook.phone(PHONE).call(OWNED, say=talk, press="42", press_after=0.5)
+    # Had it waited for the end of what it says, that would take a minute.
     assert offhook.webhooks.wait("/digits").params["Digits"] == "42"
-    assert time.monotonic() - began < 6
+    call.hang_up()
 
 
 def test_a_phone_waits_before_it_speaks(offhook: Platform) -> None:
@@ -125,17 +121,12 @@ def test_finds_nothing_of_the_test_before(offhook: Platform) -> None:
     assert offhook.webhooks.all_received() == []
 
 
-def test_is_emptied_quickly(offhook: Platform) -> None:
-    for index in range(3):
-        offhook.client.messages.create(to=PHONE, from_=OWNED, body=f"Text {index}")
-    offhook.phone(PHONE).wait_for_text(count=3)
-    offhook.reset()
-    seconds = []
+def test_what_is_empty_can_be_emptied(offhook: Platform) -> None:
+    offhook.client.messages.create(to=PHONE, from_=OWNED, body="Text")
+    offhook.phone(PHONE).wait_for_text()
     for _ in range(5):
-        began = time.monotonic()
         offhook.reset()
-        seconds.append(time.monotonic() - began)
-    assert min(seconds) < 0.05
+        assert offhook.phone(PHONE).texts() == []
 
 
 def test_an_owned_number_is_no_phone(offhook: Platform) -> None:

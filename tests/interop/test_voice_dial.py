@@ -16,6 +16,7 @@ from tests.harness.transcribe import require_transcription, was_among
 from tests.harness.webhook_app import Answer
 from tests.interop.test_voice_prompts import tone_wav
 from tests.interop.test_voice_record import download
+from twilio.rest import Client  # type: ignore[import-untyped]
 
 
 def dial(own: Stage, number: str, attributes: str = "", **caller: Any) -> str:
@@ -281,3 +282,24 @@ def test_numbers_that_dial_each_other_come_to_an_end(stage: Stage) -> None:
     assert stage.final_status() == "completed"
     codes = [notification.error_code for notification in stage.client.notifications.list(limit=100)]
     assert codes.count("32006") == 1, codes
+
+
+def test_a_live_call_of_an_account_that_is_suspended_goes_on_and_calls_nobody(stage: Stage) -> None:
+    suspended = stage.client.api.accounts.create()
+    client = Client(suspended.sid, suspended.auth_token)
+    client.api.base_url = stage.platform.api_url
+    voice = stage.web.twiml("voice", '<Gather numDigits="1" timeout="60" action="dials"/>')
+    number = client.incoming_phone_numbers.create(area_code="415", voice_url=voice)
+    other = stage.phone()
+    stage.web.twiml("dials", f'<Dial action="done">{other.number}</Dial>')
+    stage.web.twiml("done", '<Pause length="60"/>')
+    call = stage.phone().call(number.phone_number)
+    sid = stage.web.wait("voice").params["CallSid"]
+    stage.client.api.accounts(suspended.sid).update(status="suspended")
+    call.press("1")
+    assert stage.web.wait("done").params["DialCallStatus"] == "failed"
+    assert other.calls() == []
+    theirs = stage.client.api.accounts(suspended.sid).calls(sid)
+    assert theirs.update(status="completed").status == "completed"
+    stage.called.wait_for_call("ended")
+    assert [notification.error_code for notification in theirs.notifications.list()] == ["10001"]

@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,10 +92,13 @@ def test_play_pause_and_digits(stage: Stage) -> None:
         own = stage.another()
         url = own.web.answer("voice", Answer(tone_wav(990.0, 2.5), "audio/wav"))
         phone = own.phone()
-        own.call(phone, url=url)
+        sid = own.call(phone, url=url)
         heard = samples_heard(phone.wait_for_call("ended"))
         assert 2.3 <= seconds_of_tone(heard, 990) <= 2.6
         assert own.final_status() == "completed"
+        assert [request.method for request in own.web.received("voice")] == ["POST"]
+        cache = Path(own.platform.facts["data_dir"], "cache", "prompts")
+        assert not list(cache.glob(f"{sid}*"))
 
     def until_hung_up() -> None:
         own = stage.another()

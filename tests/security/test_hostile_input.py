@@ -43,12 +43,11 @@ def app() -> Iterator[WebhookApp]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One platform for all of these tests; no role of it may end."""
-    running = Running(tmp_path_factory.mktemp("hostile") / "data", *ANY_PORTS)
-    running.ready()
-    before = {role: running.child(role) for role in ROLES}
-    yield running
-    after = {role: running.child(role) for role in ROLES}
-    running.stop()
+    with Running(tmp_path_factory.mktemp("hostile") / "data", *ANY_PORTS) as running:
+        running.ready()
+        before = {role: running.child(role) for role in ROLES}
+        yield running
+        after = {role: running.child(role) for role in ROLES}
     assert after == before
     said = "".join([*running.seen, running.rest_of_stderr()])
     assert "Traceback" not in said

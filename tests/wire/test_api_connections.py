@@ -113,20 +113,6 @@ async def test_a_connection_that_asks_nothing_is_closed(server: uvicorn.Server, 
         assert await client.until_closed() == b""
 
 
-async def test_a_body_that_dribbles_is_not_waited_for(server: uvicorn.Server) -> None:
-    async with connected(server) as client:
-        await client.send(POST + b"Content-Length: 1000\r\n\r\n")
-
-        async def dribble() -> None:
-            while True:
-                await client.send(b"a")
-                await asyncio.sleep(0.05)
-
-        dribbling = asyncio.create_task(dribble())
-        assert (await client.until_closed()).startswith(b"HTTP/1.1 408")
-        dribbling.cancel()
-
-
 async def test_an_answer_that_nobody_takes_is_given_up(server: uvicorn.Server) -> None:
     async with connected(server) as client:
 

@@ -1,87 +1,29 @@
-"""The guarded HTTP client against real servers on loopback, most of them ill-behaved."""
+"""The guarded HTTP client against real servers on loopback: what it asks, of whom, how often, and who it says it is."""
 
 import asyncio
-import gzip
 import shutil
-import socket
 import ssl
-import time
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.harness.webserver import failure, free_port, hello, raw_server, serving
 
-from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
+from offhook.delivery.client import FetchRequest, WebhookClient
 from offhook.delivery.evidence import Evidence
 from offhook.delivery.guard import Guard
 from offhook.delivery.hops import without_credentials
 from offhook.webhook.signature import sign
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN = "0123456789abcdef0123456789abcdef"
-
-
-@asynccontextmanager
-async def serving(*routes: tuple[str, Handler], context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """A server on a free port; yields its URL."""
-    app = web.Application()
-    for path, handler in routes:
-        app.router.add_route("*", path, handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    try:
-        yield f"{'https' if context else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def raw_server(
-    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[str]:
-    """A server that says whatever `talk` writes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await talk(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[WebhookClient]:
     async with WebhookClient(Guard(allow_loopback=True), "http://127.0.0.1:9") as client:
         yield client
-
-
-async def failure(client: WebhookClient, request: FetchRequest) -> FetchError:
-    with pytest.raises(FetchError) as caught:
-        await client.fetch(request)
-    return caught.value
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def hello(_: web.Request) -> web.Response:
-    return web.Response(text="<Response/>", content_type="text/xml")
 
 
 async def test_a_post_is_a_signed_form(client: WebhookClient) -> None:
@@ -254,154 +196,6 @@ async def test_urls_that_lead_nowhere(client: WebhookClient, url: str, code: int
     assert (await failure(client, FetchRequest(url))).code == code
 
 
-async def test_a_server_that_never_answers(client: WebhookClient) -> None:
-    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    async with raw_server(hang) as url:
-        started = time.monotonic()
-        error = await failure(client, FetchRequest(url, timeout=0.4))
-    assert error.code == 11203
-    assert time.monotonic() - started < 1.5
-    assert 300 <= error.elapsed_ms < 1500
-
-
-async def test_a_slow_loris(client: WebhookClient) -> None:
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    async with raw_server(drip) as url:
-        assert (await failure(client, FetchRequest(url, timeout=0.4))).code == 11203
-
-
-async def test_connecting_takes_too_long(client: WebhookClient) -> None:
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        port = full.getsockname()[1]
-        fillers = []
-        for _ in range(4):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-            fillers.append(filler)
-        request = FetchRequest(f"http://127.0.0.1:{port}/#rc=0", connect_timeout=0.3)
-        error = await failure(client, request)
-        for filler in fillers:
-            filler.close()
-    assert error.code == 11201
-
-
-async def test_ten_megabytes_end_early(client: WebhookClient) -> None:
-    sent = 0
-
-    async def flood(request: web.Request) -> web.StreamResponse:
-        nonlocal sent
-        response = web.StreamResponse()
-        if "length" in request.query:
-            response.content_length = 10_000_000
-        await response.prepare(request)
-        for _ in range(1000):
-            await response.write(bytes(10_000))
-            sent += 10_000
-        return response
-
-    async with serving(("/", flood)) as url:
-        for query in ("", "?length=1"):
-            sent = 0
-            assert (await failure(client, FetchRequest(url + "/" + query))).code == 11750
-            assert sent < 9_000_000
-
-
-async def test_audio_may_be_left_unread(client: WebhookClient) -> None:
-    async def long(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": request.query["type"]})
-        await response.prepare(request)
-        await response.write(b"x" * 100_000)
-        return response
-
-    async with serving(("/", long)) as url:
-        answer = await client.fetch(FetchRequest(f"{url}/?type=audio/mpeg", leaves_audio=True))
-        assert (answer.status, answer.content_type, answer.body) == (200, "audio/mpeg", b"")
-        for request in (
-            FetchRequest(f"{url}/?type=audio/mpeg"),
-            FetchRequest(f"{url}/?type=text/xml", leaves_audio=True),
-        ):
-            assert (await failure(client, request)).code == 11750
-
-
-async def test_the_limit_is_exact(client: WebhookClient) -> None:
-    async def body(request: web.Request) -> web.Response:
-        return web.Response(body=bytes(int(request.query["size"])))
-
-    async with serving(("/", body)) as url:
-        assert len((await client.fetch(FetchRequest(f"{url}/?size=65536"))).body) == 65536
-        assert (await failure(client, FetchRequest(f"{url}/?size=65537"))).code == 11750
-
-
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "raw deflate"])
-async def test_compressed_bodies(client: WebhookClient, coding: str) -> None:
-    text = b"<Response><Say>" + b"Hello " * 1000 + b"</Say></Response>"
-    raw = zlib.compressobj(wbits=-15)
-    body = {
-        "gzip": gzip.compress(text),
-        "deflate": zlib.compress(text),
-        "raw deflate": raw.compress(text) + raw.flush(),
-    }[coding]
-
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(body=body, headers={"Content-Encoding": coding.rpartition(" ")[2]})
-
-    async with serving(("/", handler)) as url:
-        assert (await client.fetch(FetchRequest(url))).body == text
-
-
-async def test_a_gzip_bomb(client: WebhookClient) -> None:
-    bomb = gzip.compress(bytes(50_000_000))
-    assert len(bomb) < 65536
-
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
-
-    async with serving(("/", handler)) as url:
-        assert (await failure(client, FetchRequest(url))).code == 11750
-
-
-@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "gzip"])
-async def test_codings_that_cannot_be_read(client: WebhookClient, coding: str) -> None:
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(body=b"not compressed", headers={"Content-Encoding": coding})
-
-    async with serving(("/", handler)) as url:
-        assert (await failure(client, FetchRequest(url))).code == 11206
-
-
-@pytest.mark.parametrize("answer", [b"SIP/2.0 200 OK\r\n\r\n", b"\x00\xff\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n"])
-async def test_what_is_no_http(client: WebhookClient, answer: bytes) -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-
-    async with raw_server(talk) as url:
-        assert (await failure(client, FetchRequest(url))).code == 11206
-
-
-async def test_a_body_cut_short(client: WebhookClient) -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n<Response>")
-        await writer.drain()
-
-    async with raw_server(talk) as url:
-        assert (await failure(client, FetchRequest(url))).code == 11206
-
-
 async def test_userinfo_becomes_basic_authentication_and_is_shown_nowhere(client: WebhookClient) -> None:
     seen: list[str | None] = []
 
@@ -510,38 +304,14 @@ async def test_certificates_that_nobody_vouches_for(client: WebhookClient, tmp_p
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    made = await asyncio.create_subprocess_exec(
+    make = (
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
         *("-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1"),
-        stderr=asyncio.subprocess.DEVNULL,
     )
-    assert await made.wait() == 0
+    subprocess.run(make, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     async with serving(("/", hello), context=context) as url:
         assert (await failure(client, FetchRequest(url))).code == 11237
     async with serving(("/", hello)) as url:
         assert (await failure(client, FetchRequest(url.replace("http", "https")))).code == 11220
-
-
-async def test_an_application_that_sends_head_and_body_apart_is_not_kept_waiting(
-    client: WebhookClient,
-) -> None:
-    """With Nagle's algorithm it sends the body only when the head is acknowledged, by default after 40 ms."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(
-                int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            )
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n")
-            writer.write(b"<Response/>")
-
-    async with raw_server(talk) as url:
-        waits = [
-            (await client.fetch(FetchRequest(url, params=[("CallSid", "CA1")]))).elapsed_ms for _ in range(40)
-        ]
-    # A new connection acknowledges its first few answers at once in any case.
-    assert min(waits[-10:]) < 30

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.harness.processes import running_beside
 from tests.harness.sockets import bind_both
 
 from offhook.clock import monotonic
@@ -121,9 +122,10 @@ async def phone(**arguments: object) -> AsyncIterator[Phone]:
         await made.transports.close()
 
 
-async def sipp(directory: Path, *arguments: str) -> asyncio.subprocess.Process:
+@asynccontextmanager
+async def sipp(directory: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     assert SIPP is not None
-    return await asyncio.create_subprocess_exec(
+    async with running_beside(
         SIPP,
         *arguments,
         *("-i", "127.0.0.1", "-nostdin", "-timeout", f"{SECONDS}s", "-timeout_error", "-m", str(CALLS)),
@@ -131,18 +133,14 @@ async def sipp(directory: Path, *arguments: str) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-    )
+    ) as process:
+        yield process
 
 
-async def finished(process: asyncio.subprocess.Process) -> None:
-    """Wait for SIPp to end well: its exit status is 0 when every call did."""
-    try:
-        async with asyncio.timeout(SECONDS + 5):
-            _, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+async def run_sipp(directory: Path, *arguments: str) -> None:
+    """Run SIPp to its end: its exit status is 0 when every call has ended well."""
+    async with sipp(directory, *arguments) as process, asyncio.timeout(SECONDS + 5):
+        _, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
 
 
@@ -159,9 +157,7 @@ def free_port() -> int:
 async def test_sipp_calls(transport: str, tmp_path: Path) -> None:
     async with phone() as callee:
         target = f"{callee.address.host}:{callee.address.port}"
-        await finished(
-            await sipp(tmp_path, "-sn", "uac", "-t", MODES[transport], "-r", "100", "-d", "20", target)
-        )
+        await run_sipp(tmp_path, "-sn", "uac", "-t", MODES[transport], "-r", "100", "-d", "20", target)
         assert callee.count(IncomingInvite) == callee.count(Confirmed) == callee.count(Ended) == CALLS
         assert callee.strange() == []
 
@@ -171,7 +167,7 @@ async def test_sipp_holds_and_sends_a_digit(transport: str, tmp_path: Path) -> N
     async with phone() as callee:
         target = f"{callee.address.host}:{callee.address.port}"
         scenario = str(SCENARIOS / "hold.xml")
-        await finished(await sipp(tmp_path, "-sf", scenario, "-t", MODES[transport], "-r", "100", target))
+        await run_sipp(tmp_path, "-sf", scenario, "-t", MODES[transport], "-r", "100", target)
         assert callee.count(Reinvite) == callee.count(Ended) == CALLS
         digits = [event for event in callee.seen[Info] if isinstance(event, Info)]
         assert {dtmf_relay.parse(event.content_type, event.body) for event in digits} == {("5", 160)}
@@ -182,7 +178,7 @@ async def test_sipp_registers_with_digest(tmp_path: Path) -> None:
     async with phone() as registrar:
         target = f"{registrar.address.host}:{registrar.address.port}"
         scenario = str(SCENARIOS / "register.xml")
-        await finished(await sipp(tmp_path, "-sf", scenario, "-r", "100", "-s", "alice", target))
+        await run_sipp(tmp_path, "-sf", scenario, "-r", "100", "-s", "alice", target)
         assert registrar.count(RegisterRequest) == 2 * CALLS
         assert len(registrar.endpoint.bindings("alice", monotonic())) == 1
 
@@ -190,8 +186,8 @@ async def test_sipp_registers_with_digest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("transport", [UDP, TCP])
 async def test_sipp_is_called(transport: str, tmp_path: Path) -> None:
     port = free_port()
-    process = await sipp(tmp_path, "-sn", "uas", "-t", MODES[transport], "-p", str(port))
-    async with phone() as caller:
+    serving = sipp(tmp_path, "-sn", "uas", "-t", MODES[transport], "-p", str(port))
+    async with serving, phone() as caller:
         await answering(port, transport)
         for _ in range(CALLS):
             caller.call(Address("127.0.0.1", port), transport)
@@ -199,9 +195,6 @@ async def test_sipp_is_called(transport: str, tmp_path: Path) -> None:
             await caller.ended.wait()
         assert caller.count(Answered) == caller.count(Ended) == CALLS
         assert caller.strange() == []
-    if process.returncode is None:
-        process.terminate()
-    await process.wait()
 
 
 async def answering(port: int, transport: str) -> None:

@@ -1,6 +1,7 @@
 """Engines that are missing, broken or suspended."""
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from tests.harness.waiting import eventually
 from offhook.speech.engine import SpeakPiece
 from offhook.speech.tts import Speech, installed_engines
 from offhook.speech.workers import SpeechError, WorkerPool
+from offhook.supervisor.process import descendants
 
 
 @asynccontextmanager
@@ -99,6 +101,45 @@ async def test_workers_run_only_while_something_is_asked_of_them() -> None:
             await eventually(ended)
     finally:
         await pool.close()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_pool_that_is_closed_while_its_workers_start_leaves_no_process(turns: int) -> None:
+    before = descendants(os.getpid())
+    pool = WorkerPool("espeak", 2)
+    pool.expect()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await pool.close()
+    assert not set(descendants(os.getpid())) - set(before)
+
+
+async def test_a_worker_that_cannot_be_watched_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(pid: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    before = descendants(os.getpid())
+    monkeypatch.setattr(os, "pidfd_open", exhausted)
+    pool = WorkerPool("espeak", 1)
+    try:
+        with pytest.raises(SpeechError, match="not available"):
+            await pool.speak(SpeakPiece("Hello.", "en-us", False, 0), 0)
+        assert not set(descendants(os.getpid())) - set(before)
+    finally:
+        await pool.close()
+
+
+async def test_a_pool_that_is_closed_while_its_worker_ends_leaves_no_process() -> None:
+    before = descendants(os.getpid())
+    pool = WorkerPool("espeak", 1)
+    pool.expect(0)
+    while not pool.pids:  # noqa: ASYNC110 (each turn of the loop is looked at)
+        await asyncio.sleep(0)
+    assert set(descendants(os.getpid())) - set(before) == pool.pids
+    while pool.pids:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await pool.close()
+    assert not set(descendants(os.getpid())) - set(before)
 
 
 async def test_the_engine_that_loads_slowly_is_loaded_when_a_call_is_expected_to_speak(

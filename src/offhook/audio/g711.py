@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.int16]
 Encoded = npt.NDArray[np.uint8]
+Laws = npt.NDArray[np.intp]
 
 _ULAW_BIAS = 0x84
 _ULAW_CLIP = 32635
@@ -64,8 +65,9 @@ ALAW_DECODE: Final = _alaw_decode_table()
 ALAW_ENCODE: Final = _alaw_encode_table()
 
 DECODE: Final = np.stack([ULAW_DECODE, ALAW_DECODE])
-"""Row 0 µ-law, row 1 A-law: a decoder for a batch of frames of either."""
-ENCODE: Final = np.stack([ULAW_ENCODE, ALAW_ENCODE])
+"""Row 0 µ-law, row 1 A-law."""
+_DECODE_ANY: Final = DECODE.reshape(-1)
+_ENCODE_ANY: Final = np.concatenate([ULAW_ENCODE, ALAW_ENCODE])
 
 ULAW_SILENCE: Final = 0xFF
 
@@ -88,3 +90,16 @@ def alaw_encode(samples: Samples) -> Encoded:
 def alaw_decode(encoded: Encoded) -> Samples:
     """16-bit samples of A-law bytes, of the same shape."""
     return ALAW_DECODE[encoded]
+
+
+def decode_rows(laws: Laws, encoded: Encoded) -> Samples:
+    """16-bit samples of rows of bytes, each row of its own law: 0 is µ-law, 1 A-law."""
+    at = encoded + (laws * 256).astype(np.uint16)[:, None]
+    # No index can be out of range: to clip is only quicker than to check, and than to index.
+    return _DECODE_ANY.take(at, mode="clip")
+
+
+def encode_rows(laws: Laws, samples: Samples) -> Encoded:
+    """Bytes of rows of 16-bit samples, each row of its own law: 0 is µ-law, 1 A-law."""
+    at = samples.view(np.uint16) + (laws * 65536).astype(np.uint32)[:, None]
+    return _ENCODE_ANY.take(at, mode="clip")

@@ -4,7 +4,11 @@ The limit counts bytes after decompression, and decompression stops at it: a sma
 gigabytes costs no more than the limit. RFC 9110 §8.4.1 (content codings gzip, x-gzip and deflate).
 """
 
+import asyncio
+import contextlib
 import zlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import aiohttp
@@ -21,6 +25,10 @@ class BodyUnreadableError(Exception):
     """The body is in a coding that was not asked for, or broken."""
 
 
+class BodyNotStoredError(Exception):
+    """The body cannot be written where it is to go."""
+
+
 class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
     @property
@@ -34,42 +42,60 @@ async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
         BodyTooLargeError: as soon as it is certain, so that nothing more is downloaded.
         BodyUnreadableError: unknown or broken content coding.
     """
+    body = bytearray()
+    async for piece in _pieces(response, limit):
+        body += piece
+    return bytes(body)
+
+
+async def store_body(response: aiohttp.ClientResponse, limit: int, path: Path) -> None:
+    """Write the decoded body to a file as it comes, so that a large one takes no memory.
+
+    Raises:
+        BodyTooLargeError, BodyUnreadableError: see `read_body`.
+        BodyNotStoredError: the file cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        with _storing():
+            file = stack.enter_context(path.open("wb", buffering=0))
+        async for piece in _pieces(response, limit):
+            with _storing():
+                await asyncio.to_thread(file.write, piece)
+
+
+@contextlib.contextmanager
+def _storing() -> Iterator[None]:
+    """Tell the disk's errors from the network's."""
+    try:
+        yield
+    except OSError as error:
+        raise BodyNotStoredError(f"the body cannot be stored: {error.strerror}") from error
+
+
+async def _pieces(response: aiohttp.ClientResponse, limit: int) -> AsyncIterator[bytes]:
+    """The decoded body as it comes."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
-    if coding in ("", "identity"):
-        if response.content_length is not None and response.content_length > limit:
-            raise BodyTooLargeError
-        return await _read_plain(response, limit)
-    if coding in ("gzip", "x-gzip", "deflate"):
-        return await _read_compressed(response, limit)
-    raise BodyUnreadableError(f"content coding {coding[:40]} was not asked for")
-
-
-async def _read_plain(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLargeError
-    return bytes(body)
-
-
-async def _read_compressed(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    body = bytearray()
+    packed = coding in ("gzip", "x-gzip", "deflate")
+    if not packed and coding not in ("", "identity"):
+        raise BodyUnreadableError(f"content coding {coding[:40]} was not asked for")
+    if not packed and response.content_length is not None and response.content_length > limit:
+        raise BodyTooLargeError(f"the body is longer than {limit} bytes")
     decompressor: _Decompressor | None = None
-    received = 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        received += len(chunk)
+    received = length = 0
+    async for piece in response.content.iter_chunked(_CHUNK):
+        received += len(piece)
         if received > limit + _CHUNK:
-            raise BodyTooLargeError
-        if decompressor is None:
-            decompressor = _decompressor(chunk)
-        try:
-            body += decompressor.decompress(chunk, limit + 1 - len(body))
-        except zlib.error as error:
-            raise BodyUnreadableError(f"broken compression: {error}") from None
-        if len(body) > limit:
-            raise BodyTooLargeError
-    return bytes(body)
+            raise BodyTooLargeError(f"the body is longer than {limit} bytes")
+        if packed:
+            decompressor = decompressor or _decompressor(piece)
+            try:
+                piece = decompressor.decompress(piece, limit + 1 - length)
+            except zlib.error as error:
+                raise BodyUnreadableError(f"broken compression: {error}") from None
+        length += len(piece)
+        if length > limit:
+            raise BodyTooLargeError(f"the body is longer than {limit} bytes")
+        yield piece
 
 
 def _decompressor(first: bytes) -> _Decompressor:

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,7 +25,13 @@ from yarl import URL
 
 from offhook.config import Settings
 from offhook.delivery import failures
-from offhook.delivery.body import BodyTooLargeError, BodyUnreadableError, read_body
+from offhook.delivery.body import (
+    BodyNotStoredError,
+    BodyTooLargeError,
+    BodyUnreadableError,
+    read_body,
+    store_body,
+)
 from offhook.delivery.cookies import CookieShelf
 from offhook.delivery.failures import FetchError, Redirect
 from offhook.delivery.form import encode
@@ -44,6 +51,7 @@ from offhook.webhook.signature import sign
 __all__ = ["FetchError", "FetchRequest", "FetchResponse", "WebhookClient"]
 
 TWIML_MAX_BYTES = 65536
+AUDIO_MAX_BYTES = 40 * 1024 * 1024
 _USER_AGENT = "TwilioProxy/1.1"
 _BUILT_IN = {"twimlets.com": "/twimlets", "www.twimlets.com": "/twimlets", "demo.twilio.com": "/demo"}
 """Where the platform's own HTTP server serves what others have at these hosts."""
@@ -65,7 +73,8 @@ class FetchRequest:
         timeout: seconds for everything: retries, redirects and the whole body.
         connect_timeout: seconds for name resolution, TCP and TLS of one hop.
         max_bytes: limit of the decompressed body; 11750 beyond it.
-        leaves_audio: the body of audio is not read: whoever plays it asks for it again, of any size.
+        audio_to: the file to write the body of audio to, which is then of any size up to `AUDIO_MAX_BYTES` and
+            not in the response.
         max_redirects: 11215 beyond it.
         cookies: the key of the cookie jar to use; None for no cookies.
         idempotency_token: I-Twilio-Idempotency-Token; made up when None, the same on every retry.
@@ -80,7 +89,7 @@ class FetchRequest:
     timeout: float = 15.0
     connect_timeout: float = 5.0
     max_bytes: int = TWIML_MAX_BYTES
-    leaves_audio: bool = False
+    audio_to: Path | None = None
     max_redirects: int = 10
     cookies: str | None = None
     idempotency_token: str | None = None
@@ -196,8 +205,9 @@ class WebhookClient:
                 ValueError,
                 BodyTooLargeError,
                 BodyUnreadableError,
+                BodyNotStoredError,
             ) as error:
-                raise _failure(error, request, hop, started, "reused" in connection) from error
+                raise _failure(error, hop, started, "reused" in connection) from error
             if isinstance(result, Hop):
                 hop = result
                 continue
@@ -242,8 +252,11 @@ class WebhookClient:
             if response.status in _REDIRECTS and location:
                 return next_hop(hop, response.status, location)
             _acknowledge(response)
-            left = request.leaves_audio and response.content_type.startswith("audio/")
-            body = b"" if left else await read_body(response, request.max_bytes)
+            body = b""
+            if request.audio_to is not None and response.content_type.startswith("audio/"):
+                await store_body(response, AUDIO_MAX_BYTES, request.audio_to)
+            else:
+                body = await read_body(response, request.max_bytes)
             return FetchResponse(
                 status=response.status,
                 headers=_joined(response.headers),
@@ -335,12 +348,14 @@ def _text(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _failure(error: Exception, request: FetchRequest, hop: Hop, started: float, reused: bool) -> FetchError:
+def _failure(error: Exception, hop: Hop, started: float, reused: bool) -> FetchError:
     kind = ""
     if isinstance(error, BodyTooLargeError):
-        code, detail = failures.BODY_TOO_LARGE, f"the body is longer than {request.max_bytes} bytes"
+        code, detail = failures.BODY_TOO_LARGE, str(error)
     elif isinstance(error, BodyUnreadableError):
         code, detail = failures.PROTOCOL_VIOLATION, str(error)
+    elif isinstance(error, BodyNotStoredError):
+        code, detail = failures.INTERNAL_FAILURE, str(error)
     else:
         code, detail = failures.describe(error)
         kind = failures.retry_kind(error, reused)

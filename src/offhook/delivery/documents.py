@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from offhook.delivery.client import FetchError, FetchRequest, FetchResponse, WebhookClient
 from offhook.delivery.evidence import Evidence
 from offhook.twiml import effects, events
@@ -16,13 +18,13 @@ async def fetch_document(
     auth_token: str,
     cookies: str,
     idempotency_token: str | None = None,
-    leaves_audio: bool = False,
+    audio_to: Path | None = None,
 ) -> tuple[events.Fetched | events.FetchFailed, Evidence]:
     """Ask for TwiML: what came back, and the evidence of it.
 
     Args:
         params: of the call or the text, those of `effect` included; an error that led here is added.
-        auth_token, cookies, idempotency_token, leaves_audio: see `FetchRequest`.
+        auth_token, cookies, idempotency_token, audio_to: see `FetchRequest`.
     """
     if effect.error is not None:
         params = params + error_params(*effect.error)
@@ -33,7 +35,7 @@ async def fetch_document(
         auth_token=auth_token,
         cookies=cookies,
         idempotency_token=idempotency_token,
-        leaves_audio=leaves_audio,
+        audio_to=audio_to,
     )
     outcome: FetchResponse | FetchError
     event: events.Fetched | events.FetchFailed

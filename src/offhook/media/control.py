@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 MAX_PENDING_BYTES: Final = 16 * 1024 * 1024
 """A controller that leaves this many events unread is dead."""
+READ_BYTES: Final = 2048
+"""So many bytes of commands, a few dozen, are carried out before packets and the tick are looked after again."""
 
 
 class ControlServer:
@@ -80,7 +82,7 @@ class ControlServer:
         if self._peer is None:
             return
         try:
-            data = self._peer.recv(262144)
+            data = self._peer.recv(READ_BYTES)
             commands = self._frames.feed(data)
         except BlockingIOError:
             return

@@ -39,7 +39,7 @@ WARNING_SECONDS: Final = 10.0
 COLLECT_TICKS: Final = 250
 """Garbage of the youngest generation is collected just after a tick, this often, and at no other time."""
 COALESCE_PACKETS: Final = 8
-COALESCE_SECONDS: Final = 0.0003
+COALESCE_SECONDS: Final = 0.0001
 """When so many relayed packets come at once, the next ones gather for a moment: one wait then serves many."""
 
 

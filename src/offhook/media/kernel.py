@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from offhook.audio.dtmf_detect import DtmfDetector
 from offhook.audio.frames import FRAME_SAMPLES
-from offhook.audio.g711 import ENCODE, Samples
+from offhook.audio.g711 import Samples, encode_rows
 from offhook.audio.plc import Concealer
 from offhook.rtp.jitter import JitterBank
 from offhook.rtp.packet import HEADER_BYTES
@@ -153,15 +153,7 @@ class NumpyKernel:
         self._timestamp_field[slots, 0] = self._timestamp[slots]
         self._packets[slots, 1] = self._payload_type[slots] | self._marker[slots]
         self._marker[slots] = 0
-        self._packets[slots, HEADER_BYTES:] = self._encode(slots)
-
-    def _encode(self, slots: Slots) -> Rows:
-        """The payloads of these slots."""
-        codes = self.frames_out.view(np.uint16)[slots]
-        law = self._law[slots]
-        if len(law) and (law == law[0]).all():
-            return np.asarray(ENCODE[law[0]][codes], dtype=np.uint8)
-        return np.asarray(ENCODE[law[:, None], codes], dtype=np.uint8)
+        self._packets[slots, HEADER_BYTES:] = encode_rows(self._law[slots], self.frames_out[slots])
 
     def skip(self, slot: int) -> None:
         self._timestamp[slot] += np.uint32(FRAME_SAMPLES)

@@ -56,8 +56,9 @@ class Poller:
             leg = by_fileno.get(fileno)
             if leg is None:
                 continue
+            recv = leg.transport.recv
             try:
-                size = leg.transport.recv(views[count])
+                size = recv(views[count])
             except OSError:
                 continue
             first, second, sequence, timestamp, ssrc = unpack_header(packets, start)

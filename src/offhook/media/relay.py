@@ -153,8 +153,9 @@ class Relays:
                     handler(events)
                 continue
             leg = relay.source
+            recv = leg.transport.recv
             try:
-                count = leg.transport.recv(buffer)
+                count = recv(buffer)
             except OSError:
                 continue
             first, second, sequence, timestamp, ssrc = unpack_header(buffer)
@@ -177,8 +178,9 @@ class Relays:
             marker_and_type = second & 0x80 | relay.payload_type
             pack_header_into(buffer, 0, 0x80, marker_and_type, sequence, timestamp, relay.ssrc)
             target = relay.target
+            send = target.transport.send
             try:
-                target.transport.send(_FRAME_VIEW if count == FRAME_PACKET_BYTES else buffer[:count])
+                send(_FRAME_VIEW if count == FRAME_PACKET_BYTES else buffer[:count])
             except OSError:
                 continue
             target.packets_sent += 1

@@ -147,8 +147,9 @@ class Tick:
             packet: bytes | memoryview = leg.packet
             if leg.event is not None:
                 packet, leg.event = leg.event, None
+            send = leg.transport.send
             try:
-                leg.transport.send(packet)
+                send(packet)
             except OSError:
                 continue
             leg.packets_sent += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -13,6 +14,10 @@ from offhook.config import Settings, announce_ready
 
 NICENESS = -11
 """What sound servers commonly run at: a tick cannot wait its turn behind work that can."""
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+KEPT_BYTES = 32 << 20
+"""The most that mallopt(3) allows. A tick's arrays are a few megabytes."""
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """numpy's matrix products are small here, and a pool of threads for them would fight the tick for its core."""
 
@@ -43,7 +48,8 @@ def run(
     from offhook.media.engine import Engine, EngineSettings
 
     _raise_file_limit()
-    _ask_for_priority()
+    _keep_freed_memory()
+    ask_for_priority()
     engine = Engine(EngineSettings(host, rtp_ports, control_path, audio_path))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.stop())
@@ -57,7 +63,22 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _ask_for_priority() -> None:
-    """Come before ordinary processes, where the system lets us."""
-    with contextlib.suppress(PermissionError):
+def _keep_freed_memory() -> None:
+    """Have malloc(3), where it is glibc's, keep what a tick frees: the next one would fault each page in again."""
+    with contextlib.suppress(AttributeError):
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(M_MMAP_THRESHOLD, KEPT_BYTES)
+        set_option(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def ask_for_priority() -> None:
+    """Come before ordinary processes, where the system lets us.
+
+    Linux may group processes by session (sched(7), "The autogroup feature"): niceness then counts within a session
+    only. A role has one of its own, which then asks as well.
+    """
+    with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(NICENESS))

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offhook.audio.frames import FRAME_SAMPLES
-from offhook.audio.g711 import DECODE, Samples
+from offhook.audio.g711 import DECODE, Samples, decode_rows
 
 RING_FRAMES: Final = 32
 MAX_AHEAD_FRAMES: Final = 24
@@ -47,7 +47,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 class JitterBank:
-    """The buffers of legs at slots below `capacity`.
+    """The buffers of legs at slots below `capacity`; each must be `reset` before its leg begins.
 
     late, duplicate: packets not played for that reason; skipped: frames left out to shorten the delay; all
     by slot.
@@ -57,7 +57,8 @@ class JitterBank:
         self.late = np.zeros(capacity, dtype=np.int64)
         self.duplicate = np.zeros(capacity, dtype=np.int64)
         self.skipped = np.zeros(capacity, dtype=np.int64)
-        self._ring = np.full((capacity, RING_FRAMES, FRAME_SAMPLES), _UNWRITTEN, dtype=np.int16)
+        # Zeros take no memory until they are written: a slot takes its 10 kB when it is first reset.
+        self._ring = np.zeros((capacity, RING_FRAMES, FRAME_SAMPLES), dtype=np.int16)
         self._samples = self._ring.reshape(capacity, _RING_SAMPLES)
         self._started = np.zeros(capacity, dtype=np.bool_)
         self._next = np.zeros(capacity, dtype=np.uint32)
@@ -107,17 +108,10 @@ class JitterBank:
         np.logical_and(taken, self._ring[slots, frame, 0] == _UNWRITTEN, out=taken)
         if not taken.all():
             slots, frame, ahead, payloads = slots[taken], frame[taken], ahead[taken], payloads[taken]
-        self._ring[slots, frame] = self._decode(slots, payloads)
+        self._ring[slots, frame] = decode_rows(self._law[slots], payloads)
         self._least_ahead[slots] = np.minimum(self._least_ahead[slots], ahead)
         self._late_run[slots] = 0
         return taken
-
-    def _decode(self, slots: Integers, payloads: Bytes) -> Samples:
-        """Samples of encoded rows. One law for all is the common case, and the fast one."""
-        law = self._law[slots]
-        if len(law) and (law == law[0]).all():
-            return np.asarray(DECODE[law[0]][payloads], dtype=np.int16)
-        return np.asarray(DECODE[law[:, None], payloads], dtype=np.int16)
 
     def put(self, slot: int, timestamp: int, payload: bytes | memoryview, *, follows: bool = True) -> bool:
         """Take any packet. False when it was dropped: late, a duplicate, or of an absurd length.

@@ -27,7 +27,10 @@ def family_of(host: str) -> Family:
 
 def is_unspecified(host: str) -> bool:
     """Whether this is 0.0.0.0 or ::, by which a peer that follows RFC 2543 says that it is on hold."""
-    return not is_name(host) and ip_address(host).is_unspecified
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def unusable(host: str, local: str) -> str | None:
@@ -35,11 +38,12 @@ def unusable(host: str, local: str) -> str | None:
 
     A name is unusable: what it resolves to may not be.
     """
-    if is_name(host):
+    try:
+        address = ip_address(host)
+    except ValueError:
         return "not an IP address"
-    if family_of(host) != family_of(local):
+    if address.version != ip_address(local).version:
         return f"an {family_of(host)} address, and this leg's is {family_of(local)}"
-    address = ip_address(host)
     if address.is_multicast:
         return "a multicast address"
     if address.version == 4 and address.is_reserved:

@@ -14,6 +14,7 @@ import itertools
 import logging
 import os
 import socket
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -222,7 +223,9 @@ class _Worker:
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+        self._ended = asyncio.Event()
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._frames: Frames[WorkerReply] = Frames(WorkerReply)
@@ -236,15 +239,12 @@ class _Worker:
     async def start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "offhook.speech.worker", self._engine, str(theirs.fileno()), str(os.getpid())),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=_environment(),
-            )
+            try:
+                self._process, self._pidfd = _spawn(self._engine, theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
+        asyncio.get_running_loop().add_reader(self._pidfd, self._collect)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
 
     async def wait_ready(self) -> None:
@@ -262,13 +262,31 @@ class _Worker:
         return reply
 
     async def kill(self) -> None:
-        """End the process, whatever state it is in."""
+        """End the process, whatever state it is in; it has ended also when this is cancelled on the way."""
         if self._writer is not None:
             self._writer.close()
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+            self._process.kill()
+            await self._ended_surely()
+
+    async def _ended_surely(self) -> None:
+        """Wait for the end of a killed process, however often this is cancelled."""
+        cancelled: asyncio.CancelledError | None = None
+        while not self._ended.is_set():
+            try:
+                await self._ended.wait()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    def _collect(self) -> None:
+        """The process has ended, by itself or killed."""
+        assert self._process is not None
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._process.wait()
+        self._ended.set()
 
     async def _reply(self, seconds: float) -> WorkerReply:
         assert self._reader is not None
@@ -284,6 +302,27 @@ class _Worker:
         except (OSError, RemoteProtocolError) as error:
             raise _WorkerLostError(str(error)) from None
         return self._replies.pop(0)
+
+
+def _spawn(engine: str, fd: int) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start a worker on the socket `fd`; with a descriptor that can be read when it has ended.
+
+    Nothing is awaited, so that a start cannot be cancelled half way.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "offhook.speech.worker", engine, str(fd), str(os.getpid())],
+        pass_fds=[fd],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+    )
+    try:
+        return process, os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _environment() -> dict[str, str]:

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from offhook.store import outbox
 from offhook.store.database import Connection
+from offhook.store.ledger import booking
 from offhook.store.records import CALL_TERMINAL, CURRENCY, CallbackDraft, CallRecord, Topic
-from offhook.store.sql import columns, load, transpose
+from offhook.store.sql import columns, load, transpose, unnest_in_order
 
 _TERMINAL: Final = sorted(CALL_TERMINAL)
 
@@ -38,13 +39,6 @@ _DRAFT_COLUMNS: Final = (("sid", "text"), ("payload", "jsonb"), ("back", "intege
 """`back`: how far before the call's new sequence the callback's number is; NULL for one without a number."""
 
 
-def _input(name: str, wanted: Sequence[tuple[str, str]], first: int) -> str:
-    arrays = ", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(wanted, first))
-    return (
-        f"unnest({arrays}) WITH ORDINALITY AS {name}({', '.join(column for column, _ in wanted)}, position)"
-    )
-
-
 _MOVE: Final = f"""
     WITH locked AS (SELECT sid FROM calls WHERE sid = ANY($1) ORDER BY sid FOR UPDATE),
     moved AS (
@@ -58,7 +52,7 @@ _MOVE: Final = f"""
             answered_by = coalesce(i.answered_by, c.answered_by),
             sequence = c.sequence + i.numbered,
             date_updated = now()
-        FROM {_input("i", _MOVE_COLUMNS, 1)} JOIN locked USING (sid)
+        FROM {unnest_in_order(_MOVE_COLUMNS, 1, "i")} JOIN locked USING (sid)
         WHERE c.sid = i.sid AND c.status = ANY(string_to_array(i.from_statuses, ','))
           AND NOT c.status = ANY($15) AND NOT (i.unclaimed AND c.node IS NOT NULL)
         RETURNING {columns(CallRecord, "c")}, i.position),
@@ -67,26 +61,13 @@ _MOVE: Final = f"""
         SELECT sid, '{Topic.CALLBACKS.value}', CASE WHEN back IS NULL THEN payload ELSE payload
             || jsonb_build_object('params', payload -> 'params'
                 || jsonb_build_array(jsonb_build_array('SequenceNumber', (moved.sequence - back)::text))) END
-        FROM {_input("drafts", _DRAFT_COLUMNS, 12)} JOIN moved USING (sid)
+        FROM {unnest_in_order(_DRAFT_COLUMNS, 12, "drafts")} JOIN moved USING (sid)
         ORDER BY drafts.position),
     ended AS (SELECT * FROM moved WHERE status = ANY($15)),
     done AS (
         DELETE FROM outbox USING ended
         WHERE outbox.resource_sid = ended.sid AND outbox.topic = '{Topic.CALLS.value}'),
-    charges AS (
-        SELECT account_sid, sid, price, position,
-            sum(price) OVER (PARTITION BY account_sid ORDER BY position) AS running
-        FROM ended WHERE price <> 0),
-    totals AS (SELECT account_sid, sum(price) AS total FROM charges GROUP BY account_sid ORDER BY account_sid),
-    booked AS (
-        INSERT INTO balances (account_sid, balance, currency) SELECT account_sid, total, $16 FROM totals
-        ON CONFLICT (account_sid) DO UPDATE SET balance = balances.balance + excluded.balance
-        RETURNING account_sid, balance),
-    entered AS (
-        INSERT INTO ledger (account_sid, resource_sid, kind, amount, balance, currency)
-        SELECT account_sid, sid, 'call', price, balance - total + running, $16
-        FROM charges JOIN booked USING (account_sid) JOIN totals USING (account_sid)
-        ORDER BY position)
+    {booking("call", "ended WHERE price <> 0", "$16")}
     SELECT {columns(CallRecord)} FROM moved
 """
 

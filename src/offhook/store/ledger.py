@@ -42,6 +42,32 @@ _POST: Final = """
 """
 
 
+def booking(kind: str, charged: str, currency: str) -> str:
+    """The parts of a larger statement, for its WITH, that book what its other parts find to be due.
+
+    Each resource that is due must not have been booked. The balances are locked in the order of their accounts.
+
+    Args:
+        charged: the rows that are due, from FROM on: they have account_sid, sid, price and position.
+        currency: the number of the argument that has it, such as `$9`.
+    """
+    return f"""
+    charges AS (
+        SELECT account_sid, sid, price, position,
+            sum(price) OVER (PARTITION BY account_sid ORDER BY position) AS running
+        FROM {charged}),
+    totals AS (SELECT account_sid, sum(price) AS total FROM charges GROUP BY account_sid ORDER BY account_sid),
+    booked AS (
+        INSERT INTO balances (account_sid, balance, currency) SELECT account_sid, total, {currency} FROM totals
+        ON CONFLICT (account_sid) DO UPDATE SET balance = balances.balance + excluded.balance
+        RETURNING account_sid, balance),
+    entered AS (
+        INSERT INTO ledger (account_sid, resource_sid, kind, amount, balance, currency)
+        SELECT account_sid, sid, '{kind}', price, balance - total + running, {currency}
+        FROM charges JOIN booked USING (account_sid) JOIN totals USING (account_sid)
+        ORDER BY position)"""
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """An amount to book: negative takes from the account. `kind`: call, message, recording, credit."""

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from offhook.store import outbox
 from offhook.store.database import Connection
+from offhook.store.ledger import booking
 from offhook.store.records import CURRENCY, MESSAGE_TERMINAL, CallbackDraft, MessageRecord, Topic
-from offhook.store.sql import columns, load, transpose
+from offhook.store.sql import columns, load, transpose, unnest_in_order
 
 WAITING: Final = frozenset({"accepted", "scheduled", "queued", "sending"})
 """The statuses in which a message's job is not done."""
@@ -37,13 +38,9 @@ _MOVE_COLUMNS: Final = (
 _SEGMENT_COLUMNS: Final = (("sid", "text"), ("segment", "smallint"), ("smsc", "text"), ("smsc_id", "text"))
 _DRAFT_COLUMNS: Final = (("sid", "text"), ("payload", "jsonb"))
 
-
-def _input(name: str, wanted: Sequence[tuple[str, str]], first: int) -> str:
-    arrays = ", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(wanted, first))
-    return (
-        f"unnest({arrays}) WITH ORDINALITY AS {name}({', '.join(column for column, _ in wanted)}, position)"
-    )
-
+_CHARGED: Final = """moved WHERE priced AND price <> 0 AND NOT EXISTS (
+            SELECT FROM ledger WHERE ledger.resource_sid = moved.sid AND ledger.kind = 'message')"""
+"""Messages that have a price since this move, and not from an earlier one."""
 
 _MOVE: Final = f"""
     WITH locked AS (SELECT sid FROM messages WHERE sid = ANY($1) ORDER BY sid FOR UPDATE),
@@ -56,38 +53,25 @@ _MOVE: Final = f"""
             price = coalesce(m.price, i.price),
             num_segments = coalesce(i.num_segments, m.num_segments),
             date_updated = now()
-        FROM {_input("i", _MOVE_COLUMNS, 1)} JOIN locked USING (sid)
+        FROM {unnest_in_order(_MOVE_COLUMNS, 1, "i")} JOIN locked USING (sid)
         WHERE m.sid = i.sid AND m.status = ANY(string_to_array(i.from_statuses, ','))
           AND NOT m.status = ANY($15)
         RETURNING {columns(MessageRecord, "m")}, i.position, i.price IS NOT NULL AS priced),
     taken AS (
         INSERT INTO message_segments (message_sid, segment, smsc, smsc_id)
-        SELECT sid, segment, smsc, smsc_id FROM {_input("segments", _SEGMENT_COLUMNS, 9)} JOIN moved USING (sid)
+        SELECT sid, segment, smsc, smsc_id
+        FROM {unnest_in_order(_SEGMENT_COLUMNS, 9, "segments")} JOIN moved USING (sid)
         ON CONFLICT (message_sid, segment) DO UPDATE SET smsc = excluded.smsc, smsc_id = excluded.smsc_id),
     told AS (
         INSERT INTO outbox (resource_sid, topic, payload)
         SELECT sid, '{Topic.CALLBACKS.value}', payload
-        FROM {_input("drafts", _DRAFT_COLUMNS, 13)} JOIN moved USING (sid)
+        FROM {unnest_in_order(_DRAFT_COLUMNS, 13, "drafts")} JOIN moved USING (sid)
         ORDER BY drafts.position),
     done AS (
         DELETE FROM outbox USING moved
         WHERE outbox.resource_sid = moved.sid AND outbox.topic = '{Topic.MESSAGES.value}'
           AND NOT moved.status = ANY($16)),
-    charges AS (
-        SELECT account_sid, sid, price, position,
-            sum(price) OVER (PARTITION BY account_sid ORDER BY position) AS running
-        FROM moved WHERE priced AND price <> 0 AND NOT EXISTS (
-            SELECT FROM ledger WHERE ledger.resource_sid = moved.sid AND ledger.kind = 'message')),
-    totals AS (SELECT account_sid, sum(price) AS total FROM charges GROUP BY account_sid ORDER BY account_sid),
-    booked AS (
-        INSERT INTO balances (account_sid, balance, currency) SELECT account_sid, total, $17 FROM totals
-        ON CONFLICT (account_sid) DO UPDATE SET balance = balances.balance + excluded.balance
-        RETURNING account_sid, balance),
-    entered AS (
-        INSERT INTO ledger (account_sid, resource_sid, kind, amount, balance, currency)
-        SELECT account_sid, sid, 'message', price, balance - total + running, $17
-        FROM charges JOIN booked USING (account_sid) JOIN totals USING (account_sid)
-        ORDER BY position)
+    {booking("message", _CHARGED, "$17")}
     SELECT {columns(MessageRecord)} FROM moved
 """
 

@@ -69,6 +69,13 @@ def unnest(record: Any, names: Sequence[str], first: int = 1, alias: str = "inpu
     return f"unnest({arrays}) AS {alias}({quoted})"
 
 
+def unnest_in_order(wanted: Sequence[tuple[str, str]], first: int, alias: str) -> str:
+    """The same of columns and their types, with a column `position`: the row's place in the arguments, from 1."""
+    arrays = ", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(wanted, first))
+    names = ", ".join(column for column, _ in wanted)
+    return f"unnest({arrays}) WITH ORDINALITY AS {alias}({names}, position)"
+
+
 def transpose(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     """Rows as the array arguments that `unnest` wants: one list for each column."""
     if not rows:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from offhook.bus.ipc import Frames, encode
 from offhook.errors import RemoteProtocolError
@@ -56,6 +57,14 @@ class Prompt:
 
     path: str
     milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An audio file as it was downloaded, where TwiML was asked for."""
+
+    path: Path
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +118,13 @@ class StreamsClient:
         if self._writer is not None:
             self._writer.write(encode(Expect()))
 
-    async def prepare(self, url: str, *, auth_token: str | None = None) -> Prompt:
+    async def prepare(
+        self, url: str, *, auth_token: str | None = None, received: Received | None = None
+    ) -> Prompt:
         """Have the audio file at `url` downloaded (GET, signed if `auth_token` is given) and converted.
 
-        Served from the cache when HTTP's caching rules allow it.
+        Served from the cache when HTTP's caching rules allow it. What was `received` is not asked for again; its
+        file is kept until this returns.
 
         Raises:
             StreamsError: 13420 when it is not audio, 11xxx when it could not be fetched, 12400 when streams
@@ -120,7 +132,8 @@ class StreamsClient:
         """
         request, replies = self._open()
         try:
-            await self._send(Prepare(request, url, auth_token))
+            path, content_type = ("", "") if received is None else (str(received.path), received.content_type)
+            await self._send(Prepare(request, url, auth_token, path, content_type))
             reply = await replies.get()
         finally:
             self._close_request(request, finished=True)

@@ -18,6 +18,7 @@ from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
 from offhook.speech.tts import Speech
 from offhook.streams.prompts import Prompts
+from offhook.streams.protocol import PROMPTS
 from offhook.streams.recordings import Recordings
 from offhook.streams.session import Session
 from offhook.termination import termination
@@ -35,7 +36,7 @@ class StreamsNode:
         self._settings = settings
         self._client = WebhookClient.for_platform(settings)
         self._speech = Speech(data / "cache" / "speech")
-        self._prompts = Prompts(data / "cache" / "prompts", self._client)
+        self._prompts = Prompts(data / PROMPTS, self._client)
         self._recordings = Recordings(data / "recordings")
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()

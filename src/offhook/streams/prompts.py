@@ -15,14 +15,19 @@ from pathlib import Path
 
 import msgspec
 
-from offhook.delivery.client import FetchError, FetchRequest, FetchResponse, WebhookClient
+from offhook.delivery.client import (
+    AUDIO_MAX_BYTES,
+    FetchError,
+    FetchRequest,
+    FetchResponse,
+    WebhookClient,
+)
 from offhook.speech.cache import AudioCache
 from offhook.streams.decode import DecodeError, decode_audio, is_audio_type
 from offhook.streams.freshness import Stored, remember
 from offhook.streams.protocol import BYTES_PER_MILLISECOND
 
 _CACHE_BYTES = 2 * 1024**3
-_MAX_FILE_BYTES = 40 * 1024 * 1024
 _MAX_SECONDS = 3600.0
 _FETCH_SECONDS = 30.0
 _DOWNLOADS = 32
@@ -84,6 +89,25 @@ class Prompts:
         # Shielded: another call may want the same file when this one has hung up.
         return await asyncio.shield(task)
 
+    async def prepare_received(self, path: str, content_type: str) -> PreparedFile:
+        """The converted audio of a file that somebody else has downloaded, and keeps until this returns.
+
+        Raises:
+            PromptError: 13420 not audio, 12400 the file cannot be read or the cache not be written.
+        """
+        async with self._downloads:
+            try:
+                body = await asyncio.to_thread(Path(path).read_bytes)
+                key = await asyncio.to_thread(_name_of, body, content_type)
+                if self._cache.get(key) is None:
+                    audio = await self._decode(body, content_type)
+                    await asyncio.to_thread(self._cache.put, key, audio)
+            except OSError as error:
+                raise PromptError(
+                    _INTERNAL_FAILURE, f"the file cannot be converted: {error.strerror}"
+                ) from error
+        return self._prepared(key)
+
     def _forget(self, key: str, task: "asyncio.Task[PreparedFile]") -> None:
         del self._running[key]
         if not task.cancelled():
@@ -114,7 +138,7 @@ class Prompts:
                     note = remember(response.headers, time.time(), stored)
                     self._cache.annotate(key, msgspec.json.encode(note))
                 else:
-                    audio = await self._decode(response)
+                    audio = await self._decode(response.body, response.content_type)
                     note = remember(response.headers, time.time())
                     await asyncio.to_thread(self._cache.put, key, audio, msgspec.json.encode(note))
             except OSError as error:
@@ -130,7 +154,7 @@ class Prompts:
             auth_token=auth_token,
             headers=stored.conditions() if stored is not None else (),
             timeout=_FETCH_SECONDS,
-            max_bytes=_MAX_FILE_BYTES,
+            max_bytes=AUDIO_MAX_BYTES,
         )
         try:
             response = await self._client.fetch(request)
@@ -144,10 +168,15 @@ class Prompts:
             raise PromptError(_NOT_AUDIO, f"the content type is {(response.content_type or 'missing')[:100]}")
         return response
 
-    async def _decode(self, response: FetchResponse) -> bytes:
+    async def _decode(self, body: bytes, content_type: str | None) -> bytes:
         loop = asyncio.get_running_loop()
-        decode = partial(decode_audio, response.body, response.content_type, _MAX_SECONDS)
+        decode = partial(decode_audio, body, content_type, _MAX_SECONDS)
         try:
             return await loop.run_in_executor(self._decoders, decode)
         except DecodeError as error:
             raise PromptError(_NOT_AUDIO, f"the file is not audio that can be played: {error}") from error
+
+
+def _name_of(body: bytes, content_type: str) -> str:
+    """The name in the cache of audio that has no URL to be asked for again; what it is tells how it is read."""
+    return hashlib.sha256(b"%s\0%s" % (content_type.encode("utf-8", "replace"), body)).hexdigest()

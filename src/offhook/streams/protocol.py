@@ -6,6 +6,7 @@ its number, a recording by its SID. Audio never travels here: it is passed as pa
 by ``streams-audio.sock``.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -13,15 +14,28 @@ import msgspec
 SAMPLE_RATE = 8000
 BYTES_PER_MILLISECOND = SAMPLE_RATE * 2 // 1000
 
+PROMPTS = Path("cache", "prompts")
+"""Where the audio files of customers are, below the data directory."""
+
 RecordingReason = Literal["silence", "max-length", "stopped", "interrupted", "failed"]
 
 
+def received_file(data_dir: str, name: str) -> Path:
+    """Where voice puts an audio file that it has downloaded; what is left there goes when streams begins."""
+    return Path(data_dir) / PROMPTS / f"{name}.part"
+
+
 class Prepare(msgspec.Struct, tag=True, array_like=True, frozen=True):
-    """Download and convert the audio file at `url`; answered by `Prepared` or `RequestFailed`."""
+    """Download and convert the audio file at `url`; answered by `Prepared` or `RequestFailed`.
+
+    One that voice has downloaded is at `path`, and is kept there until the answer.
+    """
 
     request: int
     url: str
     auth_token: str | None
+    path: str = ""
+    content_type: str = ""
 
 
 class Synthesize(msgspec.Struct, tag=True, array_like=True, frozen=True):

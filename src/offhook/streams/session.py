@@ -119,7 +119,10 @@ class Session:
             self._reply(RequestFailed(request, _INTERNAL_FAILURE, "internal failure"))
 
     async def _prepare(self, command: Prepare) -> None:
-        file = await self._prompts.prepare(command.url, command.auth_token)
+        if command.path:
+            file = await self._prompts.prepare_received(command.path, command.content_type)
+        else:
+            file = await self._prompts.prepare(command.url, command.auth_token)
         self._reply(Prepared(command.request, str(file.path), file.milliseconds))
 
     async def _synthesize(self, command: Synthesize) -> None:

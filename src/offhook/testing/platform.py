@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import urllib.parse
@@ -62,12 +61,15 @@ class Platform:
             stderr=log,
             env={**os.environ, "OFFHOOK_RESETTABLE": "1"},
         )
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            process.stdout.close()
-            raise RuntimeError(f"offhook up ended with status {process.wait()}")
-        return cls(process, json.loads(line))
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"offhook up ended with status {process.wait()}")
+            return cls(process, json.loads(line))
+        except BaseException:
+            _end(process)
+            raise
 
     @property
     def client(self) -> TwilioRestClient:
@@ -100,15 +102,7 @@ class Platform:
     def stop(self) -> None:
         """End the platform and wait until it has ended."""
         self.webhooks.stop()
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_SECONDS)
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        _end(self._process)
 
     def _owns(self, number: str) -> bool:
         digits = number.removeprefix("+")
@@ -122,3 +116,16 @@ class Platform:
         with urllib.request.urlopen(request, timeout=_REPLY_SECONDS) as response:
             content = response.read()
         return json.loads(content) if content else None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the platform to end, and end it by force when it takes too long."""
+    try:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

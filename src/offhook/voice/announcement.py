@@ -14,6 +14,8 @@ from offhook.delivery.documents import fetch_document
 from offhook.media.client import MediaClient
 from offhook.media.protocol import PlayFinished
 from offhook.store.records import AccountRecord
+from offhook.streams.client import Received
+from offhook.streams.protocol import received_file
 from offhook.twiml import effects, events, interpreter
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import CallFacts, Entry, Purpose
@@ -25,8 +27,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where an announcement is made: the room's number at a media worker, and what its document is told."""
+    """Where an announcement is made: a conference's room at a media worker, and what its document is told.
 
+    `sid` names the announcement's files: no other that is made at the same time has it.
+    """
+
+    sid: str
     media: MediaClient
     room: int
     params: Pairs
@@ -103,12 +109,17 @@ class Announcement:
                 self._over(failed)
 
     async def _fetch(self, effect: effects.Fetch) -> None:
+        audio = received_file(self._services.settings.data_dir, f"{self._stage.sid}-{effect.request}")
         told, _ = await fetch_document(
             self._services.http,
             effect,
             [("AccountSid", self._account.sid), *self._stage.params, *effect.params],
             auth_token=self._account.auth_token,
             cookies=self._account.sid,
-            leaves_audio=True,
+            audio_to=audio,
         )
+        if isinstance(told, events.FetchFailed):
+            audio.unlink(missing_ok=True)
+        elif (kind := told.content_type or "").lower().startswith("audio/"):
+            self._prompts.received(told.url, Received(audio, kind))
         self._feed(told)

@@ -21,6 +21,7 @@ from offhook.voice.routing import UnroutableError
 from offhook.voice.services import Services
 from offhook.voice.session import CallSession
 
+_INACTIVE_ACCOUNT = 10001
 _INVALID_CALLER_ID = 13247
 _TOO_MANY_HOPS = 32006
 _INTERNAL_FAILURE = 15000
@@ -60,7 +61,11 @@ class Calls:
         return session
 
     async def dial(self, parent: CallSession, effect: effects.PlaceChild) -> None:
-        """Call a target of the parent's dial; the parent gets the end as an event, however early it comes."""
+        """Call a target of the parent's dial; the parent gets the end as an event, however early it comes.
+
+        A live call goes on when its account is suspended, as at Twilio: its documents are asked for until somebody
+        hangs up, which the parent account can. It makes no new call.
+        """
         services = self._services
 
         def fail(code: int, message: str) -> None:
@@ -68,6 +73,9 @@ class Calls:
             parent.notify(code, message, "")
             parent.feed(events.ChildEnded(effect.child, CallStatus.FAILED))
 
+        if not await services.store.accounts.is_active(parent.account.sid):
+            fail(_INACTIVE_ACCOUNT, "The account is not active.")
+            return
         if effect.check_caller_id and not await services.owns(parent.account.sid, effect.caller_id):
             fail(_INVALID_CALLER_ID, "The caller id is not a number of this account.")
             return

@@ -222,7 +222,7 @@ class Mixed:
 
     def _announce(self, entry: Entry) -> None:
         params = self._services.rooms.facts(self._account.sid, self._name, "")
-        stage = Stage(self._media, self._room, params)
+        stage = Stage(new_sid("AN"), self._media, self._room, params)
 
         def over(failed: str | None) -> None:
             self._announcements.discard(announcement)

@@ -15,7 +15,7 @@ from itertools import cycle
 from offhook.audio.ringing import ring
 from offhook.media.client import MediaClient
 from offhook.media.protocol import AudioFile, Digits, Item, PlayFinished, Silence, Tone
-from offhook.streams.client import Segment, StreamsClient, StreamsError
+from offhook.streams.client import Prompt, Received, Segment, StreamsClient, StreamsError
 from offhook.twiml import effects, events
 
 _BEEP = Tone((1000.0,), 400)
@@ -45,6 +45,14 @@ class Prompts:
         self._playing: dict[int, int] = {}
         self._of_media: dict[int, int] = {}
         self._ringback: int | None = None
+        self._received: dict[str, Received] = {}
+        """Audio that came where TwiML was asked for, by its URL, until it is played."""
+
+    def received(self, url: str, audio: Received) -> None:
+        """Take over the file that came from `url`, for the play of it that follows."""
+        if (earlier := self._received.get(url)) is not None:
+            earlier.path.unlink(missing_ok=True)
+        self._received[url] = audio
 
     def start(self, effect: effects.Play) -> None:
         """Begin a play; its end is reported once, unless it is stopped."""
@@ -71,6 +79,8 @@ class Prompts:
         self.stop_ringback()
         for play in {*self._making, *self._playing}:
             self.stop(play)
+        while self._received:
+            self._received.popitem()[1].path.unlink(missing_ok=True)
 
     def finished(self, event: PlayFinished) -> None:
         """A play of the leg is over."""
@@ -104,7 +114,7 @@ class Prompts:
         """Have the audio made and play it."""
         try:
             if isinstance(effect, effects.PlayUrl):
-                prompt = await self._streams.prepare(effect.url, auth_token=self._auth_token)
+                prompt = await self._prepare(effect.url)
                 self._play(effect.play, [AudioFile(prompt.path)], loop=effect.loop)
             elif effect.loop == 1:
                 await self._speak_as_made(effect)
@@ -112,6 +122,15 @@ class Prompts:
                 await self._speak_repeatedly(effect)
         except StreamsError as error:
             self._fail(effect.play, error)
+
+    async def _prepare(self, url: str) -> Prompt:
+        """Have a file of the customer's made ready: the one that has come, or else the one at `url`."""
+        received = self._received.pop(url, None)
+        try:
+            return await self._streams.prepare(url, auth_token=self._auth_token, received=received)
+        finally:
+            if received is not None:
+                received.path.unlink(missing_ok=True)
 
     async def _speak_as_made(self, effect: effects.Speak) -> None:
         """Play each piece of a text as soon as it is there."""

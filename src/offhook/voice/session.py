@@ -28,6 +28,8 @@ from offhook.media import protocol
 from offhook.media.client import MediaError
 from offhook.sip import events as sip
 from offhook.store.records import AccountRecord, CallRecord, TimelineKind
+from offhook.streams.client import Received
+from offhook.streams.protocol import received_file
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.twiml.entry import Purpose
@@ -170,15 +172,20 @@ class CallSession:
             params = replace(params, extra=(*params.extra, *self._sip_params()))
         if effect.purpose is not Purpose.MAIN:
             params = replace(params, extra=(*params.extra, *self._room_params()))
+        audio = received_file(self.services.settings.data_dir, f"{self.call.sid}-{effect.request}")
         told, evidence = await fetch_document(
             self.services.http,
             effect,
             voice_params(params) + list(effect.params),
             auth_token=self.account.auth_token,
             cookies=cookie_key(self.account.sid, params.from_, params.to),
-            leaves_audio=True,
+            audio_to=audio,
         )
         failed = isinstance(told, heard.FetchFailed)
+        if isinstance(told, heard.FetchFailed):
+            audio.unlink(missing_ok=True)
+        elif (kind := told.content_type or "").lower().startswith("audio/"):
+            self._prompts.received(told.url, Received(audio, kind))
         self.note(TimelineKind.WEBHOOK, "failed" if failed else "fetched", evidence.detail())
         self._evidence = evidence
         self.feed(told)

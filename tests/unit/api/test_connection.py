@@ -1,12 +1,15 @@
-"""An answer on its way to the socket."""
+"""An answer on its way to the socket, and requests that take too long to come."""
 
 import asyncio
 import logging
 from typing import Any
 
 import pytest
+import uvicorn
+from tests.harness.fake_clock import on_fake_clock
+from uvicorn.server import ServerState
 
-from offhook.api.connection import Exchange
+from offhook.api.connection import Connection, Exchange
 
 
 class Transport:
@@ -92,3 +95,64 @@ async def test_no_header_breaks_the_line() -> None:
     with pytest.raises(RuntimeError):
         await under_way.send(body(b"{}"))
     assert not transport.writes
+
+
+class Socket(asyncio.Transport):
+    """A client's connection, which remembers what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed_at: float | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        if self.closed_at is None:
+            self.closed_at = asyncio.get_running_loop().time()
+
+    def is_closing(self) -> bool:
+        return self.closed_at is not None
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+async def consume(scope: Any, receive: Any, send: Any) -> None:
+    """An application that waits for the whole body."""
+    while (await receive()).get("more_body"):
+        pass
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n"
+
+
+@pytest.mark.parametrize(("pause", "taken"), [(1.0, 14), (14.0, 1), (0.25, 59)])
+def test_a_body_that_dribbles_is_waited_for_no_longer_than_one_that_does_not_come(
+    pause: float, taken: int
+) -> None:
+    client = Socket()
+
+    async def scene() -> int:
+        config = uvicorn.Config(consume, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        connection = Connection(config, state, {})
+        connection.connection_made(client)
+        connection.data_received(HEAD)
+        for octets in range(1000):
+            await asyncio.sleep(pause)
+            if client.is_closing():
+                connection.connection_lost(None)
+                await asyncio.gather(*state.tasks)
+                return octets
+            connection.data_received(b"a")
+        raise AssertionError("it is waited for")
+
+    assert on_fake_clock(scene()) == taken
+    assert client.closed_at == Connection.patience
+    assert client.written.startswith(b"HTTP/1.1 408 Request Timeout\r\n")

@@ -46,3 +46,20 @@ def test_error_is_at_most_half_a_step(encode, decode) -> None:  # type: ignore[n
     samples = np.arange(-32000, 32001).astype(np.int16)
     error = np.abs(decode(encode(samples)).astype(int) - samples)
     assert (error <= np.maximum(16, np.abs(samples.astype(int)) / 31 + 5)).all()
+
+
+def test_rows_of_both_laws_at_once() -> None:
+    laws = np.array([0, 1, 1, 0])
+    codes = np.arange(4 * 256, dtype=np.uint16).astype(np.uint8).reshape(4, 256)
+    heard = g711.decode_rows(laws, codes)
+    for law, row, samples in zip(laws, codes, heard, strict=True):
+        assert (samples == (g711.alaw_decode if law else g711.ulaw_decode)(row)).all()
+    sent = g711.encode_rows(laws, heard)
+    for law, row, samples in zip(laws, sent, heard, strict=True):
+        assert (row == (g711.alaw_encode if law else g711.ulaw_encode)(samples)).all()
+
+
+def test_no_rows() -> None:
+    none = np.zeros(0, dtype=np.intp)
+    assert g711.decode_rows(none, np.zeros((0, 160), dtype=np.uint8)).shape == (0, 160)
+    assert g711.encode_rows(none, np.zeros((0, 160), dtype=np.int16)).shape == (0, 160)

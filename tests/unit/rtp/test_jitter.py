@@ -4,6 +4,9 @@ at such times.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,6 +22,24 @@ BASE = 0xFFFFFF00
 
 def payload(number: int) -> bytes:
     return bytes([number % 100 + 1]) * 160
+
+
+def bank_of_one() -> JitterBank:
+    bank = JitterBank(1)
+    bank.reset(0)
+    return bank
+
+
+def resident() -> int:
+    """Bytes of memory that this process has touched (proc(5), statm)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_slots_without_legs_take_little_memory() -> None:
+    before = resident()
+    bank = JitterBank(20_000)
+    assert resident() - before < 20_000_000
+    bank.reset(19_999)
 
 
 def put(bank: JitterBank, number: int, timestamp: int | None = None) -> bool:
@@ -43,7 +64,7 @@ def played(bank: JitterBank) -> str:
 
 def transcript(arrivals: dict[int, list[int]], ticks: int) -> str:
     """Packets arrive before the ticks named, and this is what the ticks play."""
-    bank = JitterBank(1)
+    bank = bank_of_one()
     out = []
     for tick in range(ticks):
         for number in arrivals.get(tick, []):
@@ -75,7 +96,7 @@ def test_delay_grows_when_packets_are_late() -> None:
 
 
 def test_delay_shrinks_after_a_while_without_jitter() -> None:
-    bank = JitterBank(1)
+    bank = bank_of_one()
     for number in range(4):
         put(bank, number)
     number = 4
@@ -89,7 +110,7 @@ def test_delay_shrinks_after_a_while_without_jitter() -> None:
 
 def test_slow_sender_is_followed_for_ever() -> None:
     """A clock 2 % slow: a packet is missing every 50 ticks, and the delay stays bounded."""
-    bank, number, missing = JitterBank(1), 0, 0
+    bank, number, missing = bank_of_one(), 0, 0
     for tick in range(5000):
         if tick % 50:
             put(bank, number)
@@ -101,7 +122,7 @@ def test_slow_sender_is_followed_for_ever() -> None:
 
 
 def test_fast_sender_is_followed_for_ever() -> None:
-    bank, number = JitterBank(1), 0
+    bank, number = bank_of_one(), 0
     for tick in range(5000):
         for _ in range(2 if tick % 100 == 0 else 1):
             put(bank, number)
@@ -112,7 +133,7 @@ def test_fast_sender_is_followed_for_ever() -> None:
 
 
 def test_new_clock_starts_anew() -> None:
-    bank = JitterBank(1)
+    bank = bank_of_one()
     for number in range(6):
         put(bank, number)
         bank.take(SLOT)
@@ -124,7 +145,7 @@ def test_new_clock_starts_anew() -> None:
 
 
 def test_clock_set_back_a_little_starts_anew_after_some_late_packets() -> None:
-    bank = JitterBank(1)
+    bank = bank_of_one()
     for number in range(20):
         put(bank, number)
         bank.take(SLOT)
@@ -137,7 +158,7 @@ def test_clock_set_back_a_little_starts_anew_after_some_late_packets() -> None:
 
 @pytest.mark.parametrize("size", [80, 240, 320, 480, 33])
 def test_other_packet_times(size: int) -> None:
-    bank = JitterBank(1)
+    bank = bank_of_one()
     samples = (np.arange(4800) % 250).astype(np.uint8)
     samples[samples == 127] = 128
     out: list[Samples] = []
@@ -157,7 +178,7 @@ def test_other_packet_times(size: int) -> None:
 
 
 def test_absurd_payloads_are_dropped() -> None:
-    bank = JitterBank(1)
+    bank = bank_of_one()
     assert not bank.put(0, 0, b"")
     assert not bank.put(0, 0, b"\x00" * 1400)
 
@@ -169,7 +190,7 @@ def test_absurd_payloads_are_dropped() -> None:
     )
 )
 def test_anything_may_come(packets: list[tuple[int, bytes]]) -> None:
-    bank = JitterBank(1)
+    bank = bank_of_one()
     for timestamp, data in packets:
         bank.put(0, timestamp, data, follows=timestamp % 2 == 0)
         frames, _, _ = bank.take(SLOT)

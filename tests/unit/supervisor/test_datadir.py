@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.harness.processes import running
 
 from offhook.config import ConfigurationError
 from offhook.supervisor import datadir
@@ -68,15 +68,14 @@ async def test_processes_of_an_earlier_run_are_waited_for_and_then_killed(
 ) -> None:
     earlier = DataDirectory(tmp_path)
     await earlier.orphans_ended()
-    orphan = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=[earlier.children_lock]
-    )
-    earlier.close()
-    monkeypatch.setattr(datadir, "_ORPHAN_SECONDS", 0.3)
-    later = DataDirectory(tmp_path)
-    await later.orphans_ended()
-    assert orphan.wait(5) == -9
-    later.close()
+    command = (sys.executable, "-c", "import time; time.sleep(60)")
+    with running(*command, pass_fds=[earlier.children_lock]) as orphan:
+        earlier.close()
+        monkeypatch.setattr(datadir, "_ORPHAN_SECONDS", 0.3)
+        later = DataDirectory(tmp_path)
+        await later.orphans_ended()
+        assert orphan.wait(5) == -9
+        later.close()
 
 
 def test_the_run_directory_is_short_private_and_replaced(tmp_path: Path) -> None:

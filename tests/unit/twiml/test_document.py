@@ -239,7 +239,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", sorted(BOMBS))
 def test_bombs_do_not_go_off(bomb: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for body in (BOMBS[bomb], BOMBS[bomb].encode("utf-16")):
         try:
             document = parse(body, "text/xml")
@@ -249,7 +249,7 @@ def test_bombs_do_not_go_off(bomb: str) -> None:
         else:
             assert bomb == "many attributes"
             assert len(warnings(document, VOICE)) == 20
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_an_external_dtd_is_not_read() -> None:

@@ -172,7 +172,10 @@ async def fetch_call(context: Context, sid: str) -> CallRecord | None:
 
 @calls.operation("UpdateCall")
 async def update_call(context: Context, sid: str, form: UpdateCall) -> CallRecord | None:
-    """End a live call, or have one that is in progress run other TwiML from now on."""
+    """End a live call, or have one that is in progress run other TwiML from now on.
+
+    A call goes on when its account is suspended. The parent may end it; nobody may give it something new to do.
+    """
     _check_twiml(form.twiml)
     call = await fetch_call(context, sid)
     if call is None:

@@ -8,24 +8,22 @@ from typing import Literal
 from offhook.numbers import e164
 from offhook.twiml.attributes import (
     WITHOUT_EFFECT,
-    choice,
     http_method,
-    integer,
     pattern,
     text,
     web_url,
     words,
 )
 from offhook.twiml.effects import DialNumber, DialTarget
-from offhook.twiml.noun import Noun
+from offhook.twiml.noun import Answerable
 from offhook.twiml.turn import Turn
 
 INVALID_NUMBER = 13223
 
 
 @dataclass(frozen=True, slots=True)
-class Number(Noun):
-    """The text is the number. Times of machine detection are in milliseconds but the first, in seconds."""
+class Number(Answerable):
+    """The text is the number."""
 
     send_digits: str | None = pattern(
         r"[0-9A-D*#wW]{0,32}", "made of 0-9 A-D * # w W", None, code=13222, essential=True
@@ -36,19 +34,6 @@ class Number(Noun):
     status_callback_method: Literal["GET", "POST"] = http_method(code=13221)
     status_callback_event: tuple[str, ...] = words(("completed",), "initiated", "ringing", "answered")
     byoc: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
-    machine_detection: str | None = choice(None, "Enable", "DetectMessageEnd", unbuilt=WITHOUT_EFFECT)
-    amd_status_callback: str | None = web_url(unbuilt=WITHOUT_EFFECT)
-    amd_status_callback_method: Literal["GET", "POST"] = http_method(unbuilt=WITHOUT_EFFECT)
-    machine_detection_timeout: int = integer(30, at_least=3, at_most=120, unbuilt=WITHOUT_EFFECT)
-    machine_detection_speech_threshold: int = integer(
-        2400, at_least=1000, at_most=6000, unbuilt=WITHOUT_EFFECT
-    )
-    machine_detection_speech_end_threshold: int = integer(
-        1200, at_least=500, at_most=5000, unbuilt=WITHOUT_EFFECT
-    )
-    machine_detection_silence_timeout: int = integer(
-        5000, at_least=2000, at_most=10000, unbuilt=WITHOUT_EFFECT
-    )
 
     def targets(self, turn: Turn) -> tuple[DialTarget, ...]:
         """One leg."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from offhook.twiml.attributes import WITHOUT_EFFECT, choice, http_method, integer, text, web_url, words
+from offhook.twiml.attributes import WITHOUT_EFFECT, http_method, integer, text, web_url, words
 from offhook.twiml.document import Element
 from offhook.twiml.effects import DialSip, DialTarget, Pairs
-from offhook.twiml.noun import Noun
+from offhook.twiml.noun import Answerable
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import Part
 
@@ -40,7 +40,7 @@ class Uri(Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Sip(Noun):
+class Sip(Answerable):
     """The text is the address; `username` and `password` answer its challenge."""
 
     username: str | None = text(longest=255, code=13249)
@@ -50,19 +50,6 @@ class Sip(Noun):
     status_callback: str | None = web_url()
     status_callback_method: Literal["GET", "POST"] = http_method(code=13241)
     status_callback_event: tuple[str, ...] = words(("completed",), "initiated", "ringing", "answered")
-    machine_detection: str | None = choice(None, "Enable", "DetectMessageEnd", unbuilt=WITHOUT_EFFECT)
-    amd_status_callback: str | None = web_url(unbuilt=WITHOUT_EFFECT)
-    amd_status_callback_method: Literal["GET", "POST"] = http_method(unbuilt=WITHOUT_EFFECT)
-    machine_detection_timeout: int = integer(30, at_least=3, at_most=120, unbuilt=WITHOUT_EFFECT)
-    machine_detection_speech_threshold: int = integer(
-        2400, at_least=1000, at_most=6000, unbuilt=WITHOUT_EFFECT
-    )
-    machine_detection_speech_end_threshold: int = integer(
-        1200, at_least=500, at_most=5000, unbuilt=WITHOUT_EFFECT
-    )
-    machine_detection_silence_timeout: int = integer(
-        5000, at_least=2000, at_most=10000, unbuilt=WITHOUT_EFFECT
-    )
 
     nests = ("Uri", "Headers")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from offhook.calls import dial, effects, events, meeting, running
+from offhook.calls import dial, effects, events, meeting, referring, running, transfer
 from offhook.calls.effects import Wanted
 from offhook.calls.events import EndedBy
 from offhook.calls.outcome import status_of_failure
@@ -32,6 +32,7 @@ from offhook.calls.state import (
 from offhook.calls.status import CallStatus, Direction
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
+from offhook.twiml.entry import Entry
 
 __all__ = ["Call", "Parent", "Step", "refusal", "step"]
 
@@ -68,6 +69,21 @@ def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
             | events.LeftQueue()
         ):
             return running.met(meeting.step(call, event, now), now)
+        case (
+            events.LegReferred()
+            | events.ChildReferred()
+            | events.TransferAsked()
+            | events.TransferFetched()
+            | events.ReferDecided()
+            | events.ReferCameTo()
+            | events.HandedOver()
+            | events.Rejoined()
+            | events.Moved()
+            | events.Seated()
+        ):
+            return _transfer(call, event, now)
+        case events.LegReferAnswered() | events.LegNotified():
+            return running.met(referring.step(call, event), now)
         case heard.DigitPressed("*") if _ends_on_star(call):
             call, left = _dial_ended(call, "*", now)
             call, more = running.interpret(call, event, now)
@@ -233,21 +249,82 @@ def _hang_up_requested(call: Call, event: events.HangUpRequested, now: float) ->
     return running.end(call, status, event.by, now, leg_end(call))
 
 
+_TransferEvent = (
+    events.LegReferred
+    | events.ChildReferred
+    | events.TransferAsked
+    | events.TransferFetched
+    | events.ReferDecided
+    | events.ReferCameTo
+    | events.HandedOver
+    | events.Rejoined
+    | events.Moved
+    | events.Seated
+)
+
+
+def _transfer(call: Call, event: _TransferEvent, now: float) -> Step:
+    """Somebody transfers this call, or it transfers somebody."""
+    match event:
+        case events.ChildReferred():
+            return running.met(transfer.child_referred(call, event), now)
+        case events.TransferAsked():
+            return running.met(transfer.asked(call, event), now)
+        case _ if call.is_over:
+            return call, ()
+        case events.LegReferred():
+            return running.met(transfer.referred(call, event), now)
+        case events.TransferFetched():
+            return _transferred(call, event, now)
+        case events.ReferDecided():
+            return running.met(transfer.decided(call, event), now)
+        case events.ReferCameTo():
+            return running.met(transfer.came_to(call, event), now)
+        case events.HandedOver():
+            call, left = running.met(transfer.handed_over(call), now)
+            call, ended = running.end(call, CallStatus.COMPLETED, EndedBy.TRANSFER, now, leg_end(call))
+            return call, left + ended
+        case events.Rejoined():
+            return running.met(transfer.rejoined(call, event), now)
+        case events.Moved():
+            return running.met(transfer.moved(call, event), now)
+        case events.Seated():
+            return running.met(transfer.seated(call, event), now)
+        case _:
+            assert_never(event)
+
+
+def _transferred(call: Call, event: events.TransferFetched, now: float) -> Step:
+    """The application has said where the call goes on, or has not."""
+    asked = call.transfer
+    if asked is None:
+        return call, ()
+    call = replace(call, transfer=None)
+    stays = transfer.stays(asked, event)
+    if stays is not None:
+        return call, stays
+    call, given = _given(call, event.entry, EndedBy.TRANSFER, now)
+    return call, (*transfer.goes(asked, event), *given)
+
+
 def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step:
-    """New TwiML for a live call. A dialled call leaves the room, and the call that dialled it."""
+    """New TwiML for a live call."""
     if refusal(call, event) is not None:
         return call, ()
-    done: tuple[Wanted, ...] = (effects.Note("redirected", (("by", EndedBy.REST.value),)),)
+    return _given(replace(call, transfer=None), event.entry, EndedBy.REST, now)
+
+
+def _given(call: Call, entry: Entry, by: EndedBy, now: float) -> Step:
+    """The call goes on with this TwiML. A dialled call leaves the room, and the call that dialled it."""
+    done: tuple[Wanted, ...] = (effects.Note("redirected", (("by", by.value),)),)
     if (parent := call.parent) is not None:
         if isinstance(call.place, In):
             done += (effects.Leave(call.place.room, redirected=True),)
-        gone = events.ChildEnded(
-            parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response, EndedBy.REST
-        )
+        gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response, by)
         done += (effects.Tell(parent.call_sid, gone),)
         call = replace(call, parent=None, place=ALONE)
     call, left, after = meeting.redirected(call, now)
-    call, begun = running.interpret(call, heard.Redirected(event.entry, after), now)
+    call, begun = running.interpret(call, heard.Redirected(entry, after), now)
     return call, (*done, *left, *begun)
 
 
@@ -311,8 +388,14 @@ def _is_with(call: Call, child: int) -> bool:
 
 
 def _room_ended(call: Call, event: events.RoomEnded, now: float) -> Step:
-    """The room has ended: a ``<Dial>`` is done; a dialled call, which has nothing else to do, ends."""
+    """The room has ended: a ``<Dial>`` is done; a dialled call, which has nothing else to do, ends.
+
+    One that is being transferred waits for what its application says to that.
+    """
     match call.place:
+        case In(event.room) if call.transfer is not None and not call.is_over:
+            left = replace(call, place=ALONE, transfer=replace(call.transfer, left=True))
+            return left, (effects.ClearTimer(DIAL_LIMIT_TIMER),)
         case In(event.room, None) if not call.is_over:
             status = CallStatus.COMPLETED if call.is_answered else CallStatus.CANCELED
             return running.end(replace(call, place=ALONE), status, EndedBy.DIAL, now, leg_end(call))

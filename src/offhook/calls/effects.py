@@ -12,6 +12,7 @@ from offhook.calls.events import CallEvent
 from offhook.calls.status import CallbackEvent, CallStatus
 from offhook.twiml import effects as twiml
 from offhook.twiml.effects import DialTarget, Pairs, StatusCallback, Track
+from offhook.twiml.entry import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,46 @@ class CancelLeg:
 @dataclass(frozen=True, slots=True)
 class EndLeg:
     """Hang up an answered call (BYE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferLeg:
+    """Ask the far end to call `uri` instead (REFER)."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRefer:
+    """Answer the far end's REFER: 202 accepts it."""
+
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyReferrer:
+    """Tell the far end what its REFER has come to (NOTIFY)."""
+
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTransfer:
+    """Ask the application where this call, which is transferred, goes on. Answered by `TransferFetched`."""
+
+    url: str
+    method: Method
+    params: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectPartners:
+    """Connect whoever this call is with and whoever the call `replaces` is with, and end these two calls.
+
+    `ReferDecided` follows.
+    """
+
+    replaces: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +241,11 @@ CallEffect = (
     | RefuseLeg
     | CancelLeg
     | EndLeg
+    | ReferLeg
+    | AnswerRefer
+    | NotifyReferrer
+    | FetchTransfer
+    | ConnectPartners
     | Changed
     | SetTimer
     | ClearTimer

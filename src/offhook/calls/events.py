@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from offhook.calls.status import CallStatus
-from offhook.twiml.effects import Pairs
-from offhook.twiml.entry import Entry, Purpose
+from offhook.twiml.effects import Confer, OnRefer, Pairs
+from offhook.twiml.entry import Entry, Purpose, Retrieved
 from offhook.twiml.events import QueueResult
 
 
@@ -67,6 +67,105 @@ class LegFailed:
 @dataclass(frozen=True, slots=True)
 class LegEnded:
     """The far end hung up (BYE), or cancelled before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegReferAnswered:
+    """The far end has answered our REFER with this final response."""
+
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegNotified:
+    """The far end tells what became of our REFER: a response to its INVITE, if it says one. `over`: that was all."""
+
+    response: int | None
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegReferred:
+    """The far end transfers whoever it talks to: its REFER names `target`, or `replaces`, a call of this account."""
+
+    target: str
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildReferred:
+    """A call dialled by this one, `call_sid`, transfers this one to `target`."""
+
+    child: int
+    call_sid: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """The call `by`, which this one is with, transfers it to `target`: its application is to be asked."""
+
+    by: str
+    on_refer: OnRefer
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFetched:
+    """What the application has answered to that."""
+
+    entry: Retrieved
+
+
+@dataclass(frozen=True, slots=True)
+class ReferDecided:
+    """The REFER of this call is accepted (202) or refused."""
+
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferCameTo:
+    """What the transfer that this call has asked for has come to."""
+
+    response: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Whoever this call was with is with somebody else: it leaves, and ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """Whom a call is with after a transfer. `child`: the number under which it dialled this call, if it dials."""
+
+    call_sid: str
+    sip_call_id: str | None
+    child: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoined:
+    """In the bridge where this call is and stays, it will be with another call."""
+
+    partner: Partner
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """This call goes over to another bridge, where it will be with another call."""
+
+    room: str
+    partner: Partner
+
+
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """This call takes the place of another one in a conference, on the same terms."""
+
+    room: str
+    request: Confer
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +355,7 @@ class EndedBy(StrEnum):
     NO_AUDIO = "no audio"
     NOT_NEGOTIATED = "no agreement on how to exchange audio"
     NO_INSTRUCTIONS = "nothing to run"
+    TRANSFER = "a transfer"
     PLATFORM = "the platform, which stops"
     FAULT = "a fault of the platform"
 
@@ -311,6 +411,18 @@ CallEvent = (
     | MemberJoined
     | MemberGone
     | LeftQueue
+    | LegReferAnswered
+    | LegNotified
+    | LegReferred
+    | ChildReferred
+    | TransferAsked
+    | TransferFetched
+    | ReferDecided
+    | ReferCameTo
+    | HandedOver
+    | Rejoined
+    | Moved
+    | Seated
     | HangUpRequested
     | RedirectRequested
     | TimerExpired

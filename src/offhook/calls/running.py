@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from offhook.calls import dial, effects, events, meeting
+from offhook.calls import dial, effects, events, meeting, referring
 from offhook.calls.effects import Wanted
 from offhook.calls.events import EndedBy
 from offhook.calls.outcome import REJECT_RESPONSE, REJECT_STATUS
@@ -46,6 +46,7 @@ _STILL_DONE_AFTER_THE_END = (
     twiml.SendMessage,
     twiml.EndDial,
     twiml.EndEnqueue,
+    twiml.EndRefer,
 )
 
 
@@ -119,6 +120,10 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
             return met(meeting.leave_queue(call, now), now)
         case twiml.EndEnqueue():
             return met(meeting.end_enqueue(call, now), now)
+        case twiml.Refer():
+            return met(referring.refer(call, effect), now)
+        case twiml.EndRefer():
+            return met(referring.abandon(call), now)
         case twiml.Announced(failed):
             room = call.place.room if isinstance(call.place, In) else ""
             return call, (effects.TellRoom(room, failed),) if room else ()

@@ -25,6 +25,27 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Referring:
+    """A ``<Refer>`` under way: the response to its REFER, and the last that the far end has told of."""
+
+    refer: int
+    response: int | None = None
+    notified: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The call `by` transfers this one, and its application is being asked.
+
+    `keeps`: the two stay together if it has no answer. `left`: they are together no more.
+    """
+
+    by: str
+    keeps: bool
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call as it stands.
 
@@ -53,6 +74,8 @@ class Call:
     """The SIP final response that the call came to."""
     played_at: float | None = None
     """When the last octet of what was played last had been sent."""
+    referring: Referring | None = None
+    transfer: Transfer | None = None
     leaving: HangUp | None = None
     """Its TwiML is over, and it hangs up as soon as the far end has heard all of it."""
 

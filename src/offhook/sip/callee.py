@@ -42,6 +42,7 @@ class IncomingSession(Session):
         self._replaces = replaces
         self._acceptance: Acceptance | None = None
         self._bye_waits: tuple[str | None] | None = None
+        self._refer_waits: str | None = None
 
     def start(self, now: float) -> None:
         """Answer 100 and tell the application."""
@@ -88,6 +89,12 @@ class IncomingSession(Session):
         else:
             super().bye(now, reason)
 
+    def refer(self, refer_to: str, now: float) -> None:
+        if self.state is SessionState.ACCEPTED:
+            self._refer_waits = refer_to
+        else:
+            super().refer(refer_to, now)
+
     def on_ack(self, request: Request, now: float) -> None:
         acceptance = self._acceptance
         if acceptance is None or request.cseq.number != acceptance.cseq:
@@ -99,6 +106,8 @@ class IncomingSession(Session):
         self.emit(Confirmed(self.leg, session_description(request) if acceptance.offered else None))
         if self._bye_waits is not None:
             self.send_bye(now, self._bye_waits[0])
+        elif self._refer_waits is not None:
+            super().refer(self._refer_waits, now)
 
     def on_unacknowledged(self, now: float) -> None:
         """Section 13.3.1.4: without an ACK the session ends."""

@@ -252,17 +252,15 @@ class Endpoint:
 
     # Transfers.
 
-    def refer(self, leg: int, refer_to: str, now: float, *, referred_by: str | None = None) -> bool:
+    def refer(self, leg: int, refer_to: str, now: float) -> bool:
         """Ask the peer to call somebody else instead: ReferAnswered follows, then Notified until it is over.
 
-        `refer_to` is a URI, with headers where the call is to have them; `referred_by` an address in angle brackets.
+        `refer_to` is a URI, with headers where the call is to have them. On an answer not yet acknowledged it waits
+        for the ACK.
         """
         session = self._live(leg)
         if session is not None:
-            rows: list[Field] = [("Refer-To", f"<{checked_text(refer_to)}>")]
-            if referred_by is not None:
-                rows.append(("Referred-By", checked_text(referred_by)))
-            session.refer(tuple(rows), now)
+            session.refer(checked_text(refer_to), now)
         return session is not None
 
     def accept_refer(self, leg: int, now: float) -> bool:

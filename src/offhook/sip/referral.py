@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from offhook.errors import LocalProtocolError, RemoteProtocolError
 from offhook.sip.events import Notified, ReferAnswered, Referred, Source
 from offhook.sip.grammar import parameter, parse_parameters
-from offhook.sip.headers import parse_name_addrs
+from offhook.sip.headers import parse_name_addr, parse_name_addrs
 from offhook.sip.message import REASONS, Field, Request, Response
 from offhook.sip.replaces import Replaces, replaces_of_uri
 from offhook.sip.sipfrag import CONTENT_TYPE, SIPFRAG, read_status, status_line
@@ -198,15 +198,16 @@ class Referral:
 
     # Ours.
 
-    def refer(self, session: Session, rows: tuple[Field, ...], now: float) -> None:
-        """Send a REFER.
+    def refer(self, session: Session, refer_to: str, now: float) -> None:
+        """Send a REFER, in our name of the dialog (RFC 3892).
 
         Raises:
             LocalProtocolError: another of our own is under way.
         """
         if self._asked is not None or (self._subscribed is not None and not self._over):
             raise LocalProtocolError("a REFER is already under way")
-        self._rows = rows
+        us = parse_name_addr(session.confirmed_dialog.local).uri
+        self._rows = ("Refer-To", f"<{refer_to}>"), ("Referred-By", f"<{us.without_headers()}>")
         self._send_refer(session, now)
 
     def on_refer_response(self, session: Session, response: Response, now: float) -> None:

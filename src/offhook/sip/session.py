@@ -103,7 +103,7 @@ class Session:
             raise LocalProtocolError(f"leg {self.leg} is {self.state}: it cannot be changed")
         self.renegotiation.offer(self, sdp, now)
 
-    def refer(self, rows: tuple[Field, ...], now: float) -> None:
+    def refer(self, refer_to: str, now: float) -> None:
         """Ask the peer to go on with somebody else.
 
         Raises:
@@ -111,7 +111,7 @@ class Session:
         """
         if self.state is not SessionState.CONFIRMED:
             raise LocalProtocolError(f"leg {self.leg} is {self.state}: it cannot be referred")
-        self.referral.refer(self, rows, now)
+        self.referral.refer(self, refer_to, now)
 
     def send_bye(self, now: float, reason: str | None) -> None:
         """Send BYE, whatever the state."""

@@ -205,6 +205,18 @@ RecordMode = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class OnRefer:
+    """Where the TwiML is for the other party when one of a dial transfers the call by REFER (``referUrl``).
+
+    `keeps`: the two stay connected when there is none to be had.
+    """
+
+    url: str
+    method: Method
+    keeps: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Dial:
     """Call `targets` (1 to 10) and bridge the first that answers. Answered by `DialDone` when all is over.
 
@@ -227,6 +239,7 @@ class Dial:
     record: RecordMode
     trim: Literal["trim-silence", "do-not-trim"]
     recording_callback: StatusCallback | None = None
+    on_refer: OnRefer | None = None
     recording_track: Track = "both"
 
 
@@ -314,6 +327,21 @@ class EndEnqueue:
 
 
 @dataclass(frozen=True, slots=True)
+class Refer:
+    """Ask the far end to call `uri` instead (``<Refer>``). Answered by `ReferDone`."""
+
+    refer: int
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndRefer:
+    """Wait no longer for what becomes of it; `ReferDone` follows."""
+
+    refer: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendMessage:
     """Send a text (`<Sms>` in a call, `<Message>` in a reply). Answered by `MessageQueued`."""
 
@@ -346,7 +374,7 @@ class Trace:
 
 
 Play = Speak | PlayUrl | PlayDigits | Beep
-Started = Play | StartTimer | StartRecording | Dial | Confer | Take | Enqueue | SendMessage
+Started = Play | StartTimer | StartRecording | Dial | Confer | Take | Enqueue | Refer | SendMessage
 Effect = (
     Fetch
     | RecordCall
@@ -364,6 +392,7 @@ Effect = (
     | Confer
     | Take
     | Enqueue
+    | Refer
     | LeaveQueue
     | SendMessage
     | StopPlay
@@ -372,6 +401,7 @@ Effect = (
     | Announced
     | EndDial
     | EndEnqueue
+    | EndRefer
     | Notify
     | Trace
 )

@@ -35,7 +35,20 @@ class InlineTwiml:
     text: str
 
 
-Entry = EntryPoint | InlineTwiml
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """A document that has been asked for already: the response, or (`code`, of the 11xxx family) why there is none."""
+
+    url: str
+    method: Method
+    status: int = 0
+    content_type: str | None = None
+    body: bytes = b""
+    code: int | None = None
+    detail: str = ""
+
+
+Entry = EntryPoint | InlineTwiml | Retrieved
 
 
 class Purpose(Enum):
@@ -72,6 +85,12 @@ class CallFacts(Parties):
 
     direction: Direction = "inbound"
     answered: bool = False
+
+    @property
+    def is_sip(self) -> bool:
+        """Whether the far end is a SIP phone or server, by its address: not a telephone, nor a client."""
+        far_end = self.from_ if self.direction == "inbound" else self.to
+        return far_end.lower().startswith(("sip:", "sips:"))
 
 
 @dataclass(frozen=True, slots=True)

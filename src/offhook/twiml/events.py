@@ -117,6 +117,19 @@ class EnqueueDone:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferDone:
+    """What became of a `Refer`. `status` is that of the call that the far end makes, None when it has told of none.
+
+    `response` is that to the REFER, `notified` the last that the far end told of; None: there was none.
+    """
+
+    refer: int
+    status: str | None
+    response: int | None = None
+    notified: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Popped:
     """The document for this purpose, above the call's own, is to end."""
 
@@ -161,7 +174,7 @@ class HungUp:
     """The caller is gone, or the call was ended from outside (REST `Status=completed`)."""
 
 
-Answer = Played | PlayFailed | TimerFired | RecordingDone | DialDone | EnqueueDone | MessageQueued
+Answer = Played | PlayFailed | TimerFired | RecordingDone | DialDone | EnqueueDone | ReferDone | MessageQueued
 """Events that answer an effect which starts something, by its id in their first field."""
 
 Event = Fetched | FetchFailed | Answer | DigitPressed | Redirected | Pushed | Popped | HungUp

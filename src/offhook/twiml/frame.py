@@ -14,7 +14,7 @@ from enum import Enum
 
 from offhook.twiml import effects, events, schema
 from offhook.twiml.document import Document, DocumentError, Element, parse
-from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, Purpose
+from offhook.twiml.entry import Entry, EntryPoint, Purpose, Retrieved
 from offhook.twiml.schema import VOICE, Dialect
 from offhook.twiml.turn import INVALID_URL, Turn
 from offhook.twiml.verb import END, NEXT, POP, Enter, Failed, Flow, Goto, Outcome, Verb, apologise
@@ -83,11 +83,24 @@ def begin(frame: Frame, turn: Turn) -> After:
     entry = frame.entry
     if isinstance(entry, EntryPoint):
         return _fetch(frame, effects.Fetch(turn.new_id(), entry.url, entry.method), turn)
+    if isinstance(entry, Retrieved):
+        return _retrieved(frame, entry, turn)
     try:
         document = parse(entry.text, "text/xml")
     except DocumentError as error:
         return _failed(frame, error.code, _where(error), "", turn)
     return _run(frame, document, turn)
+
+
+def _retrieved(frame: Frame, entry: Retrieved, turn: Turn) -> After:
+    """Run the document that somebody has asked for before."""
+    request = effects.Fetch(turn.new_id(), entry.url, entry.method)
+    event: events.Fetched | events.FetchFailed
+    if entry.code is not None:
+        event = events.FetchFailed(request.request, entry.code, entry.detail)
+    else:
+        event = events.Fetched(request.request, entry.url, entry.status, entry.content_type, entry.body)
+    return responded(replace(frame, request=request, documents=frame.documents + 1), event, turn)
 
 
 def answered(frame: Frame, event: events.Answer, turn: Turn) -> After:
@@ -267,7 +280,7 @@ def _fall_back(frame: Frame, code: int, url: str, turn: Turn) -> After:
     """Ask the fallback URL; apologise if there is none, or if it is what failed."""
     entry, failed = frame.entry, frame.request
     tried = frame.of_fallback if failed is None else failed.error is not None
-    if isinstance(entry, InlineTwiml) or not entry.fallback_url or tried or turn.hung_up:
+    if not isinstance(entry, EntryPoint) or not entry.fallback_url or tried or turn.hung_up:
         return apologise(code)
     fallback = effects.Fetch(turn.new_id(), entry.fallback_url, entry.fallback_method, error=(code, url))
     return _fetch(replace(frame, request=None), fallback, turn)

@@ -40,6 +40,7 @@ STARTED: Mapping[type[effects.Started], Kind] = {
     effects.Confer: Kind((events.DialDone,), effects.EndDial, lingers=True),
     effects.Take: Kind((events.DialDone,), effects.EndDial, lingers=True),
     effects.Enqueue: Kind((events.EnqueueDone,), effects.EndEnqueue, lingers=True),
+    effects.Refer: Kind((events.ReferDone,), effects.EndRefer, lingers=True),
     effects.SendMessage: Kind((events.MessageQueued,), None),
 }
 

@@ -43,7 +43,6 @@ VERBS: dict[str, Unbuilt] = {
     ),
     "Prompt": _of("for errorType cardType attempt requireMatchingInputs", "Say Play Pause"),
     "Queue": _of("url method reservationSid postWorkActivitySid"),
-    "Refer": _of("action method", "Sip"),
     "Stop": _of("", "Stream Siprec Transcription"),
 }
 

@@ -78,12 +78,29 @@ class Inbound:
             if phone is None:
                 self._challenge(invite)
                 return
+        if invite.replaces is not None:
+            self._replace(invite, invite.replaces, phone)
+            return
         called = called_number(request.request_uri)
         number = await self._services.store.numbers.cached.get(called)
         if number is None or (phone is not None and number.account_sid != phone.account_sid):
             self._refuse(invite, 404, "the number called is not one of the platform's")
             return
         await self._connect(invite, number, phone)
+
+    def _replace(self, invite: IncomingInvite, leg: int, phone: SipCredentialRecord | None) -> None:
+        """Let the caller take the place of a leg: a phone that of its account's, a trunk any (RFC 3891 section 3)."""
+        live = self._services.switchboard.of_leg(leg)
+        if live is None or (phone is not None and phone.account_sid != live.account_sid):
+            self._refuse(invite, 481, "there is no such call to replace")
+            return
+        if live.call.is_over:
+            self._refuse(invite, 603, "the call to replace ends")
+            return
+        try:
+            live.take_over(invite)
+        except NotAcceptable as error:
+            self._refuse(invite, 488, str(error))
 
     async def authenticate(self, request: Request, flow: Flow) -> SipCredentialRecord | None:
         """The phone that a request proves to come from, None when it does not."""

@@ -21,7 +21,7 @@ from offhook.sip.attempt import Target
 from offhook.sip.digest import Credentials
 from offhook.sip.flow import Flow
 from offhook.sip.headers import NameAddr
-from offhook.sip.message import Field
+from offhook.sip.message import REASONS, Field
 from offhook.voice.keys import KeyPresses
 
 _CALL_SID = "X-Twilio-CallSid"
@@ -138,12 +138,25 @@ class Leg:
         self.sip = sip
         self.hops_left = hops_left
         self.call_id = self._endpoint.call_id(sip)
+        self.prepare(offer)
+
+    def prepare(self, offer: bytes | None) -> None:
+        """Prepare the answer to an offer, or (None) an offer. Raises NotAcceptable."""
         if offer is None:
             self._offer = self._answer = negotiate.offer(self._host, self._port, session_id=self._session_id)
+            self._taken = None
         else:
             agreed = negotiate.answer(offer, self._host, self._port, session_id=self._session_id)
             self._answer = agreed.body
             self._taken = agreed
+
+    def replace(self, sip: int) -> None:
+        """Go on with another peer, whose INVITE has been prepared for, and hang up on the one before."""
+        old, self.sip = self.sip, sip
+        self.call_id = self._endpoint.call_id(sip)
+        self.accept()
+        if old is not None:
+            self._endpoint.bye(old, monotonic())
 
     def ring(self) -> None:
         """Send 180."""
@@ -198,6 +211,27 @@ class Leg:
     def hang_up(self) -> None:
         """Send BYE."""
         if self.sip is not None and self._endpoint.bye(self.sip, monotonic()):
+            self._transports.flush()
+
+    def refer(self, uri: str) -> None:
+        """Ask the peer to call `uri` instead. Raises LocalProtocolError while an earlier REFER is under way."""
+        if self.sip is not None and self._endpoint.refer(self.sip, uri, monotonic()):
+            self._transports.flush()
+
+    def answer_refer(self, status: int) -> None:
+        """Accept the peer's REFER (202), or refuse it."""
+        if self.sip is None:
+            return
+        if status < 300:
+            self._endpoint.accept_refer(self.sip, monotonic())
+        else:
+            self._endpoint.refuse_refer(self.sip, status, monotonic())
+        self._transports.flush()
+
+    def notify_referrer(self, status: int) -> None:
+        """Tell the peer what its REFER has come to."""
+        if self.sip is not None:
+            self._endpoint.notify_refer(self.sip, status, REASONS[status], monotonic())
             self._transports.flush()
 
     def bridge(self, other: Leg, *, detect_star: bool) -> None:

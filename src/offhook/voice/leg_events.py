@@ -59,6 +59,10 @@ def on_sip(leg: Leg, event: sip.LegEvent, note: Note) -> tuple[Heard, ...]:
         case sip.Reinvite():
             if _agree(lambda: leg.reinvited(event.sdp), note) is not None:
                 leg.refuse(488, "Not Acceptable Here")
+        case sip.ReferAnswered():
+            return (events.LegReferAnswered(event.status),)
+        case sip.Notified():
+            return (events.LegNotified(event.status, event.over),)
         case sip.Info() if (pressed := dtmf_relay.parse(event.content_type, event.body)) is not None:
             key, milliseconds = pressed
             told = _pressed(leg, key, "info", note, held=milliseconds / 1000)

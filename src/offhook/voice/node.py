@@ -214,7 +214,9 @@ class Node:
 def _endpoint_config(settings: Settings) -> EndpointConfig:
     address = settings.public_address
     public = {name: Address(address, settings.sip_port) for name in (UDP, TCP)} if address else {}
-    return EndpointConfig(nonce_secret=secrets.token_bytes(32), calls_itself=True, public=public)
+    return EndpointConfig(
+        nonce_secret=secrets.token_bytes(32), calls_itself=True, transfers=True, public=public
+    )
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -24,6 +24,7 @@ from offhook.calls.status import Direction
 from offhook.clock import monotonic
 from offhook.delivery.documents import fetch_document
 from offhook.delivery.evidence import Evidence
+from offhook.errors import LocalProtocolError
 from offhook.media import protocol
 from offhook.media.client import MediaError
 from offhook.sip import events as sip
@@ -33,7 +34,7 @@ from offhook.streams.protocol import received_file
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.twiml.entry import Purpose
-from offhook.voice import conferences, leg_events, notes, queues
+from offhook.voice import conferences, leg_events, notes, queues, transfers
 from offhook.voice.journal import Journal
 from offhook.voice.leg import Destination, Leg
 from offhook.voice.messages import queue_message
@@ -44,6 +45,8 @@ from offhook.webhook.params import voice_params
 from offhook.webhook.policy import cookie_key
 
 logger = logging.getLogger(__name__)
+
+REQUEST_PENDING = 491
 
 
 class Dialler(Protocol):
@@ -97,6 +100,10 @@ class CallSession:
         self._closed = False
         self._gone = False
 
+    @property
+    def account_sid(self) -> str:
+        return self.account.sid
+
     # Events in
 
     def feed(self, event: events.CallEvent | heard.Event) -> None:
@@ -128,11 +135,33 @@ class CallSession:
 
     def on_sip(self, event: sip.LegEvent) -> None:
         """Something happened on the SIP leg."""
+        if isinstance(event, sip.Referred):
+            self.feed(self._referred(event))
+            return
         for told in leg_events.on_sip(self.leg, event, self.note):
             if isinstance(told, twiml.Notify):
                 self.notify(told.code, told.message, told.url)
             else:
                 self.feed(told)
+
+    def take_over(self, invite: sip.IncomingInvite) -> None:
+        """Go on with whoever sends this INVITE, which replaces the leg (RFC 3891). Raises NotAcceptable."""
+        old, call_id = self.leg.sip, self.leg.call_id
+        self.leg.prepare(invite.sdp)
+        self.services.switchboard.attach(invite.leg, self)
+        self.note(TimelineKind.NOTE, "leg replaced", {"by": invite.request.call_id})
+        self.leg.replace(invite.leg)
+        self.services.transports.flush()
+        if old is not None:
+            self.services.transports.endpoint.forget_log(old, call_id or "")
+            self.services.switchboard.detach(old)
+
+    def _referred(self, event: sip.Referred) -> events.LegReferred:
+        """A REFER; a call of another account is none that it can name."""
+        live = self.services.switchboard.of_leg(event.replaced) if event.replaced is not None else None
+        ours = live is not None and live.account_sid == self.account.sid
+        target = event.request.get("Refer-To") or str(event.refer_to)
+        return events.LegReferred(target, live.call.sid if live is not None and ours else None)
 
     def on_message(self, log: sip.SipMessageLog) -> None:
         """A SIP message of the leg came or went."""
@@ -167,6 +196,13 @@ class CallSession:
             self._wind_up()
 
     async def _fetch(self, effect: twiml.Fetch) -> None:
+        self.feed(await self._fetched(effect))
+
+    async def _fetch_transfer(self, effect: effects.FetchTransfer) -> None:
+        request = transfers.request(effect)
+        self.feed(transfers.retrieved(request, await self._fetched(request)))
+
+    async def _fetched(self, effect: twiml.Fetch) -> heard.Fetched | heard.FetchFailed:
         params = self.record.params(self.call.status)
         if self._to_sip and self.call.is_answered:
             params = replace(params, extra=(*params.extra, *self._sip_params()))
@@ -188,7 +224,7 @@ class CallSession:
             self._prompts.received(told.url, Received(audio, kind))
         self.note(TimelineKind.WEBHOOK, "failed" if failed else "fetched", evidence.detail())
         self._evidence = evidence
-        self.feed(told)
+        return told
 
     def _sip_params(self) -> tuple[tuple[str, str], ...]:
         """What the documents of a call to a SIP address learn of its answer."""
@@ -252,6 +288,20 @@ class CallSession:
                 self.leg.cancel()
             case effects.EndLeg():
                 self.leg.hang_up()
+            case effects.ReferLeg():
+                self._refer(effect.uri)
+            case effects.AnswerRefer():
+                self.leg.answer_refer(effect.response)
+            case effects.NotifyReferrer():
+                self.leg.notify_referrer(effect.response)
+            case effects.FetchTransfer():
+                self.start_task(self._fetch_transfer(effect), "transfer")
+            case effects.ConnectPartners():
+                # Not before this step is through: this call is told too.
+                loop = asyncio.get_running_loop()
+                loop.call_soon(
+                    transfers.connect, self.services, self.account.sid, self.call.sid, effect.replaces
+                )
             case effects.PlayRingback():
                 self._prompts.start_ringback(effect.tone)
             case effects.StopRingback():
@@ -294,6 +344,14 @@ class CallSession:
         self.services.switchboard.attach(sip_leg, self)
         self.feed(events.LegPlaced(self.leg.call_id or ""))
         self.services.transports.flush()
+
+    def _refer(self, uri: str) -> None:
+        """Send REFER; one whose predecessor is still under way is refused as the far end would."""
+        try:
+            self.leg.refer(uri)
+        except LocalProtocolError as error:
+            self.note(TimelineKind.SIP, "not referred", {"reason": str(error)})
+            self.feed(events.LegReferAnswered(REQUEST_PENDING))
 
     def _changed(self, effect: effects.Changed) -> None:
         over = effect.duration is not None

@@ -34,6 +34,10 @@ class LiveCall(Protocol):
         """Its state."""
 
     @property
+    def account_sid(self) -> str:
+        """Whose it is."""
+
+    @property
     def leg(self) -> Leg:
         """Its leg."""
 
@@ -42,6 +46,9 @@ class LiveCall(Protocol):
 
     def on_sip(self, event: sip.LegEvent) -> None:
         """Something happened on its SIP leg."""
+
+    def take_over(self, invite: sip.IncomingInvite) -> None:
+        """Go on with whoever sends this INVITE. Raises NotAcceptable."""
 
     def on_message(self, log: sip.SipMessageLog) -> None:
         """A SIP message of its leg came or went."""
@@ -98,6 +105,10 @@ class Switchboard:
         """A live call."""
         return self._calls.get(sid)
 
+    def of_leg(self, leg: int) -> LiveCall | None:
+        """The live call that a SIP leg is of."""
+        return self._by_sip.get(leg)
+
     @property
     def live(self) -> list[LiveCall]:
         """All live calls."""
@@ -128,6 +139,10 @@ class Switchboard:
     def forget_leg(self, leg: int) -> None:
         """A SIP leg has been refused: no call will come of it."""
         self._early.take(leg)
+
+    def detach(self, leg: int) -> None:
+        """A call goes on with another SIP leg."""
+        self._by_sip.pop(leg, None)
 
     def remove(self, call: LiveCall) -> None:
         """A call has ended and left."""

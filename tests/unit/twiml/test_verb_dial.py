@@ -24,7 +24,17 @@ from __future__ import annotations
 import pytest
 from tests.unit.twiml.transcript import CALLER, RINGING, Transcript, attribute_table, codes, run
 
-from offhook.twiml.effects import Answer, Dial, DialNumber, EndDial, Fetch, HangUp, Speak, StatusCallback
+from offhook.twiml.effects import (
+    Answer,
+    Dial,
+    DialNumber,
+    EndDial,
+    Fetch,
+    HangUp,
+    OnRefer,
+    Speak,
+    StatusCallback,
+)
 from offhook.twiml.entry import CallFacts, EntryPoint, Purpose
 from offhook.twiml.events import DialDone, HungUp
 from offhook.twiml.unbuilt import NOUNS as NOT_BUILT
@@ -71,6 +81,8 @@ def test_attributes() -> None:
         "answerOnBridge": (False, 13219),
         "ringTone": ("automatic", 13220),
         "sequential": (False, 13218),
+        "referUrl": (None, 11100),
+        "referMethod": ("POST", 12200),
     }
 
 
@@ -156,7 +168,7 @@ def test_attributes_are_carried(attributes: str, field: str, value: object) -> N
         ('recordingStatusCallback="mailto:x"', 13256),
         ('recordingStatusCallbackEvent="x"', 13621),
         ('recordingTrack="x"', 12200),
-        ('ifMachine="hangup" referUrl="/refer" events="x" passports="y"', 12200),
+        ('ifMachine="hangup" events="x" passports="y"', 12200),
     ],
 )
 def test_bad_values_are_ignored_with_a_warning(attribute: str, code: int) -> None:
@@ -329,3 +341,10 @@ def test_a_dialled_leg_cannot_dial() -> None:
     facts = CallFacts(CALLER, NUMBER, "outbound-dial", answered=True)
     call = Transcript(EntryPoint("http://app.example/w"), facts, Purpose.WHISPER)
     assert codes(call.respond(f"<Response><Dial>{NUMBER}</Dial></Response>")) == [13201]
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_where_a_transfer_is_asked_about(keeps: bool) -> None:
+    bridged = 'answerOnBridge="true"' if keeps else ""
+    call = run(f'<Dial {bridged} referUrl="/refer" referMethod="GET">{NUMBER}</Dial>')
+    assert dialled(call).on_refer == OnRefer("https://app.example/refer", "GET", keeps)

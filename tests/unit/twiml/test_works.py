@@ -35,7 +35,7 @@ TEXT = {
     "Sip": "sip:a@b.example",
     "Uri": "sip:a@b.example",
 }
-INSIDE = {"Gather": "<Say>Press</Say>"}
+INSIDE = {"Gather": "<Say>Press</Say>", "Refer": "<Sip>sip:a@b.example</Sip>"}
 OTHER_VALUES = (
     "true false GET 7 42 5000 6000 * 1 /other +15559998888 speech answered absent us record-from-ringing"
     " trim-silence inbound busy hangup Enable woman de-DE auto"
@@ -124,6 +124,10 @@ def answer(state: interpreter.State) -> events.Event:
             return events.RecordingDone(started, "RE1", "http://r/RE1", 4, "silence")
         case effects.Dial(started):
             return events.DialDone(started, "completed", "CA1", 5, bridged=True)
+        case effects.Enqueue(started):
+            return events.EnqueueDone(started, "bridged", "QU1", 3)
+        case effects.Refer(started):
+            return events.ReferDone(started, "in-progress", 202, 200)
         case effects.SendMessage(started):
             return events.MessageQueued(started, "SM1", "queued")
         case (

@@ -23,7 +23,7 @@ INVALID_URI = 13243
 INVALID_HEADER = 13252
 HEADERS_TOO_LONG = 13253
 LONGEST_HEADERS = 1024
-_URI = re.compile(
+URI = re.compile(
     r"sips?:([^\s@;?<>\"]+@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(;[^\s?<>\"]*)?", re.I
 )
 _HEADER_NAME = re.compile(r"X-[\w.!%*+`'~-]{1,100}|User-to-User", re.I | re.A)
@@ -68,7 +68,7 @@ class Sip(Answerable):
     def _target(self, address: Sip | Uri, extra: Pairs, whisper: str | None, turn: Turn) -> DialTarget | None:
         element = address.element
         uri, _, query = element.text.partition("?")
-        if not _URI.fullmatch(uri) or len(uri) > 255:
+        if not URI.fullmatch(uri) or len(uri) > 255:
             turn.warn(INVALID_URI, element, f"{uri[:80]!r} is not a SIP address")
             return None
         return DialSip(

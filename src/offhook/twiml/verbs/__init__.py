@@ -10,6 +10,7 @@ from offhook.twiml.verbs.pause import Pause
 from offhook.twiml.verbs.play import Play
 from offhook.twiml.verbs.record import Record
 from offhook.twiml.verbs.redirect import Redirect
+from offhook.twiml.verbs.refer import Refer
 from offhook.twiml.verbs.reject import Reject
 from offhook.twiml.verbs.say import Say
 from offhook.twiml.verbs.sms import Sms
@@ -25,6 +26,7 @@ VERBS: dict[str, type[Verb]] = {
     "Play": Play,
     "Record": Record,
     "Redirect": Redirect,
+    "Refer": Refer,
     "Reject": Reject,
     "Say": Say,
     "Sms": Sms,

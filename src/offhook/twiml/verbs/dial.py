@@ -81,8 +81,8 @@ class Dial(Verb):
     answer_on_bridge: bool = boolean(False, code=13219)
     ring_tone: str = choice("automatic", *RINGING, code=13220)
     sequential: bool = boolean(False, code=13218)
-    refer_url: str | None = web_url(unbuilt=WITHOUT_EFFECT)
-    refer_method: Literal["GET", "POST"] = http_method(unbuilt=WITHOUT_EFFECT)
+    refer_url: str | None = web_url()
+    refer_method: Literal["GET", "POST"] = http_method()
     recording_configuration_id: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
     events: str | None = text(unbuilt=WITHOUT_EFFECT)
     passports: str | None = text(unbuilt=WITHOUT_EFFECT)
@@ -122,6 +122,7 @@ class Dial(Verb):
             trim=self.trim,
             recording_callback=self.recording_callback(turn),
             recording_track=self.recording_track,
+            on_refer=self._on_refer(turn),
         )
         return self
 
@@ -148,6 +149,11 @@ class Dial(Verb):
             self.recording_status_callback_event,
             13256,
         )
+
+    def _on_refer(self, turn: Turn) -> effects.OnRefer | None:
+        """With `answerOnBridge` nobody is left alone before there is TwiML for it."""
+        url = turn.absolute(self.refer_url) if self.refer_url else None
+        return effects.OnRefer(url, self.refer_method, self.answer_on_bridge) if url else None
 
     def _room(self) -> Element | None:
         """The conference or queue that is dialled; it is alone, what stands beside it is not dialled."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -99,10 +98,11 @@ class Platform:
         document = f"<Response>{body}</Response>".encode()
         self.feed(sid, heard.Fetched(fetch.request, fetch.url, 200, "text/xml", document))
 
-    def retrieve(self, sid: str, body: str = "<Pause/>", **failed: object) -> None:
+    def retrieve(self, sid: str, body: str = "<Pause/>") -> None:
         """The answer to the request at referUrl."""
-        entry = Retrieved(f"{APP}/refer", "POST", 200, "text/xml", f"<Response>{body}</Response>".encode())
-        self.feed(sid, events.TransferFetched(replace(entry, **failed)))  # type: ignore[arg-type]
+        document = f"<Response>{body}</Response>".encode()
+        retrieved = Retrieved(f"{APP}/refer", "POST", 200, "text/xml", document)
+        self.feed(sid, events.TransferFetched(retrieved))
 
     def all(self, sid: str, kind: type[T]) -> list[T]:
         """What a call has wanted of one kind."""
@@ -183,17 +183,20 @@ def test_without_a_refer_url_the_two_stay_together(by_the_caller: bool) -> None:
     assert frozenset({caller, called}) in platform.hear_each_other
 
 
-FAILURES = [{"status": 500}, {"code": 11200, "detail": "It does not answer"}]
+FAILURES = [
+    Retrieved(f"{APP}/refer", "POST", 500),
+    Retrieved(f"{APP}/refer", "POST", code=11200, detail="It does not answer"),
+]
 
 
 @pytest.mark.parametrize("failed", FAILURES)
 def test_with_answer_on_bridge_the_two_stay_together_when_nobody_says_where(
-    failed: dict[str, object],
+    failed: Retrieved,
 ) -> None:
     platform = Platform()
     caller, called = platform.bridged("CA1", f'{REFER_URL} answerOnBridge="true"')
     platform.feed(called, events.LegReferred(TARGET))
-    platform.retrieve(caller, **failed)
+    platform.feed(caller, events.TransferFetched(failed))
     assert platform.referrer(called) == [202, 503]
     assert [notified.code for notified in platform.all(caller, twiml.Notify)] == [11200]
     assert frozenset({caller, called}) in platform.hear_each_other
@@ -202,11 +205,11 @@ def test_with_answer_on_bridge_the_two_stay_together_when_nobody_says_where(
 
 
 @pytest.mark.parametrize("failed", FAILURES)
-def test_without_it_both_end(failed: dict[str, object]) -> None:
+def test_without_it_both_end(failed: Retrieved) -> None:
     platform = Platform()
     caller, called = platform.bridged("CA1", REFER_URL)
     platform.feed(called, events.LegReferred(TARGET))
-    platform.retrieve(caller, **failed)
+    platform.feed(caller, events.TransferFetched(failed))
     assert platform.referrer(called) == [202, 503, 0]
     assert platform.all(caller, twiml.Speak), "the caller hears that something went wrong"
     assert platform.live() == {caller}

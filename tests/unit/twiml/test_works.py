@@ -122,7 +122,7 @@ def answer(state: interpreter.State) -> events.Event:
             return events.TimerFired(started)
         case effects.StartRecording(started):
             return events.RecordingDone(started, "RE1", "http://r/RE1", 4, "silence")
-        case effects.Dial(started):
+        case effects.Dial(started) | effects.Confer(started) | effects.Take(started):
             return events.DialDone(started, "completed", "CA1", 5, bridged=True)
         case effects.Enqueue(started):
             return events.EnqueueDone(started, "bridged", "QU1", 3)

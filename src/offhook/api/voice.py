@@ -20,19 +20,21 @@ ROW_TRIES: Final = 20
 ROW_PAUSE: Final = 0.05
 
 
-async def ask(services: Services, node: str, request: Mapping[str, Any]) -> None:
-    """Have a voice node do something with what it holds.
+async def ask(services: Services, node: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Have a voice node do something with what it holds; its answer.
 
     Raises:
         RestError: what the node refuses with, or 20503 when it does not answer.
     """
     try:
         payload = msgspec.json.encode(request)
-        answer = msgspec.json.decode(await services.bus.request(subjects.voice_calls(node), payload, TIMEOUT))
+        reply = await services.bus.request(subjects.voice_calls(node), payload, TIMEOUT)
     except RequestError as error:
         raise errors.rest(20503, "The voice node that holds it does not answer") from error
+    answer: Mapping[str, Any] = msgspec.json.decode(reply)
     if "error" in answer:
         raise errors.rest(answer["error"], answer.get("message"))
+    return answer
 
 
 async def once(read: Callable[[], Awaitable[Row]], written: Callable[[Row], bool]) -> Row:

@@ -41,6 +41,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     send_digits: str | None = None
     record: bool = False
     recording_channels: Literal["mono", "dual"] = "mono"
+    recording_track: Literal["both", "inbound", "outbound"] = "both"
     recording_status_callback: str | None = None
     recording_status_callback_method: Method = "POST"
     recording_status_callback_event: tuple[str, ...] = ("completed",)

@@ -176,9 +176,11 @@ class Recorder:
 
     def start_call(self, asked: CallRequest) -> None:
         """``Record=true`` of an API call: all of it, from the answer."""
-        channels = 2 if asked.recording_channels == "dual" else 1
+        track = asked.recording_track
+        channels = 2 if asked.recording_channels == "dual" and track == "both" else 1
         recording = self._new(Source.CALL, channels, asked.trim == "trim-silence", asked.recording_callback)
-        self._start(recording, "received", "sent")
+        recording.track = track
+        self._start(recording, *_TRACKS[track])
 
     def stop_verb(self, number: int) -> None:
         """End the recording of a ``<Record>``."""

@@ -13,7 +13,14 @@ from offhook.api import voice
 from offhook.api.authentication import require_active
 from offhook.api.forms import Between, Form, HttpMethod, Method, Url
 from offhook.api.operations import Context, Resource
-from offhook.api.v2010.dialling import RecordingChannels, Trim, check_credentials, new_call, parties
+from offhook.api.v2010.dialling import (
+    RecordingChannels,
+    RecordingTrack,
+    Trim,
+    check_credentials,
+    new_call,
+    parties,
+)
 from offhook.calls.callbacks import Outcome, status_callback
 from offhook.calls.request import CallRequest
 from offhook.calls.status import TERMINAL, CallbackEvent, CallStatus
@@ -75,9 +82,7 @@ class CreateCall(Form):
     refuses: ClassVar = {
         "Byoc": "BYOC trunks are not built yet: calls leave by the platform's own trunk",
         "MachineDetection": "who answers is not found out yet",
-        "RecordingTrack": "a recording has both tracks; one alone is not built yet",
     }
-    harmless: ClassVar = {"RecordingTrack": frozenset({"both"})}
 
     to: str = ""
     from_: str = ""
@@ -95,6 +100,7 @@ class CreateCall(Form):
     send_digits: str = ""
     record: bool = False
     recording_channels: RecordingChannels = RecordingChannels.MONO
+    recording_track: RecordingTrack = RecordingTrack.BOTH
     recording_status_callback: Url = ""
     recording_status_callback_method: Method = HttpMethod.POST
     recording_status_callback_event: tuple[RecordingEvent, ...] = ()

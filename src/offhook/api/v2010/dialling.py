@@ -24,6 +24,27 @@ class RecordingChannels(StrEnum):
     DUAL = "dual"
 
 
+class RecordingTrack(StrEnum):
+    """What of the call is recorded: what its far end says, hears, or both."""
+
+    BOTH = "both"
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class RecordingEvent(StrEnum):
+    """What the status callback of a recording reports."""
+
+    STARTED = "started"
+    IN_PROGRESS = "in-progress"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    ABSENT = "absent"
+
+
 class Trim(StrEnum):
     """Whether silence at both ends of a recording is cut off."""
 

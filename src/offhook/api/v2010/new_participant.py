@@ -20,6 +20,8 @@ from offhook.api.forms import Between, Form, HttpMethod, Method, Url
 from offhook.api.operations import Context, Resource
 from offhook.api.v2010.dialling import (
     RecordingChannels,
+    RecordingEvent,
+    RecordingTrack,
     Trim,
     check_credentials,
     new_call,
@@ -82,19 +84,6 @@ class ConferenceEvent(StrEnum):
     ANNOUNCEMENT = "announcement"
 
 
-class RecordingEvent(StrEnum):
-    """What the status callback of a recording reports."""
-
-    STARTED = "started"
-    IN_PROGRESS = "in-progress"
-    PAUSED = "paused"
-    RESUMED = "resumed"
-    STOPPED = "stopped"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    ABSENT = "absent"
-
-
 class CreateParticipant(Form):
     """A call into a conference. Those beginning with `conference` count only for the first in it."""
 
@@ -122,9 +111,7 @@ class CreateParticipant(Form):
         "AmdStatusCallback": "who answers is not found out yet",
         "Byoc": "BYOC trunks are not built yet: calls leave by the platform's own trunk",
         "MachineDetection": "who answers is not found out yet",
-        "RecordingTrack": "a recording has both tracks; one alone is not built yet",
     }
-    harmless: ClassVar = {"RecordingTrack": frozenset({"both"})}
 
     to: str = ""
     from_: str = ""
@@ -139,6 +126,7 @@ class CreateParticipant(Form):
     sip_auth_password: str = ""
     record: bool = False
     recording_channels: RecordingChannels = RecordingChannels.MONO
+    recording_track: RecordingTrack = RecordingTrack.BOTH
     recording_status_callback: Url = ""
     recording_status_callback_method: Method = HttpMethod.POST
     recording_status_callback_event: tuple[RecordingEvent, ...] = (RecordingEvent.COMPLETED,)
@@ -273,6 +261,7 @@ def _request(form: CreateParticipant, document: str) -> CallRequest:
         time_limit=form.time_limit,
         record=form.record,
         recording_channels=form.recording_channels.value,
+        recording_track=form.recording_track.value,
         recording_status_callback=form.recording_status_callback or None,
         recording_status_callback_method=form.recording_status_callback_method.value,
         recording_status_callback_event=tuple(form.recording_status_callback_event),

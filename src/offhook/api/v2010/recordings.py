@@ -1,4 +1,4 @@
-"""Recordings: of an account or a call, and their audio. https://www.twilio.com/docs/voice/api/recording"""
+"""Recordings: of an account, a call or a conference, and their audio. https://www.twilio.com/docs/voice/api/recording"""
 
 from __future__ import annotations
 
@@ -97,6 +97,34 @@ async def fetch_call_recording(context: Context, call_sid: str, sid: str) -> Rec
 async def delete_call_recording(context: Context, call_sid: str, sid: str) -> None:
     """Delete a recording by way of its call."""
     if await fetch_call_recording(context, call_sid, sid) is None:
+        raise errors.rest(20404)
+    await delete_recording(context, sid)
+
+
+@recordings.operation("ListConferenceRecording")
+async def list_conference_recordings(
+    context: Context, conference_sid: str, filters: ListCallRecordings, page: Page
+) -> PageResult[RecordingRecord] | None:
+    """Recordings of one conference, newest first."""
+    if await context.store.conferences.fetch(context.account.sid, conference_sid) is None:
+        return None
+    chosen = RecordingFilters(conference_sid=conference_sid, date_created=filters.date_created)
+    return await context.store.recordings.list_page(context.account.sid, chosen, page)
+
+
+@recordings.operation("FetchConferenceRecording")
+async def fetch_conference_recording(
+    context: Context, conference_sid: str, sid: str
+) -> RecordingRecord | None:
+    """One recording of a conference."""
+    found = await context.store.recordings.fetch(context.account.sid, sid)
+    return found if found is not None and found.conference_sid == conference_sid else None
+
+
+@recordings.operation("DeleteConferenceRecording")
+async def delete_conference_recording(context: Context, conference_sid: str, sid: str) -> None:
+    """Delete a recording by way of its conference."""
+    if await fetch_conference_recording(context, conference_sid, sid) is None:
         raise errors.rest(20404)
     await delete_recording(context, sid)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from offhook.twiml import messaging, nouns, ssml, unbuilt, verbs
 from offhook.twiml.attributes import Attribute, table
+from offhook.twiml.nouns.rooms import ROOMS
 from offhook.twiml.nouns.sip import Uri
 from offhook.twiml.unbuilt import Unbuilt
 from offhook.twiml.verb import Part
@@ -67,7 +68,7 @@ def text() -> str:
     return (
         HEADING
         + built("Verbs of a call", verbs.VERBS)
-        + built("Nouns of `<Dial>`, and what they hold", {**nouns.NOUNS, "Uri": Uri})
+        + built("Nouns of `<Dial>`, and what they hold", {**nouns.NOUNS, **ROOMS, "Uri": Uri})
         + built("Verbs of a reply to a message", messaging.VERBS)
         + not_built("Verbs that are not built", unbuilt.VERBS)
         + not_built("Nouns that are not built", unbuilt.NOUNS)

@@ -1,9 +1,10 @@
 """One call: its leg, its status, the TwiML it runs and whom it is with, as one pure step function.
 
 `step(call, event, now)` takes what happened and returns the call as it then is and what is to be done, in order.
-The TwiML interpreter (`offhook.twiml.interpreter`) runs inside; how ``<Dial>`` rings is in `offhook.calls.dial`,
-what happens in a room in `offhook.calls.room`. A call that has ended stays to see its last requests through: the
-action of a recording or a dial that the hang-up cut short.
+The TwiML interpreter (`offhook.twiml.interpreter`) runs inside; how ``<Dial>`` rings is in `offhook.calls.dial`, what
+a call does in conferences and queues in `offhook.calls.meeting`, what happens in a room in `offhook.calls.rooms`. A
+call that has ended stays to see its last requests through: the action of a recording or a dial that the hang-up cut
+short.
 
 `now` is seconds of a monotonic clock. Rows, SIP messages and audio are the business of `offhook.voice`.
 """

@@ -2,7 +2,7 @@
 
 A part of `offhook.calls.call`. All targets ring at once, or in turn with ``sequential``; a target that answers
 hears its whisper, if it has one, and the first that is through with it joins the room. What happens there is the
-business of `offhook.calls.room`.
+business of `offhook.calls.rooms.bridge`.
 """
 
 from __future__ import annotations

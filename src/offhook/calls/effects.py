@@ -154,7 +154,7 @@ class OpenRoom:
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Let this call into a room, or change the terms on which it is there (`offhook.calls.room.Member`)."""
+    """Let this call into a room, or change the terms on which it is there (`offhook.calls.rooms.events.Member`)."""
 
     room: str
     end_on_exit: bool = True
@@ -192,10 +192,11 @@ class TakeFromQueue:
 
 @dataclass(frozen=True, slots=True)
 class TellRoom:
-    """Tell the room that an announcement has been heard, or what kept it from being made."""
+    """Tell the room that the announcement at `url` has been heard, or what kept it from being made."""
 
     room: str
     failed: str | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

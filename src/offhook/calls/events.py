@@ -311,15 +311,18 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The queue has given this call, which came for somebody, the call `member`: it will enter the bridge."""
+    """The queue has given this call, which came for somebody, the call `member`, which says so itself: it comes.
 
-    room: str
+    `MemberJoined` or `MemberGone` follows.
+    """
+
+    bridge: str
     member: str
 
 
 @dataclass(frozen=True, slots=True)
 class MemberJoined:
-    """Whom the queue has given this call enters its bridge."""
+    """Whom the queue has given this call has entered its bridge."""
 
     bridge: str
     member: str
@@ -334,11 +337,10 @@ class MemberGone:
 
 @dataclass(frozen=True, slots=True)
 class LeftQueue:
-    """The queue does not have this call any more, or (`waited` None) has never taken it in."""
+    """The queue does not have this call any more, or has never taken it in."""
 
     room: str
     result: QueueResult
-    waited: int | None
 
 
 class EndedBy(StrEnum):

@@ -4,6 +4,9 @@ A part of `offhook.calls.call`, as `offhook.calls.dial` is. Rooms tell a call wh
 call enters and leaves them by effects. Whoever is taken out of a queue hears the taker's document, then enters the
 bridge that the taker has opened. If one of the two has gone by then, the other waits on: the taker as first of its
 kind, the caller as first in the queue. A step says last what the call's interpreter is to be told.
+
+What was told before the call left a room, and comes when it is there again or in another, changes nothing; where it
+may have been about the present stay, the call leaves the room too, so that it is a member nowhere but where it thinks.
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ from offhook.twiml import events as heard
 from offhook.twiml.entry import Purpose
 from offhook.twiml.events import QueueResult
 
-NO_SUCH_QUEUE: Final = 0
-"""The code of `TurnedAway` by which a queue that does not exist says so; it is no notification."""
+QUEUE_FULL: Final = 14207
+LEAST_REST: Final = 1.0
+"""Seconds that a call waits at least, when whoever was on the way to it has gone."""
 
 Event = (
     events.TurnedAway
@@ -37,6 +41,7 @@ Event = (
     | events.LeftQueue
 )
 
+_ENOUGH: Final = effects.ClearTimer(dial.RING_TIMER)
 
 Met = tuple[Call, tuple[Wanted, ...], tuple[heard.Event, ...]]
 """The call, what is to be done, and what its interpreter is told after that, in order."""
@@ -45,13 +50,12 @@ Met = tuple[Call, tuple[Wanted, ...], tuple[heard.Event, ...]]
 # Entering
 
 
-def confer(call: Call, request: twiml.Confer, now: float) -> Met:
+def confer(call: Call, request: twiml.Confer) -> Met:
     """Enter a conference: it waits there until it starts."""
-    call, accepted = accept(call, now)
     room = conference_name(request.name)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, request.time_limit)
     call = replace(call, place=In(room, Conferring(request)))
-    return call, (*accepted, effects.EnterConference(room, request), limit), ()
+    return call, (effects.EnterConference(room, request), limit), ()
 
 
 def enqueue(call: Call, request: twiml.Enqueue, now: float) -> Met:
@@ -61,10 +65,10 @@ def enqueue(call: Call, request: twiml.Enqueue, now: float) -> Met:
     return call, (effects.EnterQueue(room, request),), ()
 
 
-def take(call: Call, request: twiml.Take) -> Met:
+def take(call: Call, request: twiml.Take, now: float) -> Met:
     """Open a bridge, and come for the first who waits."""
     bridge = f"{call.sid}-{request.dial}"
-    call = replace(call, place=In(bridge, Taking(request, bridge)))
+    call = replace(call, place=In(bridge, Taking(request, bridge, request.timeout, now)))
     done = (
         effects.OpenRoom(bridge, dial.recording(request)),
         effects.Enter(bridge, hears_star=request.hangup_on_star),
@@ -79,7 +83,7 @@ def take(call: Call, request: twiml.Take) -> Met:
 
 
 def step(call: Call, event: Event, now: float) -> Met:
-    """What a room has told. A call that is there no more passes it over, and tells who counts on it."""
+    """What a room, or whom it has brought together with this call, has told."""
     place = call.place
     because = place.because if isinstance(place, In) else None
     match event:
@@ -94,39 +98,48 @@ def step(call: Call, event: Event, now: float) -> Met:
         case events.Called():
             return _called(call, event)
         case events.LeftQueue(room, result) if isinstance(because, Queued) and _is_in(call, room):
-            return _dequeued(call, because, result, now)
-        case events.Served(_, member) if isinstance(because, Taking) and not call.is_over:
-            return _placed(call, replace(because, member=member)), (effects.ClearTimer(dial.RING_TIMER),), ()
-        case events.MemberJoined(bridge, member) if isinstance(because, Taking) and because.bridge == bridge:
-            return _joined(call, replace(because, member=member, joined=True), now)
-        case events.MemberGone(bridge) if isinstance(because, Taking) and because.bridge == bridge:
-            return _take_again(call, because)
+            return _left_queue(call, because, result, now)
+        case events.Served() | events.MemberJoined() | events.MemberGone():
+            if isinstance(because, Taking) and because.bridge == event.bridge and not because.left:
+                return _of_member(call, because, event, now)
     return call, (), ()
+
+
+def missed(event: events.CallEvent) -> tuple[effects.Tell, ...]:
+    """What an event leads to where there is no such call any more: who counts on the call is told."""
+    if isinstance(event, events.Called):
+        return (effects.Tell(event.taker, events.MemberGone(event.bridge)),)
+    return ()
 
 
 def _turned_away(call: Call, event: events.TurnedAway) -> Met:
     match call.place:
         case In(event.room, Conferring() as conferring):
             notified = twiml.Notify(event.code, "The conference does not let this call in.", "")
-            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), notified)
+            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), notified, effects.Leave(event.room))
             return replace(call, place=ALONE), done, (conferring.refused(),)
-        case In(_, Taking() as taking) if event.room == queue_name(taking.request.queue):
+        case In(_, Taking(left=False) as taking) if event.room == queue_name(taking.request.queue):
             return give_up(call, "failed")
     return call, (), ()
 
 
 def _called(call: Call, event: events.Called) -> Met:
-    """Somebody has come for this call: it hears what it is to hear before, then joins."""
-    place = call.place
-    if call.is_over or not isinstance(place, In) or not isinstance(place.because, Queued):
-        return call, (effects.Tell(event.taker, events.MemberGone(event.bridge)),), ()
-    called = replace(place.because, waited=event.waited, taker=event.taker, bridge=event.bridge)
+    """Somebody has come for this call: it hears what it is to hear before, then joins.
+
+    One that the queue has not said to have taken in is called for a wait that is over.
+    """
+    match call.place:
+        case In(event.room, Queued(queue_sid=str(), taker=None) as queued) if not _is_leaving(call):
+            called = replace(queued, waited=event.waited, taker=event.taker, bridge=event.bridge)
+        case _:
+            return call, missed(event), ()
     call = _placed(call, called)
+    coming = effects.Tell(event.taker, events.Served(event.bridge, call.sid))
     over = heard.Popped(Purpose.QUEUE)
     if event.entry is not None:
-        return call, (), (over, heard.Pushed(Purpose.HANDOVER, event.entry))
+        return call, (coming,), (over, heard.Pushed(Purpose.HANDOVER, event.entry))
     call, joined, _ = join(call)
-    return call, joined, (over,)
+    return call, (coming, *joined), (over,)
 
 
 def join(call: Call) -> Met:
@@ -139,39 +152,52 @@ def join(call: Call) -> Met:
     return call, (), ()
 
 
+def _of_member(
+    call: Call, taking: Taking, event: events.Served | events.MemberJoined | events.MemberGone, now: float
+) -> Met:
+    """What the call that the queue has given this one does."""
+    match event:
+        case events.Served(_, member):
+            rest = taking.rest - (now - taking.since)
+            return _placed(call, replace(taking, member=member, rest=rest)), (_ENOUGH,), ()
+        case events.MemberJoined(_, member):
+            return _joined(call, replace(taking, member=member, joined=True), now)
+        case events.MemberGone():
+            return _take_again(call, taking, now)
+
+
 def _joined(call: Call, taking: Taking, now: float) -> Met:
     """The two have met."""
     call, accepted = accept(_placed(call, taking), now)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, taking.request.time_limit)
-    return call, (effects.ClearTimer(dial.RING_TIMER), effects.StopRingback(), *accepted, limit), ()
+    return call, (_ENOUGH, effects.StopRingback(), *accepted, limit), ()
 
 
-def _take_again(call: Call, taking: Taking) -> Met:
+def _take_again(call: Call, taking: Taking, now: float) -> Met:
     """Whom the queue had given has gone: wait for the next, before all others who do."""
-    if call.is_over:
-        return call, (), ()
     request = taking.request
-    done = (
-        effects.SetTimer(dial.RING_TIMER, request.timeout),
-        effects.TakeFromQueue(queue_name(request.queue), request, taking.bridge, again=True),
-    )
-    return _placed(call, replace(taking, member=None)), done, ()
+    done: tuple[Wanted, ...] = ()
+    if taking.member is not None:
+        taking = replace(taking, member=None, rest=max(taking.rest, LEAST_REST), since=now)
+        done = (effects.SetTimer(dial.RING_TIMER, taking.rest),)
+    again = effects.TakeFromQueue(queue_name(request.queue), request, taking.bridge, again=True)
+    return _placed(call, taking), (*done, again), ()
 
 
 def room_ended(call: Call, event: events.RoomEnded, now: float) -> Met:
     """The conference has ended or thrown the call out, or the bridge with whom it has met is over."""
     match call.place:
         case In(event.room, Conferring() as conferring):
-            done = (effects.ClearTimer(DIAL_LIMIT_TIMER),)
+            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(event.room))
             return replace(call, place=ALONE), done, (conferring.done(),)
-        case In(event.room, Queued() as queued) if not event.seconds and not call.is_over:
+        case In(event.room, Queued() as queued) if event.seconds:
+            return _dequeued(call, queued, "bridged", now)
+        case In(_, Queued(bridge=event.room) as queued):
             # Whoever came for it has gone: it waits on, as the first.
             room = queue_name(queued.request.queue)
             waiting = replace(queued, waited=None, taker=None, bridge=None, joined=False)
             entered = effects.EnterQueue(room, queued.request, again=True, entered_at=queued.entered_at)
-            return replace(call, place=In(room, waiting)), (entered,), ()
-        case In(event.room, Queued() as queued):
-            return _dequeued(call, queued, "bridged", now)
+            return replace(call, place=In(room, waiting)), (entered,), (heard.Popped(Purpose.HANDOVER),)
         case In(event.room, Taking() as taking):
             status = "completed" if taking.joined else taking.status
             told = taking.done(status, event.seconds, event.recorded)
@@ -196,12 +222,13 @@ def leave(call: Call) -> Met:
 def give_up(call: Call, status: heard.DialStatus) -> Met:
     """Leave the queue as one who came for somebody, and the bridge; what that has come to is told by the bridge."""
     match call.place:
-        case In(_, Taking() as taking):
+        case In(_, Taking(left=False) as taking):
             waits: tuple[Wanted, ...] = ()
             if not taking.joined:
-                queue = effects.Leave(queue_name(taking.request.queue))
-                waits = (effects.ClearTimer(dial.RING_TIMER), effects.StopRingback(), queue)
-            call = _placed(call, replace(taking, status=status))
+                waits = (_ENOUGH, effects.StopRingback(), effects.Leave(queue_name(taking.request.queue)))
+                if taking.member is not None:
+                    waits += (effects.Tell(taking.member, events.RoomEnded(taking.bridge, 0)),)
+            call = _placed(call, replace(taking, status=status, left=True))
             return call, (*waits, effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(taking.bridge)), ()
     return call, (), ()
 
@@ -252,12 +279,25 @@ def _stood_up(queued: Queued) -> tuple[Wanted, ...]:
     return (effects.Tell(queued.taker, events.MemberGone(queued.bridge)),)
 
 
+def _left_queue(call: Call, queued: Queued, result: QueueResult, now: float) -> Met:
+    room = queue_name(queued.request.queue)
+    done: tuple[Wanted, ...] = (effects.Leave(room),)
+    if result == "queue-full":
+        done += (twiml.Notify(QUEUE_FULL, f"As many calls as may wait in {queued.request.queue!r} do", ""),)
+    call, _, told = _dequeued(call, queued, result, now)
+    return call, done, told
+
+
 def _dequeued(call: Call, queued: Queued, result: QueueResult, now: float) -> Met:
     return replace(call, place=ALONE), (), (queued.done(result, now),)
 
 
 def _is_in(call: Call, room: str) -> bool:
     return isinstance(call.place, In) and call.place.room == room and not call.is_over
+
+
+def _is_leaving(call: Call) -> bool:
+    return call.is_over or call.leaving is not None
 
 
 def _placed(call: Call, because: Conferring | Queued | Taking) -> Call:

@@ -111,13 +111,18 @@ class Queued:
 class Taking:
     """Comes for the first call in a queue (``<Dial><Queue>``), which it will meet in `bridge`.
 
-    `member`: the call that the queue has given it. `joined`: the two have met.
+    `rest`: how many seconds of its timeout are left, `since`: the moment that they are counted from; while somebody is
+    on the way they are not. `member`: the call that the queue has given it. `joined`: the two have met. `left`: it
+    has left both rooms, and waits for what the bridge has come to.
     """
 
     request: Take
     bridge: str
+    rest: float
+    since: float
     member: str | None = None
     joined: bool = False
+    left: bool = False
     status: DialStatus = "no-answer"
     """What it has come to, if they never meet."""
 

@@ -111,9 +111,9 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
         case twiml.EndDial():
             return _end_dial(call, effect, now)
         case twiml.Confer():
-            return met(meeting.confer(call, effect, now), now)
+            return met(meeting.confer(call, effect), now)
         case twiml.Take():
-            return met(meeting.take(call, effect), now)
+            return met(meeting.take(call, effect, now), now)
         case twiml.Enqueue():
             return met(meeting.enqueue(call, effect, now), now)
         case twiml.LeaveQueue():
@@ -124,9 +124,9 @@ def _absorb_one(call: Call, effect: twiml.Effect, now: float) -> Step:
             return met(referring.refer(call, effect), now)
         case twiml.EndRefer():
             return met(referring.abandon(call), now)
-        case twiml.Announced(failed):
+        case twiml.Announced(failed, url):
             room = call.place.room if isinstance(call.place, In) else ""
-            return call, (effects.TellRoom(room, failed),) if room else ()
+            return call, (effects.TellRoom(room, failed, url),) if room else ()
         case _:
             return call, (effect,)
 

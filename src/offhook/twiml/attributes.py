@@ -228,7 +228,8 @@ def words(default: tuple[str, ...], *others: str, code: int = SCHEMA_WARNING, **
     def read_(given: str) -> Any:
         listed = given.lower().split()
         kept = tuple(dict.fromkeys(spellings[word] for word in listed if word in spellings))
-        return _checked(kept, bool(kept) and set(listed) <= set(spellings), kept or default)
+        some = bool(kept) or not default
+        return _checked(kept, some and set(listed) <= set(spellings), kept or default)
 
     return _attribute(read_, "a list of " + ", ".join(known), default, code, **more)
 

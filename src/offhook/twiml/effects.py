@@ -51,7 +51,10 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the answered call. The last effect. `code`: the error that its TwiML has come to, if it has failed."""
+    """End the answered call. The last effect; `HungUp` follows where a verb waits below the document that ends it.
+
+    `code`: the error that its TwiML has come to, if it has failed.
+    """
 
     code: int | None = None
 
@@ -309,14 +312,15 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class LeaveQueue:
-    """Leave the queue (``<Leave>``); `EnqueueDone` follows. Without one it means nothing."""
+    """Leave the queue (``<Leave>``); `EnqueueDone` follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An announcement's document has ended, or could not be run."""
+    """An announcement's document, the one at `url` or an inline one, has ended, or could not be run."""
 
     failed: str | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ OVER_A_VERB: Mapping[Purpose, frozenset[str]] = {
     Purpose.QUEUE: _MUSIC | {"Gather", "Hangup", "Leave"},
 }
 """What is run above a verb that waits, and the verbs that may stand in it."""
+REPEATED = frozenset({Purpose.WAIT, Purpose.HOLD, Purpose.QUEUE})
+"""What begins again at its end."""
 VERB_NOT_ALLOWED = 13238
 
 
@@ -43,6 +45,7 @@ class Phase(Enum):
     FETCHING = "a document"
     RUNNING = "the verb"
     FINISHING = "the answer to a last request, which is not run"
+    HELD = "the end of what is heard above it, to begin then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,9 @@ def answered(frame: Frame, event: events.Answer, turn: Turn) -> After:
 
 
 def pressed(frame: Frame, event: events.DigitPressed, turn: Turn) -> After:
-    """A key: the verb's if it hears digits, else kept for the next that does."""
+    """A key: the verb's if it hears digits, else kept for the next that does, if there can be one."""
+    if "Gather" not in OVER_A_VERB.get(frame.purpose, ("Gather",)):
+        return frame
     frame = replace(frame, documents=0)
     if frame.verb is None or not frame.verb.hears_digits:
         turn.typed += event.digit

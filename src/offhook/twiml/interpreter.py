@@ -4,7 +4,8 @@
     state, effects = step(state, event)
 
 until `state.finished`. An execution is a stack of frames (`offhook.twiml.frame`), each a document at work: the
-call's own TwiML, above it a whisper or the apology. Answers are routed by id to the frame that started what
+call's own TwiML, above it a whisper or the apology, or what it hears in a room: music while it waits or is on hold,
+an announcement over that. Of these only the newest is at work. Answers are routed by id to the frame that started what
 they answer, or to what runs in the background. What is decided here: what the end of a frame means, what a
 redirect and a hang-up do to all of them, and that an inbound call is answered at most once.
 """
@@ -25,7 +26,7 @@ from offhook.twiml.entry import (
     Purpose,
 )
 from offhook.twiml.events import Event
-from offhook.twiml.frame import MOST_DOCUMENTS, OVER_A_VERB, After, Frame
+from offhook.twiml.frame import MOST_DOCUMENTS, OVER_A_VERB, REPEATED, After, Frame, Phase
 from offhook.twiml.schema import VOICE, Dialect
 from offhook.twiml.started import STARTED, answered_id
 from offhook.twiml.turn import Turn
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 MOST_TYPED_AHEAD = 64
+MOST_ANNOUNCEMENTS = 20
+"""Announcements to one call that wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,9 @@ def _told(
             _release(state.frames, turn)
             return _push(replace(state, frames=()), Frame(Purpose.MAIN, entry, state.dialect), turn)
         case events.Pushed(purpose, entry):
-            return _push(state, Frame(purpose, entry, state.dialect), turn)
+            return _pushed(state, Frame(purpose, entry, state.dialect), turn)
         case events.Popped(purpose):
-            _release(tuple(over for over in state.frames if over.purpose is purpose), turn)
-            left = tuple(kept for kept in state.frames if kept.purpose is not purpose)
-            return replace(state, frames=left)
+            return _woken(_without(state, purpose, turn), turn)
         case events.DigitPressed():
             return _digit(state, event, turn)
         case events.HungUp():
@@ -175,12 +176,14 @@ def _answered(state: State, event: events.Answer, turn: Turn) -> State:
 
 def _gone_on(state: State, index: int, after: After, turn: Turn) -> State:
     """A frame goes on: if its verb is over, so is what was heard above it meanwhile."""
-    over = not isinstance(after, Frame) or after.verb is not state.frames[index].verb
-    above = len(state.frames) - index - 1
+    above, verb = state.frames[index + 1 :], state.frames[index].verb
     state = _settle(state, index, after, turn)
-    if not above or not over or not isinstance(after, Frame):
+    if not above or not isinstance(after, Frame) or after.verb is verb:
         return state
-    _release(state.frames[index + 1 :], turn)
+    # What it plays next would wait for the end of what is heard: that is stopped first.
+    wanted, turn.wanted = turn.wanted, []
+    _release(above, turn)
+    turn.wanted += wanted
     return replace(state, frames=state.frames[: index + 1])
 
 
@@ -237,6 +240,46 @@ def _push(state: State, new: Frame, turn: Turn) -> State:
     return _settle(state, len(state.frames) - 1, frame.begin(new, turn), turn)
 
 
+def _pushed(state: State, new: Frame, turn: Turn) -> State:
+    """Begin a document in place of one for the same purpose; an announcement that is being made is not disturbed."""
+    purposes = [at_work.purpose for at_work in state.frames]
+    if Purpose.ANNOUNCEMENT in purposes:
+        return _held_back(state, new, purposes.index(Purpose.ANNOUNCEMENT), turn)
+    state = _without(state, new.purpose, turn)
+    quiet = tuple(_held(below, turn) if below.purpose in REPEATED else below for below in state.frames)
+    return _push(replace(state, frames=quiet), new, turn)
+
+
+def _held_back(state: State, new: Frame, index: int, turn: Turn) -> State:
+    """Let a document wait for the end of the announcements from `index` on."""
+    if new.purpose is Purpose.ANNOUNCEMENT and len(state.frames) - index >= MOST_ANNOUNCEMENTS:
+        turn.want(_announced(new, "too many announcements wait"))
+        return state
+    below, announcements = state.frames[:index], state.frames[index:]
+    others = _without(replace(state, frames=below), new.purpose, turn).frames
+    return replace(state, frames=(*others, _held(new, turn), *announcements))
+
+
+def _held(heard: Frame, turn: Turn) -> Frame:
+    """A document that is silent until what is heard above it has ended, and begins anew then."""
+    _release((heard,), turn)
+    return Frame(heard.purpose, heard.entry, heard.dialect, Phase.HELD)
+
+
+def _without(state: State, purpose: Purpose, turn: Turn) -> State:
+    """End what runs for this purpose."""
+    _release(tuple(ended for ended in state.frames if ended.purpose is purpose), turn)
+    return replace(state, frames=tuple(kept for kept in state.frames if kept.purpose is not purpose))
+
+
+def _woken(state: State, turn: Turn) -> State:
+    """The newest document begins, if it was held until now."""
+    if not state.frames or state.frames[-1].phase is not Phase.HELD:
+        return state
+    *others, held = state.frames
+    return _push(replace(state, frames=tuple(others)), replace(held, phase=Phase.FETCHING), turn)
+
+
 def _settle(state: State, index: int, after: After, turn: Turn) -> State:
     """Keep a frame as it now is, or see to its end."""
     if isinstance(after, Frame):
@@ -245,7 +288,7 @@ def _settle(state: State, index: int, after: After, turn: Turn) -> State:
     turn.release()
     ended = state.frames[index]
     state = replace(state, frames=(*state.frames[:index], *state.frames[index + 1 :]))
-    if ended.purpose in OVER_A_VERB and after is not Flow.END:
+    if ended.purpose in OVER_A_VERB:
         return _heard(state, ended, index, after, turn)
     match after:
         case Enter():
@@ -259,20 +302,30 @@ def _settle(state: State, index: int, after: After, turn: Turn) -> State:
 
 
 def _heard(state: State, ended: Frame, index: int, after: After, turn: Turn) -> State:
-    """A document that was run above a verb has ended, or (`Enter`) failed, for which the call does not end."""
+    """A document that was run above a verb has ended, or (`Enter`) failed: silence then, and the call goes on.
+
+    ``<Hangup>`` in it ends the call, of which the verb below is told by `HungUp`.
+    """
     match ended.purpose:
         case Purpose.HANDOVER:
             turn.want(effects.Join())
         case Purpose.ANNOUNCEMENT:
-            turn.want(
-                effects.Announced("the document could not be run" if isinstance(after, Enter) else None)
-            )
-        case _ if after is Flow.POP and ended.documents < MOST_DOCUMENTS:
+            failed = "the document could not be run" if isinstance(after, Enter) else None
+            turn.want(_announced(ended, failed))
+            return _woken(state, turn)
+        case _ if after is Flow.POP:
             again = Frame(ended.purpose, ended.entry, state.dialect, documents=ended.documents)
             state = replace(state, frames=(*state.frames[:index], again, *state.frames[index:]))
             _stand_in(again, turn)
             return _settle(state, index, frame.begin(again, turn), turn)
+        case _ if after is Flow.END:
+            turn.want(effects.HangUp())
     return state
+
+
+def _announced(announcement: Frame, failed: str | None) -> effects.Announced:
+    entry = announcement.entry
+    return effects.Announced(failed, entry.url if isinstance(entry, EntryPoint) else "")
 
 
 def _apologise(state: State, failed: Frame, apology: Enter, turn: Turn) -> State:

@@ -14,7 +14,8 @@ from typing import Literal
 from offhook.twiml import messaging, ssml, unbuilt, verbs
 from offhook.twiml.attributes import SCHEMA_WARNING, Problem, table
 from offhook.twiml.document import Document, Element
-from offhook.twiml.nouns import NOUNS, ROOMS
+from offhook.twiml.nouns import NOUNS
+from offhook.twiml.nouns.rooms import ROOMS
 from offhook.twiml.nouns.sip import Uri
 from offhook.twiml.unbuilt import Unbuilt
 from offhook.twiml.verb import Part, Verb

@@ -40,7 +40,7 @@ class Turn:
         base: the URL of the frame's document, None for inline TwiML.
         active: what the frame has started and has neither ended nor been stopped, by id.
         over: what has ended with the event at hand.
-        whisper: whether the document is played to a called leg before it is bridged.
+        purpose: what the document is for.
         recodes: notification codes that are others in the verb at work.
         wanted: the effects, in order.
         notices: how many notifications the document has given, so that it cannot give thousands.
@@ -66,7 +66,7 @@ class Turn:
         self.active: dict[int, effects.Started] = {}
         self.over: effects.Started | None = None
         self.notices = 0
-        self.whisper = False
+        self.purpose = Purpose.MAIN
         self.recodes: Mapping[int, int] = {}
         self.wanted: list[effects.Effect] = []
 
@@ -81,7 +81,12 @@ class Turn:
         self.base = base
         self.active = dict(active)
         self.notices = notices
-        self.whisper = purpose is Purpose.WHISPER
+        self.purpose = purpose
+
+    @property
+    def whisper(self) -> bool:
+        """Whether the document is heard by a called leg before it is bridged."""
+        return self.purpose is Purpose.WHISPER
 
     @property
     def replies(self) -> bool:

@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import partial
 
 from offhook.calls.rooms.callback import conference_callback
-from offhook.calls.rooms.conference import Conference, ConferenceStatus, Participant
+from offhook.calls.rooms.conference import Conference, ConferenceStatus
 from offhook.calls.rooms.effects import Report
+from offhook.calls.rooms.participant import Participant
 from offhook.clock import new_sid, utcnow
 from offhook.errors import NOTIFICATIONS
 from offhook.store.conferences import ConferenceChange

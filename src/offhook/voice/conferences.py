@@ -20,9 +20,9 @@ from offhook.calls.rooms.conference import (
     Conference,
     ConferenceEvent,
     ConferenceStatus,
-    Participant,
     ParticipantEntered,
 )
+from offhook.calls.rooms.participant import Participant
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
 from offhook.media import protocol
@@ -31,7 +31,7 @@ from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import AccountRecord, ConferenceRecord, TimelineEntry, TimelineKind
 from offhook.twiml import events as heard
 from offhook.twiml.effects import Confer, Notify, StatusCallback
-from offhook.twiml.entry import Entry
+from offhook.twiml.entry import Entry, EntryPoint
 from offhook.voice.announcement import Announcement, Stage
 from offhook.voice.conference_rows import ConferenceRows
 from offhook.voice.recorder import Listeners, Recorder, Subject
@@ -226,7 +226,8 @@ class Mixed:
 
         def over(failed: str | None) -> None:
             self._announcements.discard(announcement)
-            self._take(events.AnnouncementOver(None, failed))
+            url = entry.url if isinstance(entry, EntryPoint) else ""
+            self._take(events.AnnouncementOver(None, failed, url))
 
         announcement = Announcement(self._services, self._account, stage, over, self._notify)
         self._announcements.add(announcement)

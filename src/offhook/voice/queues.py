@@ -6,12 +6,11 @@ import asyncio
 from functools import partial
 from typing import Protocol
 
-from offhook.calls import meeting
 from offhook.calls.call import Call
 from offhook.calls.effects import EnterQueue, TakeFromQueue
 from offhook.calls.events import CallEvent, LeftQueue, TurnedAway
 from offhook.calls.place import In
-from offhook.calls.rooms.queue import MOST, Enqueued, Queue, Taker, Taking
+from offhook.calls.rooms.queue import MOST, NO_SUCH_QUEUE, Enqueued, Queue, Taker, Taking
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
 from offhook.store.database import DatabaseUnavailableError
@@ -39,7 +38,7 @@ async def enter(visitor: Visitor, effect: EnterQueue) -> None:
     try:
         record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
     except DatabaseUnavailableError:
-        visitor.feed(LeftQueue(effect.room, "system-error", None))
+        visitor.feed(LeftQueue(effect.room, "system-error"))
         return
     if not _still_there(visitor, effect.room):
         return
@@ -63,7 +62,7 @@ async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
     except DatabaseUnavailableError:
         record = None
     if record is None:
-        visitor.feed(TurnedAway(effect.room, meeting.NO_SUCH_QUEUE))
+        visitor.feed(TurnedAway(effect.room, NO_SUCH_QUEUE))
         return
     if not _still_there(visitor, effect.bridge):
         return

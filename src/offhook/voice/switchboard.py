@@ -10,6 +10,7 @@ import asyncio
 import logging
 from typing import Literal, Protocol
 
+from offhook.calls import meeting
 from offhook.calls.call import Call
 from offhook.calls.effects import RoomRecording
 from offhook.calls.events import CallEvent, MediaLost
@@ -172,9 +173,12 @@ class Switchboard:
     # What is reported
 
     def tell(self, sid: str, event: CallEvent) -> None:
-        """Give a call an event; one that is not live here is not told."""
+        """Give a call an event; of one that is not live here, who counts on it is told."""
         if (call := self._calls.get(sid)) is not None:
             call.feed(event)
+            return
+        for told in meeting.missed(event):
+            self.tell(told.call_sid, told.event)
 
     def on_leg(self, event: sip.LegEvent) -> bool:
         """An event of a SIP leg; False if the leg is no live call's."""

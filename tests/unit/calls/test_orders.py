@@ -1,7 +1,8 @@
-"""Calls that dial each other, their rooms and a recorder, in every order of events that Hypothesis thinks of.
+"""Calls that meet, their rooms and a recorder, in every order of events that Hypothesis thinks of.
 
-A caller dials up to three others; what one tells another, and what enters and leaves a room, arrives late and in any
-order but that of the same two. The far ends, the API, timers, documents and recordings do as they like in between.
+Calls dial up to three others, enter a conference, wait in a queue or come for whoever waits; what one tells another,
+and what enters and leaves a room, arrives late and in any order but that of the same two. The far ends, the API,
+timers, documents and recordings do as they like in between.
 """
 
 from __future__ import annotations
@@ -13,11 +14,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from offhook.calls import effects, events, room
+from offhook.calls import effects, events
 from offhook.calls.call import Call, Parent, step
 from offhook.calls.dial import Child
 from offhook.calls.events import EndedBy
-from offhook.calls.place import Alone, In, Ringing
+from offhook.calls.place import Alone, Conferring, Dialled, In, Queued, Ringing, Taking
+from offhook.calls.rooms import bridge, queue
+from offhook.calls.rooms import effects as asked
+from offhook.calls.rooms import events as happens
+from offhook.calls.rooms.bridge import Bridge
+from offhook.calls.rooms.conference import Conference, ConferenceStatus, ParticipantEntered
+from offhook.calls.rooms.participant import Participant
+from offhook.calls.rooms.queue import Queue
+from offhook.calls.rooms.room import Room, RoomEffect, RoomEvent, turned_away
+from offhook.calls.rooms.room import step as step_room
 from offhook.calls.status import TERMINAL, CallStatus, Direction
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
@@ -64,26 +74,95 @@ dials = st.builds(
     st.sampled_from(("true", "false")),
     st.lists(st.booleans(), min_size=1, max_size=3),
 )
+conferences = st.builds(
+    lambda start, ends, muted, star, wait, label: (
+        f'<Dial action="{{done}}" hangupOnStar="{star}"><Conference startConferenceOnEnter="{start}"'
+        f' endConferenceOnExit="{ends}" muted="{muted}" waitUrl="{wait}" {label} maxParticipants="3"'
+        f' record="record-from-start" statusCallback="/events" statusCallbackEvent="start end join leave mute hold">'
+        "Room</Conference></Dial>"
+    ),
+    st.sampled_from(("true", "false")),
+    st.sampled_from(("false", "false", "true")),
+    st.sampled_from(("true", "false")),
+    st.sampled_from(("true", "false")),
+    st.sampled_from(("", f"{APP}/wait")),
+    st.sampled_from(("", "", 'participantLabel="A"', 'coach="CA0123456789abcdef0123456789abcdef"')),
+)
+queues = st.builds(
+    lambda wait, most: (
+        f'<Enqueue action="{{done}}" waitUrl="{wait}" maxQueueSize="{most}">Line</Enqueue><Say>Over</Say>'
+    ),
+    st.sampled_from(("", f"{APP}/queue")),
+    st.sampled_from((2, 9)),
+)
+takers = st.builds(
+    lambda mode, star, bridge, url: (
+        f'<Dial action="{{done}}" record="{mode}" hangupOnStar="{star}" answerOnBridge="{bridge}">'
+        f"<Queue {url}>Line</Queue></Dial>"
+    ),
+    st.sampled_from(MODES),
+    st.sampled_from(("true", "false")),
+    st.sampled_from(("true", "false")),
+    st.sampled_from(("", f'url="{APP}/handover"')),
+)
+meetings = st.one_of(conferences, queues, takers)
 documents = st.one_of(
-    dials, dials, st.sampled_from(("<Say>Hello</Say>", "<Hangup/>", '<Pause length="3"/>', None))
+    dials, meetings, st.sampled_from(("<Say>Hello</Say>", "<Hangup/>", '<Pause length="3"/>', None))
 )
 Document = tuple[str, list[bool]] | str | None
+OF_ROOMS = {
+    f"{APP}/whisper": WHISPERS,
+    f"{APP}/wait": ("", "<Say>Wait.</Say>", "<Dial/>", None),
+    f"{APP}/hold": ("<Say>Hold.</Say>", "<Pause/>", None),
+    f"{APP}/announcement": ("", "<Say>Listen.</Say>", None),
+    f"{APP}/handover": ("", "<Say>You are next.</Say>", "<Enqueue>Line</Enqueue>", None),
+    f"{APP}/queue": (
+        "",
+        "<Say>Wait.</Say>",
+        "<Leave/>",
+        "<Say>Bye</Say><Leave/><Say>Not heard</Say>",
+        "<Hangup/>",
+        "<Gather action='queue'><Say>1</Say></Gather>",
+        None,
+    ),
+}
+"""What the documents are that a room has a call hear, by their URLs."""
+MOST_CALLS = 8
+RECORDING = effects.RoomRecording(1, True, False, None)
+Mail = events.CallEvent | RoomEvent
+Entering = effects.EnterConference | effects.EnterQueue | effects.TakeFromQueue
+
+
+def _participant(sid: str, request: twiml.Confer, coached: str) -> Participant:
+    return Participant(
+        sid,
+        label=request.label,
+        muted=request.muted,
+        coaches=None if request.coach is None else coached,
+        start_on_enter=request.start_on_enter,
+        end_on_exit=request.end_on_exit,
+        wait=request.wait,
+    )
 
 
 class Orders(RuleBasedStateMachine):
-    """Calls `CA0`… and the rooms they open. What is under way is in lists, from which rules take what they like."""
+    """Calls `CA0`… and the rooms they are in. What is under way is in lists, from which rules take what they like."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
         self.calls: dict[str, Call] = {}
-        self.rooms: dict[str, room.Room] = {}
-        self.mail: dict[tuple[str, str], deque[events.CallEvent | room.RoomEvent]] = {}
+        self.rooms: dict[str, Room] = {}
+        self.mail: dict[tuple[str, str], deque[Mail]] = {}
         self.timers: dict[str, set[str]] = {}
         self.fetches: list[tuple[str, twiml.Fetch]] = []
         self.plays: list[tuple[str, int]] = []
         self.placing: list[tuple[str, effects.PlaceChild]] = []
-        self.recording: dict[str, str] = {}
+        self.entering: list[tuple[str, Entering]] = []
+        self.recording: set[str] = set()
+        self.mixed: dict[str, dict[str, asked.Mix]] = {}
+        self.reported: Counter[str] = Counter()
+        self.made = 0
         self.hears: dict[str, str] = {}
         self.over: Counter[str] = Counter()
         self.dials = 0
@@ -96,7 +175,7 @@ class Orders(RuleBasedStateMachine):
         for effect in wanted:
             self._do(sid, effect)
 
-    def _send(self, source: str, to: str, event: events.CallEvent | room.RoomEvent) -> None:
+    def _send(self, source: str, to: str, event: Mail) -> None:
         self.mail.setdefault((source, to), deque()).append(event)
 
     def _do(self, sid: str, effect: effects.Wanted) -> None:
@@ -105,14 +184,16 @@ class Orders(RuleBasedStateMachine):
                 self._send(sid, effect.call_sid, effect.event)
             case effects.OpenRoom():
                 assert effect.room not in self.rooms
-                self.rooms[effect.room] = room.open_room(
-                    effect.room, room.RoomKind.BRIDGE, sid, effect.recording
-                )
+                self.rooms[effect.room] = bridge.open_bridge(effect.room, sid, effect.recording)
             case effects.Enter():
-                member = room.Member(sid, effect.end_on_exit, effect.hears_star)
-                self._send(sid, effect.room, room.Entered(member))
+                member = happens.Member(sid, effect.end_on_exit, effect.hears_star)
+                self._send(sid, effect.room, happens.Entered(member))
+            case effects.EnterConference() | effects.EnterQueue() | effects.TakeFromQueue():
+                self.entering.append((sid, effect))
+            case effects.TellRoom(name, failed, url):
+                self._send(sid, name, happens.AnnouncementOver(sid, failed, url))
             case effects.Leave():
-                self._send(sid, effect.room, room.Left(sid, effect.redirected))
+                self._send(sid, effect.room, happens.Left(sid, effect.redirected))
             case effects.SetTimer():
                 self.timers[sid].add(effect.key)
             case effects.ClearTimer():
@@ -141,6 +222,7 @@ class Orders(RuleBasedStateMachine):
                 | effects.StopRingback()
                 | effects.Note()
                 | twiml.StartRecording()
+                | twiml.RecordCall()
                 | twiml.StopRecording()
                 | twiml.SendMessage()
                 | twiml.Notify()
@@ -150,24 +232,79 @@ class Orders(RuleBasedStateMachine):
             case _:
                 assert_never(effect)
 
-    def _in_room(self, sid: str, event: room.RoomEvent) -> None:
-        if self.rooms[sid].closed:
-            wanted = room.turned_away(sid, event)
+    def _enters(self, pick: int) -> None:
+        """A room has been found or made for a call: it goes there, unless it has gone elsewhere meanwhile."""
+        sid, effect = self.entering.pop(pick % len(self.entering))
+        place, call = self.calls[sid].place, self.calls[sid]
+        there = effect.bridge if isinstance(effect, effects.TakeFromQueue) else effect.room
+        if call.is_over or not isinstance(place, In) or place.room != there:
+            return
+        found = self.rooms.get(effect.room)
+        match effect:
+            case effects.EnterConference(name, request):
+                if isinstance(found, Conference) and found.status is ConferenceStatus.COMPLETED:
+                    # The next of this name is made when its recording is complete.
+                    self.entering.append((sid, effect))
+                    return
+                if found is None:
+                    self.made += 1
+                    record = RECORDING if request.record else None
+                    self.rooms[name] = Conference(
+                        f"CF{self.made}", "AC", request.name, request.callback, request.most, record
+                    )
+                self._send(sid, name, ParticipantEntered(_participant(sid, request, self._some(pick))))
+            case effects.EnterQueue(name, request, again, entered_at):
+                self.rooms.setdefault(name, Queue("QU", "AC", request.queue))
+                since = entered_at if again else None
+                self._send(sid, name, queue.Enqueued(sid, request.wait, request.most, since))
+            case effects.TakeFromQueue(name, request, meets, again):
+                if pick % 7 == 0:
+                    self._send(name, sid, events.TurnedAway(name, queue.NO_SUCH_QUEUE))
+                    return
+                self.rooms.setdefault(name, Queue("QU", "AC", request.queue))
+                self._send(sid, name, queue.Taking(queue.Taker(sid, meets, request.entry), again))
+
+    def _in_room(self, name: str, event: RoomEvent) -> None:
+        before = self.rooms.get(name)
+        if before is None or (isinstance(before, Bridge) and before.closed):
+            wanted = turned_away(name, event)
         else:
-            self.rooms[sid], wanted = room.step(self.rooms[sid], event, self.now)
+            self.rooms[name], wanted = step_room(before, event, self.now)
         for effect in wanted:
-            match effect:
-                case effects.Tell():
-                    self._send(sid, effect.call_sid, effect.event)
-                case room.Connect():
-                    self._hears_nobody(effect.call_sid)
-                    self._hears_nobody(effect.other)
-                    self.hears |= {effect.call_sid: effect.other, effect.other: effect.call_sid}
-                case room.Disconnect():
-                    self._hears_nobody(effect.call_sid)
-                case room.Record():
-                    assert sid not in self.recording
-                    self.recording[sid] = effect.call_sid
+            self._room_wants(name, effect)
+        after = self.rooms.get(name)
+        if after is not None and not isinstance(after, Bridge) and after.closed:
+            del self.rooms[name]
+            assert not self.mixed.pop(name, None), after
+
+    def _room_wants(self, name: str, effect: RoomEffect) -> None:
+        match effect:
+            case effects.Tell():
+                self._send(name, effect.call_sid, effect.event)
+            case asked.Connect():
+                self._hears_nobody(effect.call_sid)
+                self._hears_nobody(effect.other)
+                self.hears |= {effect.call_sid: effect.other, effect.other: effect.call_sid}
+            case asked.Disconnect():
+                self._hears_nobody(effect.call_sid)
+            case asked.Record():
+                assert name not in self.recording
+                self.recording.add(name)
+            case asked.Mix():
+                self.mixed.setdefault(name, {})[effect.call_sid] = effect
+            case asked.Unmix():
+                del self.mixed[name][effect.call_sid]
+            case asked.Announce():
+                self._send(name, name, happens.AnnouncementOver(None))
+            case asked.Report():
+                room = self.rooms[name]
+                assert isinstance(room, Conference)
+                self.reported[room.sid] += 1
+                assert effect.sequence == self.reported[room.sid], effect
+            case asked.Beep() | asked.StopRecording():
+                pass
+            case _:
+                assert_never(effect)
 
     def _hears_nobody(self, sid: str) -> None:
         if (other := self.hears.pop(sid, None)) is not None:
@@ -178,17 +315,19 @@ class Orders(RuleBasedStateMachine):
         event = self.mail[source, to].popleft()
         if not self.mail[source, to]:
             del self.mail[source, to]
-        if isinstance(event, room.RoomEvent):
-            self._in_room(to, event)
-        else:
+        if isinstance(event, events.CallEvent):
             self.feed(to, event)
+        else:
+            self._in_room(to, event)
 
     def _body(self, document: Document) -> str | None:
         """The TwiML of a document. Each dial in it has an action of its own, so that its end can be counted."""
-        if document is None or isinstance(document, str):
-            return document
-        attributes, whispers = document
+        if document is None:
+            return None
         self.dials += 1
+        if isinstance(document, str):
+            return document.replace("{done}", f"{APP}/done/{self.dials}")
+        attributes, whispers = document
         nouns = "".join(
             f'<Number url="{APP}/whisper">+1555123000{n}</Number>'
             if whisper
@@ -238,17 +377,26 @@ class Orders(RuleBasedStateMachine):
 
     @initialize(
         direction=st.sampled_from((Direction.INBOUND, Direction.OUTBOUND_API)),
-        document=dials,
+        document=st.one_of(dials, meetings),
         steps=st.integers(0, 30),
         pick=picks,
     )
     def somebody_calls(self, direction: Direction, document: Document, steps: int, pick: int) -> None:
-        self._begin("CA0", direction, EntryPoint(f"{APP}/voice"))
-        self.feed("CA0", events.Began())
-        if direction is Direction.OUTBOUND_API:
-            self.feed("CA0", events.LegAnswered())
-        self._respond(0, self._body(document))
+        self._calls(direction, document)
         self.it_goes_on(pick, steps)
+
+    @precondition(lambda self: len(self.calls) < MOST_CALLS)
+    @rule(direction=st.sampled_from((Direction.INBOUND, Direction.OUTBOUND_API)), document=meetings)
+    def somebody_else_calls(self, direction: Direction, document: Document) -> None:
+        self._calls(direction, document)
+
+    def _calls(self, direction: Direction, document: Document) -> None:
+        sid = f"CA{len(self.calls)}"
+        self._begin(sid, direction, EntryPoint(f"{APP}/voice"))
+        self.feed(sid, events.Began())
+        if direction is Direction.OUTBOUND_API:
+            self.feed(sid, events.LegAnswered())
+        self._respond(-1, self._body(document))
 
     @rule(pick=picks, steps=st.integers(1, 12))
     def it_goes_on(self, pick: int, steps: int) -> None:
@@ -256,6 +404,8 @@ class Orders(RuleBasedStateMachine):
         for _ in range(steps):
             if self.mail:
                 self._deliver(pick)
+            elif self.entering:
+                self._enters(pick)
             elif self.placing:
                 self._place(*self.placing.pop(0))
             elif ringing := self._unanswered():
@@ -271,6 +421,32 @@ class Orders(RuleBasedStateMachine):
         while self.mail and many:
             self._deliver(pick)
             many -= 1
+
+    @precondition(lambda self: self.entering)
+    @rule(pick=picks)
+    def a_room_is_found(self, pick: int) -> None:
+        self._enters(pick)
+
+    @precondition(lambda self: any(not isinstance(one, Bridge) for one in self.rooms.values()))
+    @rule(pick=picks, what=picks)
+    def the_api_asks_a_room(self, pick: int, what: int) -> None:
+        names = sorted(name for name, one in self.rooms.items() if not isinstance(one, Bridge))
+        name = names[pick % len(names)]
+        sid = self._some(what)
+        entry = EntryPoint(f"{APP}/announcement")
+        asks: tuple[RoomEvent, ...] = (
+            happens.EndRequested(),
+            happens.Kicked(sid),
+            happens.Announced(None, entry),
+            happens.Announced(sid, entry),
+            happens.Modified(sid, hold=True, hold_entry=EntryPoint(f"{APP}/hold")),
+            happens.Modified(sid, hold=False),
+            happens.Modified(sid, muted=what % 2 == 0, end_on_exit=what % 3 == 0),
+            happens.Spoke(sid, True),
+            queue.Dequeued(None if what % 2 else sid, InlineTwiml("<Response><Pause/></Response>")),
+            queue.Resized(2),
+        )
+        self._in_room(name, asks[what % len(asks)])
 
     @precondition(lambda self: self.placing)
     @rule(pick=picks, fails=st.sampled_from((False, False, False, True)))
@@ -325,10 +501,10 @@ class Orders(RuleBasedStateMachine):
             self.feed(sid, events.TimerExpired(key))
 
     @precondition(lambda self: self.fetches)
-    @rule(pick=picks, document=documents, whisper=st.sampled_from(WHISPERS))
-    def a_document_comes(self, pick: int, document: Document, whisper: str | None) -> None:
-        asked = self.fetches[pick % len(self.fetches)][1].url
-        self._respond(pick, whisper if asked == f"{APP}/whisper" else self._body(document))
+    @rule(pick=picks, document=documents, which=picks)
+    def a_document_comes(self, pick: int, document: Document, which: int) -> None:
+        of_room = OF_ROOMS.get(self.fetches[pick % len(self.fetches)][1].url)
+        self._respond(pick, of_room[which % len(of_room)] if of_room else self._body(document))
 
     @precondition(lambda self: self.plays)
     @rule(pick=picks, fails=st.booleans())
@@ -340,15 +516,25 @@ class Orders(RuleBasedStateMachine):
     @rule(pick=picks, kept=st.booleans())
     def a_recording_is_complete(self, pick: int, kept: bool) -> None:
         sid = sorted(self.recording)[pick % len(self.recording)]
-        del self.recording[sid]
+        self.recording.remove(sid)
         recorded = events.Recorded(f"RE-{sid}", f"{APP}/RE", 3) if kept else None
-        self._in_room(sid, room.RecordingComplete(recorded))
+        self._in_room(sid, happens.RecordingComplete(recorded))
 
     @rule(pick=picks)
     def all_mail_comes(self, pick: int) -> None:
-        while self.mail:
-            self._deliver(pick)
+        self._come_to_rest(pick)
         self._agree()
+
+    def _come_to_rest(self, pick: int) -> None:
+        while self.mail or any(self._may_enter(effect) for _, effect in self.entering):
+            while self.mail:
+                self._deliver(pick)
+            for _ in range(len(self.entering)):
+                self._enters(0)
+
+    def _may_enter(self, effect: Entering) -> bool:
+        found = self.rooms.get(effect.room)
+        return not (isinstance(found, Conference) and found.status is ConferenceStatus.COMPLETED)
 
     # What is always so
 
@@ -364,16 +550,85 @@ class Orders(RuleBasedStateMachine):
                 case Ringing(dialling):
                     assert any(child.live for child in dialling.children), call
                     assert all(self._is_tried(call, child) for child in dialling.children if child.live), call
-                    members = self.rooms[dialling.room].members
+                    opened = self.rooms[dialling.room]
+                    assert isinstance(opened, Bridge)
+                    members = opened.members
                     assert call.sid in {member.call_sid for member in members}, call
+                case In(name, Conferring()):
+                    self._agree_conference(call, name)
+                case In(name, Queued(joined=False) as queued):
+                    assert call.sid not in self.hears, call
+                    self._agree_waiting(call, name, queued)
+                case In(_, Taking(joined=False, left=False) as taking):
+                    assert call.sid not in self.hears, call
+                    self._agree_taking(call, taking)
                 case In(name):
                     entered = self.rooms[name]
+                    assert isinstance(entered, Bridge)
                     if entered.ended_at is None:
                         assert call.sid in self.hears, (call, entered)
                     else:
                         assert name in self.recording and entered.opener == call.sid, (call, entered)
             if call.parent is not None:
                 assert self._is_wanted(call, call.parent), call
+
+        for name, room in self.rooms.items():
+            if isinstance(room, Conference) and room.status is not ConferenceStatus.COMPLETED:
+                present = [one.call_sid for one in room.participants]
+                assert present and all(self._is_in(sid, name, Conferring) for sid in present), room
+            elif isinstance(room, Queue):
+                assert not (room.members and room.takers), room
+                assert all(self._is_in(one.call_sid, name, Queued) for one in room.members), room
+                assert all(self._is_in(one.call_sid, one.bridge, Taking) for one in room.takers), room
+
+    def _is_in(self, sid: str, name: str, because: type[Conferring | Queued | Taking]) -> bool:
+        place, over = self.calls[sid].place, self.calls[sid].is_over
+        return (
+            not over and isinstance(place, In) and place.room == name and isinstance(place.because, because)
+        )
+
+    def _agree_conference(self, call: Call, name: str) -> None:
+        """A call that thinks it is in a conference is, and is heard as it should be."""
+        room = self.rooms[name]
+        assert isinstance(room, Conference)
+        if room.status is ConferenceStatus.COMPLETED:
+            assert (call.sid, name) in {(sid, effect.room) for sid, effect in self.entering}, (call, room)
+            return
+        one = room.find(call.sid)
+        assert one is not None, (call, room)
+        present = room.status is ConferenceStatus.IN_PROGRESS and not one.hold
+        mix = self.mixed[name][call.sid]
+        assert mix.hears == present, (mix, room)
+        assert mix.heard == (
+            present and not one.muted and (one.coaches is None or room.find(one.coaches) is not None)
+        )
+
+    def _agree_waiting(self, call: Call, name: str, queued: Queued) -> None:
+        """Who waits is in the queue, or on the way to somebody who knows."""
+        room = self.rooms.get(name)
+        if queued.taker is None:
+            assert isinstance(room, Queue) and [one.call_sid for one in room.members].count(call.sid) == 1, (
+                call,
+                room,
+            )
+            return
+        place = self.calls[queued.taker].place
+        assert isinstance(place, In) and isinstance(place.because, Taking), (call, place)
+        assert place.because.member == call.sid and not place.because.left, (call, place)
+
+    def _agree_taking(self, call: Call, taking: Taking) -> None:
+        """Who comes for somebody waits in the queue, with a timer, or has somebody who is on the way."""
+        room = self.rooms.get(queue.queue_name(taking.request.queue))
+        if taking.member is None:
+            assert isinstance(room, Queue) and [one.call_sid for one in room.takers].count(call.sid) == 1, (
+                call,
+                room,
+            )
+            assert "dial-ring" in self.timers[call.sid], call
+            return
+        place = self.calls[taking.member].place
+        assert isinstance(place, In) and isinstance(place.because, Queued), (call, place)
+        assert place.because.taker == call.sid, (call, place)
 
     def _is_tried(self, caller: Call, child: Child) -> bool:
         """Whether a dialled call that its caller counts on is there, or is being placed."""
@@ -387,7 +642,7 @@ class Orders(RuleBasedStateMachine):
         match self.calls[parent.call_sid].place:
             case Ringing(dialling):
                 return any(child.number == parent.child and child.live for child in dialling.children)
-            case In(_, dialled) if dialled is not None:
+            case In(_, Dialled() as dialled):
                 return dialled.child.number == parent.child
         return False
 
@@ -396,21 +651,24 @@ class Orders(RuleBasedStateMachine):
         for _ in range(100):
             while self.mail:
                 self._deliver(0)
+            for _ in range(len(self.entering)):
+                self._enters(1)
             while self.placing:
                 parent, effect = self.placing.pop()
                 self.feed(parent, events.ChildEnded(effect.child, CallStatus.FAILED))
             while self.fetches:
                 self._respond(0, "")
             for sid in sorted(self.recording):
-                del self.recording[sid]
-                self._in_room(sid, room.RecordingComplete(None))
+                self.recording.remove(sid)
+                self._in_room(sid, happens.RecordingComplete(None))
             for sid in sorted(self.calls):
                 self.feed(sid, events.LegEnded())
-            if not self.mail:
+            if not self.mail and not self.entering and not self.fetches and not self.recording:
                 break
         assert all(call.is_over for call in self.calls.values())
         assert all(self.over[sid] == 1 for sid in self.calls), self.over
-        assert all(one.closed for one in self.rooms.values()), self.rooms
+        assert all(isinstance(one, Bridge) and one.closed for one in self.rooms.values()), self.rooms
+        assert not self.hears and not any(self.mixed.values()), (self.hears, self.mixed)
         assert all(times == 1 for url, times in self.asked.items() if times), self.asked
 
 

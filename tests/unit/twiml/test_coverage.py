@@ -16,6 +16,7 @@ from offhook.twiml.attributes import table
 from offhook.twiml.document import Element, parse
 from offhook.twiml.messaging import VERBS as MESSAGING_VERBS
 from offhook.twiml.nouns import NOUNS
+from offhook.twiml.nouns.rooms import ROOMS
 from offhook.twiml.schema import MESSAGING, VOICE, Dialect, warnings
 from offhook.twiml.verbs import VERBS
 
@@ -56,7 +57,9 @@ def test_all_that_the_official_library_writes_is_known(module: ModuleType, diale
         assert warnings(type(document)(None, root), dialect) == [], element
 
 
-@pytest.mark.parametrize("part", [*VERBS.values(), *NOUNS.values(), *MESSAGING_VERBS.values()])
+@pytest.mark.parametrize(
+    "part", [*VERBS.values(), *NOUNS.values(), *ROOMS.values(), *MESSAGING_VERBS.values()]
+)
 def test_every_default_is_a_value_that_may_be_written(part: type) -> None:
     for row in table(part).values():
         default = row.default

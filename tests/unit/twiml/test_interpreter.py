@@ -324,8 +324,8 @@ def test_an_answer_finds_the_frame_that_waits_for_it() -> None:
     dial = call.active(Dial).dial
     call.on(Pushed(Purpose.WHISPER, InlineTwiml("<Response><Say>Above</Say></Response>")))
     above = call.active(Speak).play
-    assert only(Speak, call.on(DialDone(dial, "completed"))).text == "Over"
     assert call.on(Played(above)) == [Join()]
+    assert only(Speak, call.on(DialDone(dial, "completed"))).text == "Over"
 
 
 def test_a_document_above_is_stopped_with_those_below() -> None:

@@ -22,6 +22,7 @@ from offhook.twiml.effects import Effect
 from offhook.twiml.entry import EntryPoint, MessageFacts, Parties
 from offhook.twiml.messaging import VERBS as MESSAGING_VERBS
 from offhook.twiml.nouns import NOUNS
+from offhook.twiml.nouns.rooms import ROOMS
 from offhook.twiml.nouns.sip import Uri
 from offhook.twiml.schema import MESSAGING, VOICE, Dialect
 from offhook.twiml.verbs import VERBS
@@ -38,7 +39,8 @@ TEXT = {
 INSIDE = {"Gather": "<Say>Press</Say>", "Refer": "<Sip>sip:a@b.example</Sip>"}
 OTHER_VALUES = (
     "true false GET 7 42 5000 6000 * 1 /other +15559998888 speech answered absent us record-from-ringing"
-    " trim-silence inbound busy hangup Enable woman de-DE auto"
+    " trim-silence do-not-trim record-from-start onEnter start inbound busy hangup Enable woman de-DE auto"
+    " CA0123456789abcdef0123456789abcdef small"
 )
 """Of these every attribute takes one at least that is not its default."""
 
@@ -51,7 +53,7 @@ KEYS = ("", "7", "1*", "12#")
 
 def attributes() -> Iterator[tuple[Dialect, str, type, Attribute]]:
     of_dialects: tuple[tuple[Dialect, dict[str, type]], ...] = (
-        (VOICE, {**VERBS, **NOUNS, "Uri": Uri}),
+        (VOICE, {**VERBS, **NOUNS, **ROOMS, "Uri": Uri}),
         (MESSAGING, {**MESSAGING_VERBS}),
     )
     for dialect, parts in of_dialects:
@@ -91,7 +93,7 @@ def outcomes(dialect: Dialect, name: str, attributes: dict[str, str]) -> list[li
     element = f"<{name} {written}>{TEXT.get(name, INSIDE.get(name, 'Hello'))}</{name}>"
     if name == "Uri":
         element = f"<Sip>{element}</Sip>"
-    verb = f"<Dial>{element}</Dial>" if name in {*NOUNS, "Uri"} else element
+    verb = f"<Dial>{element}</Dial>" if name in {*NOUNS, *ROOMS, "Uri"} else element
     body = f"<Response>{verb}<Pause/></Response>".encode()
     return [run(dialect, body, keys, after) for keys in KEYS for after in (0, 1)]
 

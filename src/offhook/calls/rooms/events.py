@@ -78,10 +78,11 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementOver:
-    """An announcement has been heard, or could not be made; `call_sid` as in `Announced`."""
+    """An announcement has been heard, or could not be made; `call_sid` as in `Announced`, `url` its document's."""
 
     call_sid: str | None
     failed: str | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

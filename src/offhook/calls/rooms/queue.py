@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from offhook.calls.effects import Tell
-from offhook.calls.events import Called, InQueue, LeftQueue, RedirectRequested, RoomPushed, Served
+from offhook.calls.events import Called, InQueue, LeftQueue, RedirectRequested, RoomPushed, TurnedAway
 from offhook.calls.rooms.events import EndRequested, Left
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, Purpose
 
 MOST: Final = 1000
 """Calls that may wait in a queue, unless it is said otherwise."""
+NO_SUCH_QUEUE: Final = 0
+"""The code of `TurnedAway` by which a queue that does not exist says so; it is no notification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,11 @@ def step(room: Queue, event: QueueEvent, now: float) -> Step:
         case Enqueued():
             return _enqueued(room, event, now)
         case Taking(taker, again):
-            takers = (taker, *room.takers) if again else (*room.takers, taker)
+            others = tuple(one for one in room.takers if one.call_sid != taker.call_sid)
+            takers = (taker, *others) if again else (*others, taker)
             return _serve(replace(room, takers=takers), now)
         case Dequeued(call_sid, entry):
-            found = room.find(call_sid)
-            return room, (Tell(found.call_sid, RedirectRequested(entry)),) if found is not None else ()
+            return _dequeued(room, room.find(call_sid), entry)
         case Resized(most):
             return replace(room, most=most), ()
         case Left(call_sid):
@@ -141,17 +143,25 @@ def step(room: Queue, event: QueueEvent, now: float) -> Step:
             takers = tuple(one for one in room.takers if one.call_sid != call_sid)
             return replace(room, members=members, takers=takers), ()
         case EndRequested():
-            told = tuple(Tell(one.call_sid, LeftQueue(room.name, "system-error", 0)) for one in room.members)
-            return replace(room, members=()), told
+            waited = tuple(Tell(one.call_sid, LeftQueue(room.name, "system-error")) for one in room.members)
+            came = tuple(Tell(one.call_sid, TurnedAway(room.name, NO_SUCH_QUEUE)) for one in room.takers)
+            return replace(room, members=(), takers=()), waited + came
+
+
+def _dequeued(room: Queue, member: Waiting | None, entry: Entry) -> Step:
+    if member is None:
+        return room, ()
+    others = tuple(one for one in room.members if one is not member)
+    return replace(room, members=others), (Tell(member.call_sid, RedirectRequested(entry)),)
 
 
 def _enqueued(room: Queue, event: Enqueued, now: float) -> Step:
-    room = replace(room, most=event.most or room.most)
+    others = tuple(one for one in room.members if one.call_sid != event.call_sid)
+    room = replace(room, members=others, most=event.most or room.most)
     if len(room.members) >= room.most and event.entered_at is None:
-        return room, (Tell(event.call_sid, LeftQueue(room.name, "queue-full", None)),)
+        return room, (Tell(event.call_sid, LeftQueue(room.name, "queue-full")),)
     since = event.entered_at if event.entered_at is not None else now
     waiting = Waiting(event.call_sid, since, event.wait)
-    others = room.members
     room = replace(room, members=(*others, waiting) if event.entered_at is None else (waiting, *others))
     waits: tuple[QueueEffect, ...] = (Tell(event.call_sid, InQueue(room.name, room.sid)),)
     if event.wait is not None and not room.takers:
@@ -168,8 +178,5 @@ def _serve(room: Queue, now: float) -> Step:
         room = replace(room, members=room.members[1:], takers=room.takers[1:])
         waited = int(now - first.since)
         called = Called(room.name, taker.call_sid, taker.bridge, taker.entry, waited)
-        done += (
-            Tell(taker.call_sid, Served(room.name, first.call_sid)),
-            Tell(first.call_sid, called),
-        )
+        done += (Tell(first.call_sid, called),)
     return room, done

@@ -7,12 +7,18 @@ name and never points to a call: it says `Tell(call_sid, event)`, and a call say
 from __future__ import annotations
 
 from offhook.calls.effects import Tell
-from offhook.calls.events import RoomEnded
+from offhook.calls.events import LeftQueue, RoomEnded, TurnedAway
 from offhook.calls.rooms import bridge, conference, queue
 from offhook.calls.rooms.bridge import Bridge, BridgeEffect, BridgeEvent
-from offhook.calls.rooms.conference import Conference, ConferenceEffect, ConferenceEvent
+from offhook.calls.rooms.conference import (
+    COMPLETED,
+    Conference,
+    ConferenceEffect,
+    ConferenceEvent,
+    ParticipantEntered,
+)
 from offhook.calls.rooms.events import Entered
-from offhook.calls.rooms.queue import Queue, QueueEffect, QueueEvent
+from offhook.calls.rooms.queue import NO_SUCH_QUEUE, Enqueued, Queue, QueueEffect, QueueEvent, Taking
 
 Room = Bridge | Conference | Queue
 RoomEvent = BridgeEvent | ConferenceEvent | QueueEvent
@@ -33,6 +39,13 @@ def step(room: Room, event: RoomEvent, now: float) -> Step:
 
 def turned_away(sid: str, event: RoomEvent) -> tuple[RoomEffect, ...]:
     """What `event` leads to where there is no such room any more: who comes too late is told."""
-    if isinstance(event, Entered):
-        return (Tell(event.member.call_sid, RoomEnded(sid, 0)),)
+    match event:
+        case Entered(member):
+            return (Tell(member.call_sid, RoomEnded(sid, 0)),)
+        case ParticipantEntered(participant):
+            return (Tell(participant.call_sid, TurnedAway(sid, COMPLETED)),)
+        case Enqueued(call_sid):
+            return (Tell(call_sid, LeftQueue(sid, "system-error")),)
+        case Taking(taker):
+            return (Tell(taker.call_sid, TurnedAway(sid, NO_SUCH_QUEUE)),)
     return ()

@@ -2,9 +2,7 @@
 
 from offhook.twiml.noun import Noun
 from offhook.twiml.nouns.client import Client
-from offhook.twiml.nouns.conference import Conference
 from offhook.twiml.nouns.number import Number
-from offhook.twiml.nouns.queue import Queue
 from offhook.twiml.nouns.sip import Sip
 
 NOUNS: dict[str, type[Noun]] = {
@@ -12,9 +10,3 @@ NOUNS: dict[str, type[Noun]] = {
     "Number": Number,
     "Sip": Sip,
 }
-
-ROOMS: dict[str, type[Conference] | type[Queue]] = {
-    "Conference": Conference,
-    "Queue": Queue,
-}
-"""The nouns that are no legs to call, but where others are."""

@@ -34,7 +34,7 @@ _CALL_SID = re.compile(r"CA[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Conference(Part):
-    """The text is the conference's name."""
+    """The text is the conference's name. A call that enters is answered: who waits hears music."""
 
     muted: bool = boolean(False, code=13230)
     beep: Literal["true", "false", "onEnter", "onExit"] = choice(
@@ -56,7 +56,7 @@ class Conference(Part):
     jitter_buffer_size: str = choice("large", "small", "medium", "off", unbuilt=WITHOUT_EFFECT)
     region: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
     recording_configuration_id: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
-    event_callback_url: str | None = web_url(code=WITHOUT_EFFECT)
+    event_callback_url: str | None = web_url(unbuilt=WITHOUT_EFFECT)
     status_callback: str | None = web_url()
     status_callback_method: Literal["GET", "POST"] = http_method()
     status_callback_event: tuple[str, ...] = words(
@@ -77,6 +77,7 @@ class Conference(Part):
         if self.coach is not None and not _CALL_SID.fullmatch(self.coach):
             turn.warn(INVALID_COACH, self.element, f"{self.coach[:80]!r} is not the SID of a call")
             return False
+        turn.answer()
         turn.start(
             effects.Confer,
             name=name,

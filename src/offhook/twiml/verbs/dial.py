@@ -27,8 +27,9 @@ from offhook.twiml.attributes import (
 )
 from offhook.twiml.document import Element
 from offhook.twiml.events import DialDone, Event
-from offhook.twiml.nouns import NOUNS, ROOMS
+from offhook.twiml.nouns import NOUNS
 from offhook.twiml.nouns.number import Number
+from offhook.twiml.nouns.rooms import ROOMS
 from offhook.twiml.turn import Turn
 from offhook.twiml.unbuilt import NOUNS as UNBUILT
 from offhook.twiml.verb import END, NEXT, Goto, Outcome, Verb
@@ -101,8 +102,8 @@ class Dial(Verb):
             turn.warn(NO_DIAL_IN_WHISPER, self.element, "A dialled leg cannot dial")
             return NEXT
         turn.typed = ""
-        if (child := self._room()) is not None:
-            entered = turn.read(ROOMS[child.name], child).begin(self, turn)
+        if (room := self._room(turn)) is not None:
+            entered = turn.read(ROOMS[room.name], room).begin(self, turn)
             return self if entered else self._report(DialDone(0, "failed"))
         targets = self._targets(turn)
         caller_id = self._caller_id(targets, turn)
@@ -155,9 +156,14 @@ class Dial(Verb):
         url = turn.absolute(self.refer_url) if self.refer_url else None
         return effects.OnRefer(url, self.refer_method, self.answer_on_bridge) if url else None
 
-    def _room(self) -> Element | None:
+    def _room(self, turn: Turn) -> Element | None:
         """The conference or queue that is dialled; it is alone, what stands beside it is not dialled."""
-        return next((child for child in self.element.children if child.name in ROOMS), None)
+        room = next((child for child in self.element.children if child.name in ROOMS), None)
+        if room is not None:
+            for beside in self.element.children:
+                if beside is not room:
+                    turn.warn(INVALID_NOUN, beside, f"Beside a <{room.name}> nobody is dialled")
+        return room
 
     def _targets(self, turn: Turn) -> tuple[effects.DialTarget, ...]:
         targets: list[effects.DialTarget] = []
@@ -212,7 +218,6 @@ def _params(done: DialDone) -> effects.Pairs:
         ("RecordingDuration", done.recording_duration),
         ("DialSipCallId", done.sip_call_id),
         ("DialSipResponseCode", done.sip_response_code),
-        *((f"DialSipHeader_{name}", value) for name, value in done.sip_headers),
     )
     of_answer = ((f"DialSipHeader_{name}", value) for name, value in done.sip_headers)
     return (*((name, str(value)) for name, value in known if value is not None), *of_answer)

@@ -16,6 +16,7 @@ from offhook.twiml.events import EnqueueDone, Event
 from offhook.twiml.holdmusic import waiting
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import END, NEXT, Goto, Outcome, Verb
+from offhook.twiml.verbs.dial import NO_DIAL_IN_WHISPER
 
 LONGEST_NAME = 64
 TOO_SHORT, TOO_LONG = 14204, 14205
@@ -25,7 +26,7 @@ INVALID_WAIT_URL = 14202
 
 @dataclass(frozen=True, slots=True)
 class Enqueue(Verb):
-    """The text is the queue's name."""
+    """The text is the queue's name. Digits are for the document of the wait, then for whoever came for the call."""
 
     action: str | None = web_url(code=14203)
     method: Literal["GET", "POST"] = http_method(code=14201)
@@ -35,9 +36,13 @@ class Enqueue(Verb):
     workflow_sid: str | None = text(longest=64)
 
     nests = ("Task",)
+    hears_digits = True
 
     def begin(self, turn: Turn) -> Outcome:
         """Enter the queue."""
+        if turn.whisper:
+            turn.warn(NO_DIAL_IN_WHISPER, self.element, "A dialled leg cannot wait in a queue")
+            return NEXT
         if self.workflow_sid is not None:
             turn.warn(NO_TASK_ROUTER, self.element, "There is no TaskRouter here")
             return self._report(EnqueueDone(0, "error"))

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.twiml import effects
+from offhook.twiml.entry import Purpose
 from offhook.twiml.turn import Turn
 from offhook.twiml.verb import NEXT, Outcome, Verb
 
 
 @dataclass(frozen=True, slots=True)
 class Leave(Verb):
-    """Without attributes. What it leads to is up to the `<Enqueue>` below."""
+    """Without attributes. It is at work until the `<Enqueue>` below has ended, and the document with it."""
 
     def begin(self, turn: Turn) -> Outcome:
-        """Ask to leave; the document ends with the wait."""
+        """Ask to leave."""
+        if turn.purpose is not Purpose.QUEUE:
+            return NEXT
         turn.want(effects.LeaveQueue())
-        return NEXT
+        return self

@@ -102,14 +102,28 @@ def step(call: Call, event: Event, now: float) -> Met:
         case events.Served() | events.MemberJoined() | events.MemberGone():
             if isinstance(because, Taking) and because.bridge == event.bridge and not because.left:
                 return _of_member(call, because, event, now)
+            return call, missed(event), ()
     return call, (), ()
 
 
 def missed(event: events.CallEvent) -> tuple[effects.Tell, ...]:
-    """What an event leads to where there is no such call any more: who counts on the call is told."""
-    if isinstance(event, events.Called):
-        return (effects.Tell(event.taker, events.MemberGone(event.bridge)),)
+    """What an event leads to where the call is not there any more, or is gone: who counts on it is told."""
+    match event:
+        case events.Called(_, taker, bridge):
+            return (effects.Tell(taker, events.MemberGone(bridge)),)
+        case events.Served(bridge, member):
+            return (effects.Tell(member, events.RoomEnded(bridge, 0)),)
     return ()
+
+
+def still_enters(
+    call: Call, effect: effects.EnterConference | effects.EnterQueue | effects.TakeFromQueue
+) -> bool:
+    """Whether a call that has asked for a room is to enter it, once that has been found."""
+    match call.place:
+        case In(_, Conferring(request) | Queued(request) | Taking(request, left=False)) if not call.is_over:
+            return request is effect.request
+    return False
 
 
 def _turned_away(call: Call, event: events.TurnedAway) -> Met:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from offhook.calls import effects, events
+from offhook.calls import effects, events, meeting
 from offhook.calls.call import Call, Parent, step
 from offhook.calls.dial import Child
 from offhook.calls.events import EndedBy
@@ -235,9 +235,7 @@ class Orders(RuleBasedStateMachine):
     def _enters(self, pick: int) -> None:
         """A room has been found or made for a call: it goes there, unless it has gone elsewhere meanwhile."""
         sid, effect = self.entering.pop(pick % len(self.entering))
-        place, call = self.calls[sid].place, self.calls[sid]
-        there = effect.bridge if isinstance(effect, effects.TakeFromQueue) else effect.room
-        if call.is_over or not isinstance(place, In) or place.room != there:
+        if not meeting.still_enters(self.calls[sid], effect):
             return
         found = self.rooms.get(effect.room)
         match effect:

@@ -122,7 +122,7 @@ def still_enters(
     """Whether a call that has asked for a room is to enter it, once that has been found."""
     match call.place:
         case In(_, Conferring(request) | Queued(request) | Taking(request, left=False)) if not call.is_over:
-            return request is effect.request
+            return request == effect.request
     return False
 
 

@@ -15,9 +15,10 @@ import msgspec
 
 from offhook.calls.rooms import conference
 from offhook.calls.rooms.callback import conference_callback
-from offhook.calls.rooms.conference import Conference, ConferenceStatus, Participant, ReasonEnded
+from offhook.calls.rooms.conference import Conference, ConferenceStatus, ReasonEnded
 from offhook.calls.rooms.effects import Report
 from offhook.calls.rooms.events import Left
+from offhook.calls.rooms.participant import Participant
 from offhook.clock import utcnow
 from offhook.store.conferences import ConferenceChange
 from offhook.store.records import CallbackDraft, ConferenceRecord, ParticipantRecord

@@ -11,10 +11,10 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from offhook.calls import meeting
 from offhook.calls.call import Call
 from offhook.calls.effects import EnterConference, RoomRecording
 from offhook.calls.events import CallEvent, Recorded, TurnedAway
-from offhook.calls.place import In
 from offhook.calls.rooms import effects, events
 from offhook.calls.rooms.conference import (
     Conference,
@@ -65,10 +65,10 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
             await _open(services, account, request)
     except (DatabaseUnavailableError, MediaError) as error:
         logger.error("a conference cannot be made: %s", error)
-        visitor.feed(TurnedAway(effect.room, INTERNAL_ERROR))
+        if meeting.still_enters(visitor.call, effect):
+            visitor.feed(TurnedAway(effect.room, INTERNAL_ERROR))
         return
-    place = visitor.call.place
-    if not visitor.call.is_over and isinstance(place, In) and place.room == effect.room:
+    if meeting.still_enters(visitor.call, effect):
         entered = ParticipantEntered(_participant(visitor.call.sid, request))
         services.rooms.take(account.sid, effect.room, entered)
 

@@ -6,10 +6,10 @@ import asyncio
 from functools import partial
 from typing import Protocol
 
+from offhook.calls import meeting
 from offhook.calls.call import Call
 from offhook.calls.effects import EnterQueue, TakeFromQueue
 from offhook.calls.events import CallEvent, LeftQueue, TurnedAway
-from offhook.calls.place import In
 from offhook.calls.rooms.queue import MOST, NO_SUCH_QUEUE, Enqueued, Queue, Taker, Taking
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
@@ -38,9 +38,10 @@ async def enter(visitor: Visitor, effect: EnterQueue) -> None:
     try:
         record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
     except DatabaseUnavailableError:
-        visitor.feed(LeftQueue(effect.room, "system-error"))
+        if meeting.still_enters(visitor.call, effect):
+            visitor.feed(LeftQueue(effect.room, "system-error"))
         return
-    if not _still_there(visitor, effect.room):
+    if not meeting.still_enters(visitor.call, effect):
         return
     _opened(services, record)
     event = Enqueued(
@@ -61,10 +62,10 @@ async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
             record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
     except DatabaseUnavailableError:
         record = None
+    if not meeting.still_enters(visitor.call, effect):
+        return
     if record is None:
         visitor.feed(TurnedAway(effect.room, NO_SUCH_QUEUE))
-        return
-    if not _still_there(visitor, effect.bridge):
         return
     _opened(services, record)
     taker = Taker(visitor.call.sid, effect.bridge, effect.request.entry)
@@ -74,11 +75,6 @@ async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
 def _wanted(services: Services, account: AccountRecord, name: str) -> QueueRecord:
     lease, now = services.tenure.lease, utcnow()
     return QueueRecord(new_sid("QU"), account.sid, name, MOST, now, now, lease.node, lease.id)
-
-
-def _still_there(visitor: Visitor, room: str) -> bool:
-    place = visitor.call.place
-    return not visitor.call.is_over and isinstance(place, In) and place.room == room
 
 
 def _opened(services: Services, record: QueueRecord) -> None:

@@ -53,6 +53,7 @@ __all__ = [
     "ConferenceEvent",
     "ConferenceStatus",
     "ParticipantEntered",
+    "ReasonEnded",
     "conference_name",
     "refusal",
     "step",

@@ -234,7 +234,7 @@ def test_a_participant_is_dialled_into_a_conference_made_for_it(tenant: Tenant) 
     assert (conference.friendly_name, conference.status, conference.node) == ("Weekly Review", "init", None)
     (noun,) = etree.fromstring(call.request["twiml"]).findall("./Dial/Conference")
     assert noun.text == "Weekly Review"
-    assert dict(noun.attrib) == {"startConferenceOnEnter": "true", "endConferenceOnExit": "false"}
+    assert dict(noun.items()) == {"startConferenceOnEnter": "true", "endConferenceOnExit": "false"}
     other = tenant.client().conferences("Weekly Review").participants.create(to=PHONE, from_=tenant.number)
     assert other.conference_sid == conference.sid
     assert len(tenant.client().conferences(conference.sid).participants.list()) == 2
@@ -293,7 +293,7 @@ def test_every_parameter_reaches_the_call_or_the_noun(tenant: Tenant) -> None:
     asked = dict(call.request)
     (noun,) = etree.fromstring(asked.pop("twiml")).findall("./Dial/Conference")
     assert noun.text == "A & <B>"
-    assert dict(noun.attrib) == {
+    assert dict(noun.items()) == {
         "muted": "true",
         "beep": "onEnter",
         "startConferenceOnEnter": "false",

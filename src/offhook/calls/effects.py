@@ -274,6 +274,8 @@ PassedOn = (
     | twiml.StartRecording
     | twiml.StopRecording
     | twiml.RecordCall
+    | twiml.Echo
+    | twiml.EndEcho
     | twiml.SendMessage
     | twiml.Notify
     | twiml.Trace

@@ -249,7 +249,7 @@ class Legs:
 
     def _bridge(self, command: protocol.Bridge) -> None:
         a, b = self.open.get(command.a), self.open.get(command.b)
-        if a is None or b is None or a is b:
+        if a is None or b is None:
             return
         self._separate(a)
         self._separate(b)
@@ -369,7 +369,7 @@ def _refusal(leg: Leg, command: protocol.SetRemote) -> str | None:
 
 def _relayable(a: Leg, b: Leg) -> bool:
     """Whether packets can pass between two bridged legs without being decoded."""
-    return _can_relay(a, b) and _can_relay(b, a)
+    return a is not b and _can_relay(a, b) and _can_relay(b, a)
 
 
 def _can_relay(source: Leg, target: Leg) -> bool:

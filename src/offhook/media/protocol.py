@@ -171,7 +171,7 @@ class Untap(_Message, frozen=True):
 
 
 class Bridge(_Message, frozen=True):
-    """Let two legs hear each other. Each leg has at most one partner; a former bridge of either ends.
+    """Let two legs hear each other, or one itself. Each leg has at most one partner; a former bridge of either ends.
 
     A leg that is in a room leaves it.
 

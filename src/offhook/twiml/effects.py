@@ -324,6 +324,20 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """Let the far end hear itself. Nothing answers it."""
+
+    echo: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndEcho:
+    """Let the far end hear itself no longer."""
+
+    echo: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndEnqueue:
     """Be in the queue, or with whoever came for this call, no longer; `EnqueueDone` still follows."""
 
@@ -378,9 +392,11 @@ class Trace:
 
 
 Play = Speak | PlayUrl | PlayDigits | Beep
-Started = Play | StartTimer | StartRecording | Dial | Confer | Take | Enqueue | Refer | SendMessage
+Started = Play | Echo | StartTimer | StartRecording | Dial | Confer | Take | Enqueue | Refer | SendMessage
 Effect = (
     Fetch
+    | Echo
+    | EndEcho
     | RecordCall
     | Answer
     | Decline

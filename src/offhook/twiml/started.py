@@ -37,6 +37,7 @@ STARTED: Mapping[type[effects.Started], Kind] = {
     effects.StartTimer: Kind((events.TimerFired,), effects.StopTimer),
     effects.StartRecording: Kind((events.RecordingDone,), effects.StopRecording, lingers=True),
     effects.Dial: Kind((events.DialDone,), effects.EndDial, lingers=True),
+    effects.Echo: Kind((), effects.EndEcho),
     effects.Confer: Kind((events.DialDone,), effects.EndDial, lingers=True),
     effects.Take: Kind((events.DialDone,), effects.EndDial, lingers=True),
     effects.Enqueue: Kind((events.EnqueueDone,), effects.EndEnqueue, lingers=True),

@@ -34,7 +34,6 @@ VERBS: dict[str, Unbuilt] = {
         "Room Autopilot Stream VirtualAgent Conversation ConversationRelay AiSession"
         " ConversationRelaySession",
     ),
-    "Echo": _of(),
     "Pay": _of(
         "input action bankAccountType statusCallback statusCallbackMethod timeout maxAttempts securityCode"
         " postalCode minPostalCodeLength paymentConnector paymentMethod tokenType chargeAmount currency"

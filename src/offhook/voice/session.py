@@ -258,6 +258,10 @@ class CallSession:
                 self._prompts.stop(effect.play)
             case twiml.StartRecording():
                 self._recorder.start_verb(effect)
+            case twiml.Echo():
+                self.leg.bridge(self.leg, detect_star=False)
+            case twiml.EndEcho():
+                self.leg.unbridge()
             case twiml.RecordCall():
                 self._recorder.start_asked(effect)
             case twiml.StopRecording():

@@ -116,10 +116,11 @@ def test_sip_with_uris_and_headers_of_their_own() -> None:
     )
 
 
-def test_addresses_have_no_order_of_their_own_yet() -> None:
-    call = run('<Dial><Sip><Uri priority="1" weight="2">sip:a@b.example</Uri></Sip></Dial>')
-    assert codes(call.asked) == [12200]
-    assert call.active(Dial).targets == (DialSip("sip:a@b.example"),)
+def test_addresses_are_in_the_order_of_priority_and_weight() -> None:
+    assert targets(
+        '<Sip><Uri priority="2">sip:c@b.example</Uri><Uri priority="1" weight="1">sip:b@b.example</Uri>'
+        '<Uri priority="1" weight="9">sip:a@b.example</Uri><Uri priority="2">sip:d@b.example</Uri></Sip>'
+    ) == tuple(DialSip(f"sip:{name}@b.example") for name in "abcd")
 
 
 @pytest.mark.parametrize("uri", ["", "a@b", "tel:+1", "sip:", "sip:a b@c", "sip:a@b@c", "sip:a@b\r\nX: y"])

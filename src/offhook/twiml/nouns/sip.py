@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from offhook.twiml.attributes import WITHOUT_EFFECT, http_method, integer, text, web_url, words
+from offhook.twiml.attributes import http_method, integer, text, web_url, words
 from offhook.twiml.document import Element
 from offhook.twiml.effects import DialSip, DialTarget, Pairs
 from offhook.twiml.noun import Answerable
@@ -31,12 +31,16 @@ _HEADER_NAME = re.compile(r"X-[\w.!%*+`'~-]{1,100}|User-to-User", re.I | re.A)
 
 @dataclass(frozen=True, slots=True)
 class Uri(Part):
-    """An address in a `<Sip>`. The addresses ring together, or in turn, but not by `priority` and `weight`."""
+    """An address in a `<Sip>`. The addresses ring together or, with `sequential`, one after the other.
+
+    The lower `priority` comes first and, of those of one priority, the higher `weight`: as SRV records have it, but
+    without chance.
+    """
 
     username: str | None = text(longest=255, code=13249)
     password: str | None = text(longest=255, code=13249)
-    priority: int = integer(0, at_least=0, at_most=65535, unbuilt=WITHOUT_EFFECT)
-    weight: int = integer(0, at_least=0, at_most=65535, unbuilt=WITHOUT_EFFECT)
+    priority: int = integer(0, at_least=0, at_most=65535)
+    weight: int = integer(0, at_least=0, at_most=65535)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,8 @@ class Sip(Answerable):
 
     def targets(self, turn: Turn) -> tuple[DialTarget, ...]:
         """A leg for the address, or for each `<Uri>`."""
-        addresses: list[Sip | Uri] = [
-            turn.read(Uri, child) for child in self.element.children if child.name == "Uri"
-        ]
+        listed = [turn.read(Uri, child) for child in self.element.children if child.name == "Uri"]
+        addresses: list[Sip | Uri] = [*sorted(listed, key=lambda uri: (uri.priority, -uri.weight))]
         extra = _written(self.element)
         whisper = turn.absolute(self.url) if self.url else ""
         if whisper is None:

@@ -2,6 +2,7 @@
 
 from offhook.twiml.verb import Verb
 from offhook.twiml.verbs.dial import Dial
+from offhook.twiml.verbs.echo import Echo
 from offhook.twiml.verbs.enqueue import Enqueue
 from offhook.twiml.verbs.gather import Gather
 from offhook.twiml.verbs.hangup import Hangup
@@ -18,6 +19,7 @@ from offhook.twiml.verbs.start import Start
 
 VERBS: dict[str, type[Verb]] = {
     "Dial": Dial,
+    "Echo": Echo,
     "Enqueue": Enqueue,
     "Gather": Gather,
     "Hangup": Hangup,

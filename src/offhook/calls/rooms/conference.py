@@ -110,7 +110,7 @@ def _stepped(room: Conference, event: ConferenceEvent, now: float) -> Step:
         case Announced(None, entry):
             return room, (Announce(entry),) if room.participants else ()
         case AnnouncementOver(None):
-            return _announced(room, (), event)
+            return _announced(room, (), event) if room.participants else (room, ())
     one = room.find(event.call_sid or "")
     return _of_participant(room, one, event, now) if one is not None else (room, ())
 

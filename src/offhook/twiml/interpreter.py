@@ -314,7 +314,9 @@ def _heard(state: State, ended: Frame, index: int, after: After, turn: Turn) -> 
             turn.want(_announced(ended, failed))
             return _woken(state, turn)
         case _ if after is Flow.POP:
-            again = Frame(ended.purpose, ended.entry, state.dialect, documents=ended.documents)
+            # A document that is fetched has been counted; an inline one that is over at once has not.
+            documents = ended.documents + isinstance(ended.entry, InlineTwiml)
+            again = Frame(ended.purpose, ended.entry, state.dialect, documents=documents)
             state = replace(state, frames=(*state.frames[:index], again, *state.frames[index:]))
             _stand_in(again, turn)
             return _settle(state, index, frame.begin(again, turn), turn)

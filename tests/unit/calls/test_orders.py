@@ -223,6 +223,8 @@ class Orders(RuleBasedStateMachine):
                 | effects.Note()
                 | twiml.StartRecording()
                 | twiml.RecordCall()
+                | twiml.Echo()
+                | twiml.EndEcho()
                 | effects.ReferLeg()
                 | effects.AnswerRefer()
                 | effects.NotifyReferrer()

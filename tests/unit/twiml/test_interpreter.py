@@ -7,9 +7,12 @@ from tests.unit.twiml.transcript import ANSWERED, CALLED, CALLER, RINGING, URL, 
 
 from offhook.errors.notifications import NOTIFICATIONS
 from offhook.twiml.effects import (
+    Announced,
     Answer,
+    Confer,
     Dial,
     EndDial,
+    Enqueue,
     Fetch,
     HangUp,
     Join,
@@ -31,11 +34,13 @@ from offhook.twiml.events import (
     HungUp,
     MessageQueued,
     Played,
+    PlayFailed,
+    Popped,
     Pushed,
     Redirected,
     TimerFired,
 )
-from offhook.twiml.interpreter import MOST_TYPED_AHEAD, step
+from offhook.twiml.interpreter import MOST_ANNOUNCEMENTS, MOST_DOCUMENTS, MOST_TYPED_AHEAD, step
 from offhook.twiml.unbuilt import NOUNS, VERBS
 
 FALLBACK = "https://backup.example/"
@@ -369,3 +374,193 @@ def test_a_whisper_that_fails_ends_the_leg() -> None:
 def test_gather_without_action_in_inline_twiml_runs_it_again() -> None:
     call = Transcript(InlineTwiml("<Response><Gather numDigits='1'/></Response>"), ANSWERED)
     assert call.press("1")[-1] == StartTimer(2, 5)
+
+
+# What is heard above a verb that waits
+
+WAIT = EntryPoint("https://app.example/wait")
+HOLD = EntryPoint("https://app.example/hold")
+SAID = EntryPoint("https://app.example/said")
+
+
+def conferring() -> Transcript:
+    return run("<Dial><Conference>Weekly</Conference></Dial><Say>Over</Say>")
+
+
+def hears(call: Transcript, purpose: Purpose, entry: EntryPoint, body: str) -> int:
+    """It is to hear a document, which comes; return what is being said then."""
+    call.on(Pushed(purpose, entry))
+    call.respond(f"<Response>{body}</Response>")
+    return said(call)
+
+
+def said(call: Transcript) -> int:
+    return only(Speak, call.asked).play
+
+
+@pytest.mark.parametrize("purpose", [Purpose.WAIT, Purpose.HOLD, Purpose.QUEUE])
+def test_music_begins_again_at_its_end(purpose: Purpose) -> None:
+    call = conferring()
+    play = hears(call, purpose, WAIT, "<Say>Wait</Say>")
+    again = only(Fetch, call.on(Played(play)))
+    assert (again.url, again.method, again.purpose) == (WAIT.url, "POST", purpose)
+    call.respond("<Response><Say>Wait</Say></Response>")
+    again_play = said(call)
+    assert call.on(Popped(purpose)) == [StopPlay(again_play)]
+
+
+def test_music_of_which_nothing_is_heard_is_not_asked_for_without_end() -> None:
+    call = conferring()
+    call.on(Pushed(Purpose.WAIT, WAIT))
+    asked = 1
+    while call.state.frames[-1].purpose is Purpose.WAIT:
+        call.respond("<Response/>")
+        asked += len([effect for effect in call.asked if isinstance(effect, Fetch)])
+    assert asked == MOST_DOCUMENTS and codes(call.asked) == [14106]
+    assert not call.finished and call.active(Confer)
+
+
+def test_inline_music_of_which_nothing_is_heard_falls_silent() -> None:
+    call = conferring()
+    asked = call.on(Pushed(Purpose.HOLD, InlineTwiml("<Response/>")))
+    assert codes(asked) == [14106] and call.active(Confer)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.WAIT, Purpose.HOLD, Purpose.QUEUE])
+def test_music_that_cannot_be_had_is_silence(purpose: Purpose) -> None:
+    call = conferring()
+    call.on(Pushed(purpose, WAIT))
+    assert codes(call.respond("nonsense")) == [12100] and call.active(Confer)
+    assert call.on(Popped(purpose)) == []
+    call.on(Pushed(purpose, WAIT))
+    assert codes(call.respond("", status=503)) == [11200]
+    assert len(call.state.frames) == 1
+
+
+def test_music_that_cannot_be_played_is_silence() -> None:
+    call = conferring()
+    call.on(Pushed(Purpose.WAIT, WAIT))
+    call.respond("<Response><Play>a.wav</Play></Response>")
+    assert codes(call.on(PlayFailed(only(PlayUrl, call.asked).play, 13420))) == [13420]
+    assert len(call.state.frames) == 1 and call.active(Confer)
+
+
+def test_only_what_is_music_may_stand_in_music() -> None:
+    call = conferring()
+    play = hears(call, Purpose.HOLD, HOLD, "<Gather/><Hangup/><Record/><Say>Hold</Say>")
+    assert codes(call.asked) == [13238, 13238, 13238] and call.active(Speak).play == play
+
+
+def test_music_may_lead_to_other_music() -> None:
+    call = conferring()
+    call.on(Pushed(Purpose.WAIT, WAIT))
+    asked = call.respond("<Response><Redirect>more</Redirect></Response>")
+    fetch = only(Fetch, asked)
+    assert (fetch.url, fetch.purpose) == ("https://app.example/more", Purpose.WAIT)
+
+
+def test_other_music_takes_the_place_of_the_music() -> None:
+    call = conferring()
+    play = hears(call, Purpose.HOLD, HOLD, "<Say>One</Say>")
+    first, fetch = call.on(Pushed(Purpose.HOLD, WAIT))
+    assert first == StopPlay(play) and isinstance(fetch, Fetch) and len(call.state.frames) == 2
+
+
+def test_an_announcement_silences_the_music_which_begins_again_then() -> None:
+    call = conferring()
+    music = hears(call, Purpose.HOLD, HOLD, "<Say>Hold</Say>")
+    stopped, fetch = call.on(Pushed(Purpose.ANNOUNCEMENT, SAID))
+    assert stopped == StopPlay(music) and isinstance(fetch, Fetch) and fetch.purpose is Purpose.ANNOUNCEMENT
+    call.respond("<Response><Say>Listen</Say></Response>")
+    over, again = call.on(Played(said(call)))
+    assert over == Announced(None, SAID.url)
+    assert isinstance(again, Fetch) and again.url == HOLD.url
+
+
+def test_an_announcement_that_fails_says_so() -> None:
+    call = conferring()
+    call.on(Pushed(Purpose.ANNOUNCEMENT, SAID))
+    asked = call.on(FetchFailed(only(Fetch, call.asked).request, 11200))
+    assert codes(asked) == [11200] and only(Announced, asked).failed is not None
+    assert call.on(Pushed(Purpose.ANNOUNCEMENT, InlineTwiml("<Response/>"))) == [Announced(None, "")]
+
+
+def test_announcements_wait_for_each_other() -> None:
+    call = conferring()
+    first = hears(call, Purpose.ANNOUNCEMENT, SAID, "<Say>One</Say>")
+    for number in (2, 3):
+        assert call.on(Pushed(Purpose.ANNOUNCEMENT, EntryPoint(f"https://app.example/{number}"))) == []
+    ended = call.on(Played(first))
+    assert only(Fetch, ended).url == "https://app.example/2"
+    call.respond("<Response/>")
+    assert only(Fetch, call.asked).url == "https://app.example/3"
+
+
+def test_music_that_begins_during_an_announcement_waits_for_its_end() -> None:
+    call = conferring()
+    play = hears(call, Purpose.ANNOUNCEMENT, SAID, "<Say>Listen</Say>")
+    assert call.on(Pushed(Purpose.HOLD, WAIT)) == [] and call.on(Pushed(Purpose.HOLD, HOLD)) == []
+    assert only(Fetch, call.on(Played(play))).url == HOLD.url
+
+
+def test_music_that_ends_during_an_announcement_does_not_begin_again() -> None:
+    call = conferring()
+    hears(call, Purpose.HOLD, HOLD, "<Say>Hold</Say>")
+    play = hears(call, Purpose.ANNOUNCEMENT, SAID, "<Say>Listen</Say>")
+    assert call.on(Popped(Purpose.HOLD)) == []
+    assert call.on(Played(play)) == [Announced(None, SAID.url)]
+
+
+def test_more_announcements_than_can_wait_are_refused() -> None:
+    call = conferring()
+    for _ in range(MOST_ANNOUNCEMENTS):
+        call.on(Pushed(Purpose.ANNOUNCEMENT, SAID))
+    refused = only(Announced, call.on(Pushed(Purpose.ANNOUNCEMENT, SAID)))
+    assert refused.failed is not None and len(call.state.frames) == 1 + MOST_ANNOUNCEMENTS
+
+
+def test_the_end_of_the_verb_silences_all_above_it_before_the_next_is_heard() -> None:
+    call = conferring()
+    play = hears(call, Purpose.WAIT, WAIT, "<Say>Wait</Say>")
+    stopped, spoken = call.on(DialDone(call.active(Confer).dial, "answered", bridged=True))
+    assert stopped == StopPlay(play) and isinstance(spoken, Speak) and spoken.text == "Over"
+    assert len(call.state.frames) == 1 and call.on(Played(play)) == []
+
+
+def test_what_was_asked_for_above_an_ended_verb_is_not_run() -> None:
+    call = conferring()
+    fetch = only(Fetch, call.on(Pushed(Purpose.WAIT, WAIT)))
+    call.on(DialDone(call.active(Confer).dial, "answered", bridged=True))
+    late = Fetched(fetch.request, fetch.url, 200, "text/xml", b"<Response><Say>Late</Say></Response>")
+    assert call.on(late) == []
+
+
+def test_keys_are_nobodys_while_music_is_heard() -> None:
+    call = conferring()
+    hears(call, Purpose.WAIT, WAIT, "<Say>Wait</Say>")
+    assert call.press("12") == [] and call.state.typed == ""
+
+
+@pytest.mark.parametrize("body", ["<Say>Next</Say>", "<Say", "<Enqueue>Line</Enqueue>"])
+def test_the_takers_document_leads_to_the_taker_however_it_ends(body: str) -> None:
+    call = run("<Enqueue>Line</Enqueue>")
+    call.on(Pushed(Purpose.HANDOVER, SAID))
+    call.respond(f"<Response>{body}</Response>")
+    if call.asked[-1] != Join():
+        call.on(Played(said(call)))
+    assert call.asked[-1] == Join() and call.active(Enqueue)
+
+
+def test_a_hang_up_silences_all_of_it() -> None:
+    call = conferring()
+    play = hears(call, Purpose.WAIT, WAIT, "<Say>Wait</Say>")
+    assert call.on(HungUp()) == [StopPlay(play), EndDial(call.active(Confer).dial)]
+
+
+def test_a_redirect_silences_all_of_it() -> None:
+    call = conferring()
+    play, dial = hears(call, Purpose.WAIT, WAIT, "<Say>Wait</Say>"), call.active(Confer).dial
+    call.on(Pushed(Purpose.ANNOUNCEMENT, SAID))
+    asked = call.on(Redirected(InlineTwiml("<Response><Say>New</Say></Response>")))
+    assert asked[0] == EndDial(dial) and StopPlay(play) not in asked
+    assert only(Speak, asked).text == "New" and len(call.state.frames) == 1

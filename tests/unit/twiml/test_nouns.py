@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.twiml.transcript import attribute_table, codes, run
+from tests.unit.twiml.transcript import RINGING, attribute_table, codes, only, run
 
-from offhook.twiml.effects import Dial, DialNumber, DialSip, DialTarget, HangUp, StatusCallback
+from offhook.twiml.effects import (
+    Answer,
+    Confer,
+    Dial,
+    DialNumber,
+    DialSip,
+    DialTarget,
+    EndDial,
+    Fetch,
+    HangUp,
+    StatusCallback,
+    Take,
+)
+from offhook.twiml.entry import EntryPoint
+from offhook.twiml.events import DialDone, HungUp
+from offhook.twiml.holdmusic import HOLD_MUSIC
+from offhook.twiml.nouns.conference import Conference
 from offhook.twiml.nouns.number import Number
+from offhook.twiml.nouns.queue import Queue
 from offhook.twiml.nouns.sip import Sip
 
 
@@ -136,3 +153,168 @@ def test_headers_that_may_not_be_sent(query: str, code: int) -> None:
     call = run(f"<Dial><Sip>sip:a@b.example?{query}</Sip></Dial>")
     assert codes(call.asked) == [code]
     assert call.active(Dial).targets == (DialSip("sip:a@b.example"),)
+
+
+# Rooms
+
+WEEKLY = "<Dial><Conference {}>Weekly</Conference></Dial><Say>Over</Say>"
+
+
+def conference(attributes: str = "", of_dial: str = "") -> Confer:
+    return run(WEEKLY.format(attributes).replace("<Dial", f"<Dial {of_dial}")).active(Confer)
+
+
+def test_attributes_of_conference() -> None:
+    assert attribute_table(Conference) == {
+        "muted": (False, 13230),
+        "beep": ("true", 13235),
+        "startConferenceOnEnter": (True, 13232),
+        "endConferenceOnExit": (False, 13231),
+        "waitUrl": (None, 13233),
+        "waitMethod": ("POST", 13234),
+        "maxParticipants": (250, 12200),
+        "record": ("do-not-record", 12200),
+        "trim": ("trim-silence", 13239),
+        "coach": (None, 12200),
+        "participantLabel": (None, 12200),
+        "statusCallback": (None, 11100),
+        "statusCallbackMethod": ("POST", 12200),
+        "statusCallbackEvent": ((), 12200),
+        "recordingStatusCallback": (None, 13256),
+        "recordingStatusCallbackMethod": ("POST", 12200),
+        "recordingStatusCallbackEvent": (("completed",), 13621),
+    }
+
+
+def test_conference() -> None:
+    assert conference() == Confer(
+        2,
+        "Weekly",
+        muted=False,
+        beep="true",
+        start_on_enter=True,
+        end_on_exit=False,
+        wait=HOLD_MUSIC,
+        most=250,
+        coach=None,
+        label=None,
+        time_limit=14400,
+        hangup_on_star=False,
+        record=False,
+        trim="trim-silence",
+    )
+
+
+def test_conference_with_everything() -> None:
+    sid = f"CA{'0' * 32}"
+    assert conference(
+        'muted="true" beep="onExit" startConferenceOnEnter="false" endConferenceOnExit="true" waitUrl="wait"'
+        ' waitMethod="GET" maxParticipants="7" record="record-from-start" trim="do-not-trim"'
+        f' coach="{sid}" participantLabel="agent" statusCallback="/cb" statusCallbackMethod="GET"'
+        ' statusCallbackEvent="start speaker" recordingStatusCallback="/rec"',
+        'timeLimit="60" hangupOnStar="true"',
+    ) == Confer(
+        2,
+        "Weekly",
+        muted=True,
+        beep="onExit",
+        start_on_enter=False,
+        end_on_exit=True,
+        wait=EntryPoint("https://app.example/voice/wait", "GET"),
+        most=7,
+        coach=sid,
+        label="agent",
+        time_limit=60,
+        hangup_on_star=True,
+        record=True,
+        trim="do-not-trim",
+        recording_callback=StatusCallback("https://app.example/rec", "POST", ("completed",)),
+        callback=StatusCallback("https://app.example/cb", "GET", ("start", "speaker")),
+    )
+
+
+def test_an_empty_wait_url_is_silence_and_a_wrong_one_too() -> None:
+    assert conference('waitUrl=""').wait is None
+    call = run(WEEKLY.format('waitUrl="mailto:x"'))
+    assert codes(call.asked) == [13233] and call.active(Confer).wait is None
+
+
+@pytest.mark.parametrize("record", ["true", "record-from-start"])
+def test_a_conference_is_recorded(record: str) -> None:
+    assert conference(f'record="{record}"').record and not conference('record="false"').record
+
+
+@pytest.mark.parametrize("label", ["", "a/b", "x" * 129, f"CA{'0' * 32}"])
+def test_what_cannot_be_a_label_is_none(label: str) -> None:
+    call = run(WEEKLY.format(f'participantLabel="{label}"'))
+    assert codes(call.asked) == [16023] and call.active(Confer).label is None
+
+
+@pytest.mark.parametrize(
+    ("noun", "code"),
+    [
+        ("<Conference> </Conference>", 13237),
+        (f"<Conference>{'x' * 129}</Conference>", 13237),
+        ('<Conference coach="CA1">Weekly</Conference>', 13240),
+        ("<Queue/>", 14212),
+        (f"<Queue>{'x' * 65}</Queue>", 14213),
+        ('<Queue reservationSid="WR1">Line</Queue>', 14219),
+        ('<Queue postWorkActivitySid="WA1">Line</Queue>', 14219),
+    ],
+)
+def test_what_names_no_room_fails(noun: str, code: int) -> None:
+    call = run(f'<Dial action="done">{noun}</Dial>')
+    assert codes(call.asked) == [code]
+    assert dict(only(Fetch, call.asked).params)["DialCallStatus"] == "failed"
+
+
+def test_who_enters_a_conference_is_answered() -> None:
+    call = run('<Dial answerOnBridge="true"><Conference>Weekly</Conference></Dial>', RINGING)
+    assert [type(effect) for effect in call.asked] == [Answer, Confer]
+
+
+def test_beside_a_room_nobody_is_dialled() -> None:
+    call = run("<Dial><Number>+15554445555</Number><Queue>Line</Queue><Sip>sip:a@b.example</Sip></Dial>")
+    assert codes(call.asked) == [13215, 13215] and call.active(Take)
+
+
+def test_attributes_of_queue() -> None:
+    assert attribute_table(Queue) == {
+        "url": (None, 14211),
+        "method": ("POST", 14210),
+        "reservationSid": (None, 12200),
+        "postWorkActivitySid": (None, 12200),
+    }
+
+
+def test_queue() -> None:
+    call = run(
+        '<Dial timeout="9" timeLimit="60" hangupOnStar="true" ringTone="de" record="true" trim="trim-silence"'
+        ' recordingTrack="inbound" recordingStatusCallback="/rec"><Queue url="next" method="GET">Line</Queue></Dial>'
+    )
+    assert call.active(Take) == Take(
+        2,
+        "Line",
+        EntryPoint("https://app.example/voice/next", "GET"),
+        timeout=9,
+        time_limit=60,
+        hangup_on_star=True,
+        ring_tone="de",
+        record="record-from-answer",
+        trim="trim-silence",
+        recording_callback=StatusCallback("https://app.example/rec", "POST", ("completed",)),
+        recording_track="inbound",
+    )
+
+
+def test_a_queue_without_a_document_or_with_a_wrong_one() -> None:
+    assert run("<Dial><Queue>Line</Queue></Dial>").active(Take).entry is None
+    call = run('<Dial><Queue url="mailto:x">Line</Queue></Dial>')
+    assert codes(call.asked) == [14211] and call.active(Take).entry is None
+
+
+def test_a_room_is_left_like_any_dial() -> None:
+    call = run("<Dial><Queue>Line</Queue></Dial><Say>Over</Say>")
+    taken = call.active(Take).dial
+    assert call.on(HungUp()) == [EndDial(taken)]
+    assert call.on(DialDone(taken, "canceled")) == [] and call.finished

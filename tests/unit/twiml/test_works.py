@@ -130,6 +130,8 @@ def answer(state: interpreter.State) -> events.Event:
             return events.EnqueueDone(started, "bridged", "QU1", 3)
         case effects.Refer(started):
             return events.ReferDone(started, "in-progress", 202, 200)
+        case effects.Echo():
+            return events.HungUp()
         case effects.SendMessage(started):
             return events.MessageQueued(started, "SM1", "queued")
         case (

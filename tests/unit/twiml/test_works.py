@@ -44,8 +44,8 @@ OTHER_VALUES = (
 )
 """Of these every attribute takes one at least that is not its default."""
 
-NOT_CARRIED_OUT = {"media_urls"}
-"""Texts with media."""
+NOT_CARRIED_OUT = {"media_urls", "echo"}
+"""Texts with media; the id of what nothing answers."""
 
 KEYS = ("", "7", "1*", "12#")
 """What the caller presses, in one run after the other."""
@@ -92,7 +92,8 @@ def outcomes(dialect: Dialect, name: str, attributes: dict[str, str]) -> list[li
     written = " ".join(f'{attribute}="{value}"' for attribute, value in attributes.items())
     element = f"<{name} {written}>{TEXT.get(name, INSIDE.get(name, 'Hello'))}</{name}>"
     if name == "Uri":
-        element = f"<Sip>{element}</Sip>"
+        beside = '<Uri weight="1">sip:b@b.example</Uri><Uri priority="1">sip:c@b.example</Uri>'
+        element = f"<Sip>{element}{beside}</Sip>"
     verb = f"<Dial>{element}</Dial>" if name in {*NOUNS, *ROOMS, "Uri"} else element
     body = f"<Response>{verb}<Pause/></Response>".encode()
     return [run(dialect, body, keys, after) for keys in KEYS for after in (0, 1)]

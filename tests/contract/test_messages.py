@@ -17,8 +17,8 @@ def deliver(tenant: Tenant, sid: str) -> None:
     """Let a message end."""
 
     async def move(store: Store) -> None:
-        await store.messages.transition(
-            MessageTransition(sid, "delivered", from_statuses=["queued"], num_segments=1)
+        await store.messages.transition_batch(
+            [MessageTransition(sid, "delivered", from_statuses=["queued"], num_segments=1)]
         )
 
     tenant.api.with_store(move)

@@ -105,7 +105,7 @@ async def test_work_that_stayed_is_swept_ever_more_rarely(store: Store) -> None:
     await store.calls.create_call(call)
     await store.messages.create_message(message)
     assert await store.outbox.sweep(Topic.CALLS) == []
-    await store.database.execute("UPDATE outbox SET announce_at = now()")
+    await store.database.execute("UPDATE outbox SET announce_at = now(), due_at = now()")
     assert await store.outbox.sweep(Topic.CALLS) == [call.sid]
     assert await store.outbox.sweep(Topic.MESSAGES) == [message.sid]
     assert await store.outbox.sweep(Topic.CALLS) == []
@@ -127,7 +127,7 @@ async def test_a_sweeper_needs_no_bus_and_goes_on_after_a_failure(store: Store) 
     messages = [rows.message() for _ in range(5)]
     for message in messages:
         await store.messages.create_message(message)
-    await store.database.execute("UPDATE outbox SET announce_at = now()")
+    await store.database.execute("UPDATE outbox SET announce_at = now(), due_at = now()")
     taken: list[str] = []
     all_taken = asyncio.Event()
 
@@ -135,7 +135,7 @@ async def test_a_sweeper_needs_no_bus_and_goes_on_after_a_failure(store: Store) 
         assert len(sids) <= 2
         if not taken:
             taken.append("failed")
-            await store.database.execute("UPDATE outbox SET announce_at = now()")
+            await store.database.execute("UPDATE outbox SET announce_at = now(), due_at = now()")
             raise RuntimeError("cannot claim")
         taken.extend(sids)
         if len(taken) == 6:

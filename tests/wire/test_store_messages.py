@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from tests.harness import rows
 from tests.harness.services import ACCOUNT
 
@@ -46,6 +47,48 @@ async def test_a_claim_makes_messages_sending_and_excludes_others(store: Store) 
     assert {message.status for message in claimed} == {"sending"}
 
 
+async def announced_job(store: Store) -> tuple[str, int]:
+    """A message that was just made, and the id of its job."""
+    message = rows.message()
+    await store.messages.create_message(message)
+    return message.sid, await store.database.fetchval(
+        "SELECT id FROM outbox WHERE resource_sid = $1", message.sid
+    )
+
+
+async def test_a_young_job_belongs_to_whom_the_bus_tells_of_it(store: Store) -> None:
+    sid, job = await announced_job(store)
+    assert [(found.sid, found.status) for found in await store.messages.announced([job])] == [(sid, "queued")]
+    await store.database.execute("UPDATE outbox SET announce_at = now()")
+    assert await store.outbox.sweep(Topic.MESSAGES) == []
+    await store.database.execute("UPDATE outbox SET created_at = now() - interval '3 seconds'")
+    assert await store.messages.announced([job]) == []
+
+
+@pytest.mark.parametrize("taken", ["claimed", "kept", "sent"])
+async def test_a_job_that_somebody_has_is_nobody_elses(store: Store, taken: str) -> None:
+    sid, job = await announced_job(store)
+    if taken == "claimed":
+        assert await store.messages.claim_batch([sid])
+    elif taken == "kept":
+        await store.messages.keep([sid])
+    else:
+        await store.messages.transition_batch([MessageTransition(sid, "sent", ("queued",))])
+    assert await store.messages.announced([job]) == []
+    assert await store.messages.claim_batch([sid]) == []
+    found = await store.messages.fetch(ACCOUNT, sid)
+    assert found is not None
+    assert found.status == ("sent" if taken == "sent" else "sending")
+
+
+async def test_what_is_kept_is_due_again_when_nobody_keeps_it_any_more(store: Store) -> None:
+    sid, _ = await announced_job(store)
+    await store.messages.keep([sid], HELD)
+    await store.database.execute("UPDATE outbox SET announce_at = now()")
+    assert await store.outbox.sweep(Topic.MESSAGES) == [sid]
+    assert [found.sid for found in await store.messages.claim_batch([sid])] == [sid]
+
+
 async def test_a_claim_that_ends_without_a_move_is_given_out_again(store: Store) -> None:
     message = rows.message()
     await store.messages.create_message(message)
@@ -60,18 +103,18 @@ async def test_sending_ends_the_job_books_the_price_and_keeps_the_centres_ids(st
     await store.messages.create_message(message)
     await store.messages.claim_batch([message.sid])
     at = utcnow()
-    sent = await store.messages.transition(
-        MessageTransition(
-            message.sid,
-            "sent",
-            ("sending",),
-            date_sent=at,
-            price=CENT * 2,
-            callbacks=[rows.callback("sent")],
-            smsc="main",
-            smsc_ids=["a1", "a2"],
-        )
+    sending = MessageTransition(
+        message.sid,
+        "sent",
+        ("sending",),
+        date_sent=at,
+        price=CENT * 2,
+        callbacks=[rows.callback("sent")],
+        smsc="main",
+        smsc_ids=["a1", "a2"],
     )
+    assert await store.messages.transition_batch([sending]) == {message.sid}
+    sent = await store.messages.fetch(ACCOUNT, message.sid)
     assert sent is not None
     assert (sent.status, sent.date_sent, sent.price) == ("sent", at, CENT * 2)
     assert await store.ledger.balance(ACCOUNT) == CENT * 2
@@ -87,15 +130,13 @@ async def test_statuses_follow_the_graph_whatever_order_they_come_in(store: Stor
     await store.messages.create_message(message)
     await store.messages.claim_batch([message.sid])
 
-    async def move(status: str, *before: str, error_code: int | None = None) -> str | None:
-        found = await store.messages.transition(
-            MessageTransition(message.sid, status, before, error_code=error_code, price=CENT)
-        )
-        return found.status if found else None
+    async def moves(status: str, *before: str, error_code: int | None = None) -> bool:
+        wanted = MessageTransition(message.sid, status, before, error_code=error_code, price=CENT)
+        return await store.messages.transition_batch([wanted]) == {message.sid}
 
-    assert await move("delivered", "sending", "sent") == "delivered"
-    assert await move("sent", "sending") is None
-    assert await move("undelivered", "sent", "delivered", error_code=30005) is None
+    assert await moves("delivered", "sending", "sent")
+    assert not await moves("sent", "sending")
+    assert not await moves("undelivered", "sent", "delivered", error_code=30005)
     assert await store.ledger.balance(ACCOUNT) == CENT
     found = await store.messages.fetch(ACCOUNT, message.sid)
     assert found is not None
@@ -106,12 +147,9 @@ async def test_moves_of_many_messages_are_one_transaction_and_one_running_balanc
     messages = [rows.message() for _ in range(30)]
     await asyncio.gather(*(store.messages.create_message(message) for message in messages))
     await store.messages.claim_batch([message.sid for message in messages])
-    await asyncio.gather(
-        *(
-            store.messages.transition(MessageTransition(message.sid, "sent", ("sending",), price=CENT))
-            for message in messages
-        )
-    )
+    sids = {message.sid for message in messages}
+    moves = [MessageTransition(sid, "sent", ("sending",), price=CENT) for sid in sids]
+    assert await store.messages.transition_batch(moves) == sids
     entries = await store.ledger.entries(ACCOUNT)
     assert [entry.balance for entry in entries] == [CENT * count for count in range(1, 31)]
 
@@ -119,9 +157,10 @@ async def test_moves_of_many_messages_are_one_transaction_and_one_running_balanc
 async def test_a_failure_keeps_its_code_and_its_words(store: Store) -> None:
     message = rows.message()
     await store.messages.create_message(message)
-    failed = await store.messages.transition(
-        MessageTransition(message.sid, "failed", ("queued",), error_code=30008, error_message="Unknown")
+    await store.messages.transition_batch(
+        [MessageTransition(message.sid, "failed", ("queued",), error_code=30008, error_message="Unknown")]
     )
+    failed = await store.messages.fetch(ACCOUNT, message.sid)
     assert failed is not None
     assert (failed.error_code, failed.error_message, failed.price) == (30008, "Unknown", None)
     assert await store.outbox.depth() == {}
@@ -312,7 +351,7 @@ async def test_only_messages_that_have_left_can_be_deleted(store: Store) -> None
     message = rows.message()
     await store.messages.create_message(message)
     assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.LIVE
-    await store.messages.transition(MessageTransition(message.sid, "sent", ("queued",)))
+    await store.messages.transition_batch([MessageTransition(message.sid, "sent", ("queued",))])
     assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.DELETED
     assert await store.messages.delete(ACCOUNT, message.sid) is DeleteOutcome.NOT_FOUND
 

@@ -1,4 +1,4 @@
-"""The Falcon application: routes, headers of every answer, and errors as Twilio words them.
+"""The Falcon application: routes, headers of each answer, and errors as Twilio words them.
 
 Routes of the 2010 API come from the OpenAPI file: an operation that is built runs its handler, one that is
 not answers 404 with 20404 and says so. The suffix (``.json``, ``.xml``, …) is taken off the path before
@@ -37,19 +37,6 @@ logger = logging.getLogger(__name__)
 _unavailable = RateLimit(10.0)
 
 ROOT: Final = f"/{API_VERSION}"
-HEADERS: Final = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": (
-        "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match,"
-        " If-Unmodified-Since, Idempotency-Key, X-Pre-Auth-Context, X-Target-Region"
-    ),
-    "Access-Control-Allow-Credentials": "true",
-    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag, Twilio-Request-Id, Twilio-Request-Duration",
-    "X-Powered-By": "Offhook",
-    "X-Content-Type-Options": "nosniff",
-}
-
 NEW_WORK: Final = frozenset({"CreateCall", "CreateMessage", "CreateParticipant"})
 """What is refused while the disk is nearly full; everything that ends, deletes or reads goes on."""
 
@@ -94,8 +81,7 @@ class Envelope:
         resource: object,
         req_succeeded: bool,
     ) -> None:
-        """Add the headers."""
-        resp.set_headers(HEADERS)
+        """Add the headers that tell of the request."""
         resp.set_headers(
             {
                 "Twilio-Request-Id": clock.new_sid(ids.REQUEST),

@@ -42,7 +42,7 @@ from typing import (
     get_origin,
     get_type_hints,
 )
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -178,18 +178,27 @@ def parse_query(text: str) -> dict[str, list[str]]:
     Raises:
         RestError: 20001, for the same reasons as `parse`.
     """
+    if text.count("&") >= MAX_FIELDS:
+        raise rest(INVALID, f"More than {MAX_FIELDS} parameters")
+    values: dict[str, list[str]] = {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        for pair in filter(None, text.split("&")):
+            key, _, value = map(_unescaped, pair.partition("="))
+            if "\x00" in value or "\x00" in key:
+                raise rest(
+                    INVALID, "A parameter holds a NUL character", parameter=key.replace("\x00", "")[:100]
+                )
+            values.setdefault(key, []).append(value)
     except UnicodeDecodeError:
         raise rest(INVALID, "The parameters are not UTF-8") from None
-    except ValueError:
-        raise rest(INVALID, f"More than {MAX_FIELDS} parameters") from None
-    values: dict[str, list[str]] = {}
-    for key, value in pairs:
-        if "\x00" in value or "\x00" in key:
-            raise rest(INVALID, "A parameter holds a NUL character", parameter=key.replace("\x00", "")[:100])
-        values.setdefault(key, []).append(value)
     return values
+
+
+def _unescaped(text: str) -> str:
+    """A key or value as it was before it was written as application/x-www-form-urlencoded."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote(text, errors="strict") if "%" in text else text
 
 
 def too_large() -> RestError:

@@ -9,7 +9,6 @@ Leaves to others: parameters (`offhook.api.forms`), paging bodies (`offhook.api.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
+
+from offhook.store.sql import field_names
 
 API_VERSION: Final = "2010-04-01"
 METHODS: Final = ("get", "post", "delete")
@@ -220,7 +221,7 @@ def compile_representation(
         TypeError: `values` names a field that the schema has not.
     """
     names = {prop.name for prop in schema.properties}
-    attributes = {field.name for field in dataclasses.fields(record)}
+    attributes = set(field_names(record))
     getters = [(prop.name, _field(prop, schema, attributes, values)) for prop in schema.properties]
     if unknown := set(values) - names:
         raise TypeError(f"{schema.name} has no field {', '.join(sorted(unknown))}")

@@ -27,6 +27,20 @@ BACKLOG: Final = 2048
 GRACE_SECONDS: Final = 5
 KEEP_ALIVE_SECONDS: Final = 75
 
+HEADERS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match,"
+        " If-Unmodified-Since, Idempotency-Key, X-Pre-Auth-Context, X-Target-Region"
+    ),
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag, Twilio-Request-Id, Twilio-Request-Duration",
+    "X-Powered-By": "Offhook",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of every answer, beside those that tell of the request."""
+
 
 def main(settings: Settings) -> None:
     """Serve until SIGTERM: requests in progress are finished, then everything is closed."""
@@ -67,6 +81,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                headers=list(HEADERS.items()),
                 proxy_headers=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,

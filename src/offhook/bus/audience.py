@@ -1,7 +1,7 @@
 """Which accounts' timelines somebody hears live, so that entries nobody hears are neither encoded nor sent.
 
-Who listens says so when it begins and every `RENEW_SECONDS`; who tells believes it for `LAPSE_SECONDS`. Until a
-process has been connected for as long, it cannot know, and tells everything. Pure; time is an argument.
+Who listens says so when it begins, when it is asked and every `RENEW_SECONDS`; who tells believes it for
+`LAPSE_SECONDS`. A process that connects asks, and tells everything for `ANSWER_SECONDS`. Pure; time is an argument.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ RENEW_SECONDS: Final = 5.0
 LAPSE_SECONDS: Final = 16.0
 """Three renewals, of which two may be lost."""
 
+ANSWER_SECONDS: Final = 1.0
+"""How long it may take until everybody who listens has said so."""
+
 
 class Audience:
     """See the module."""
@@ -21,8 +24,8 @@ class Audience:
         self._unknown_until = 0.0
 
     def connected(self, now: float) -> None:
-        """The connection is new: who listened before will have said so again when the lapse is over."""
-        self._unknown_until = now + LAPSE_SECONDS
+        """The connection is new, and who listens is asked."""
+        self._unknown_until = now + ANSWER_SECONDS
 
     def listens(self, account: str, now: float) -> None:
         """Somebody hears the timelines of `account`."""

@@ -92,6 +92,7 @@ class Bus:
         self._stream_ready = asyncio.Lock()
         self._acknowledgements = ""
         self._audience = Audience()
+        self._listening: list[str] = []
         self._warnings = RateLimit(_WARN_SECONDS)
         self._closing = False
 
@@ -121,8 +122,9 @@ class Bus:
         )
         bus._acknowledgements = client.new_inbox()
         await client.subscribe(bus._acknowledgements, cb=bus._acknowledged)
-        bus._audience.connected(monotonic())
         await client.subscribe(subjects.ALL_LISTENS, cb=bus._listener_told)
+        await client.subscribe(subjects.LISTENERS, cb=bus._listeners_asked)
+        bus._ask_who_listens()
         await bus._ensure_stream()
         return bus
 
@@ -253,6 +255,7 @@ class Bus:
     ) -> Callable[[], Awaitable[None]]:
         """Hear the timelines of an account, and have them told, until the function returned is awaited."""
         self._audience.listens(account_sid, monotonic())
+        self._listening.append(account_sid)
         with contextlib.suppress(NatsError, OSError):
             # Before the subscription, which waits for the server: all have been told when this returns.
             await self._client.publish(subjects.listens(account_sid))
@@ -261,6 +264,7 @@ class Bus:
 
         async def stop() -> None:
             listening.cancel()
+            self._listening.remove(account_sid)
             await unsubscribe()
 
         return stop
@@ -270,6 +274,19 @@ class Bus:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             self.emit(subjects.listens(account_sid), b"")
+
+    def _ask_who_listens(self) -> None:
+        """Ask on a new connection, and say whom we hear: the others may have been told nothing for a while."""
+        self._audience.connected(monotonic())
+        self.emit(subjects.LISTENERS, b"")
+        self._say_listening()
+
+    def _say_listening(self) -> None:
+        for account_sid in set(self._listening):
+            self.emit(subjects.listens(account_sid), b"")
+
+    async def _listeners_asked(self, message: Msg) -> None:
+        self._say_listening()
 
     async def _listener_told(self, message: Msg) -> None:
         self._audience.listens(message.subject.partition(".")[2], monotonic())
@@ -335,7 +352,7 @@ class Bus:
 
     async def _reconnected(self) -> None:
         logger.info("NATS is back")
-        self._audience.connected(monotonic())
+        self._ask_who_listens()
         for pull in self._pulls:
             pull.interrupt()
 

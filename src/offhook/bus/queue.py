@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -28,15 +27,8 @@ logger = logging.getLogger(__name__)
 REDELIVERY_SECONDS: Final = 1.0
 _PULL_SECONDS: Final = 30.0
 
-Handler = Callable[[Sequence["Work"]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """An item of a work queue's message: the outbox row `id` asks for work on the resource `sid`."""
-
-    id: int
-    sid: str
+Work = subjects.WorkItem
+Handler = Callable[[Sequence[Work]], Awaitable[None]]
 
 
 class Pull:
@@ -111,7 +103,7 @@ class Pull:
                 logger.error("a message of %s cannot be read and is dropped", self._subject)
                 await message.term()
                 continue
-            work.extend(Work(item.id, item.sid) for item in items)
+            work.extend(items)
             readable.append(message)
         try:
             for start in range(0, len(work), self._batch):

@@ -8,6 +8,7 @@
 | `health.NODE.ROLE` | request/reply | JSON of `metrics.Registry.report` |
 | `events.ACCOUNT.SID` | plain | JSON of a timeline entry, told while somebody listens |
 | `listens.ACCOUNT` | plain | empty: somebody hears the events of the account |
+| `listeners` | plain | empty: whoever hears events is to say so again |
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ WORK_CALLS: Final = "work.calls"
 WORK_MESSAGES: Final = "work.messages"
 WAKE_CALLBACKS: Final = "wake.callbacks"
 ALL_LISTENS: Final = "listens.*"
+LISTENERS: Final = "listeners"
 
 
 _MEANINGFUL: Final = str.maketrans(dict.fromkeys(".*> \t\r\n", "_"))
 
 
-class WorkItem(msgspec.Struct, frozen=True):
+class WorkItem(msgspec.Struct, frozen=True, gc=False):
     """One thing that a message of a work queue says: which outbox row asks for work on which resource.
 
     It is a hint; the rows are the truth. A consumer claims the resource in PostgreSQL, then acknowledges.

@@ -13,9 +13,6 @@ from offhook.webhook.params import MessageParams, message_status_params
 
 DELIVERED = "DELIVERED"
 
-# A text that was given back as queued may be accepted all the same, when its response was only late.
-_SENT_FROM = sources_of(MessageStatus.SENT) | {MessageStatus.QUEUED}
-
 
 def params_of(record: MessageRecord) -> MessageParams:
     """What webhooks say of a message."""
@@ -40,7 +37,7 @@ def sent_move(
     return MessageTransition(
         record.sid,
         MessageStatus.SENT,
-        _SENT_FROM,
+        sources_of(MessageStatus.SENT),
         date_sent=at,
         price=rate_message(record.direction, len(ids)).amount,
         num_segments=len(ids),
@@ -65,7 +62,11 @@ def failed_move(record: MessageRecord, error_code: int) -> MessageTransition:
 def queued_move(record: MessageRecord, carrier: str, ids: Sequence[str | None]) -> MessageTransition:
     """The carrier gave the text back, but for the segments with `ids`; nobody is told."""
     return MessageTransition(
-        record.sid, MessageStatus.QUEUED, {MessageStatus.SENDING}, smsc=carrier, smsc_ids=ids
+        record.sid,
+        MessageStatus.QUEUED,
+        {MessageStatus.SENDING, MessageStatus.QUEUED},
+        smsc=carrier,
+        smsc_ids=ids,
     )
 
 

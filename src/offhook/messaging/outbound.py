@@ -1,10 +1,11 @@
 """Texts on their way out: claimed in batches, given to the carrier that serves them, and what came of it recorded.
 
-A job that no carrier has room for is not claimed: it stays `queued` and is remembered here until a carrier
-is there again (the outbox remembers it too, should this process die), or until its validity ends: how long a
-text is tried is a matter of time, never of tries. A text that is claimed and not answered for becomes due
-again when its claim ends: it is sent again, but for the segments whose ids are known, and may arrive twice,
-but is not lost.
+A young job belongs to the node that the bus tells of it, and nothing is written before its text is sent; one
+that takes longer is kept, which makes it `sending`, and one found later is claimed. A job that no carrier has
+room for is neither: it stays `queued` and is remembered here until a carrier is there again (the outbox
+remembers it too, should this process die), or until its validity ends: how long a text is tried is a matter of
+time, never of tries. A text that is not answered for becomes due again when its claim ends: it is sent again,
+but for the segments whose ids are known, and may arrive twice, but is not lost.
 """
 
 import asyncio
@@ -44,9 +45,8 @@ FRESH_SECONDS: Final = 1.0
 BATCH: Final = 200
 """Jobs claimed at a time."""
 
-EXTEND_SECONDS: Final = 5.0
-HOLD: Final = timedelta(seconds=15)
-"""How long a claim outlives a process that dies: until then its texts wait."""
+EXTEND_SECONDS: Final = 2.0
+"""Twice this and the time that a job is young are well within `HOLD`."""
 
 NO_READINGS: Final[Mapping[str, str]] = {}
 
@@ -114,33 +114,62 @@ class Outbound:
     # Work comes in.
 
     async def handle(self, work: Sequence[Work]) -> None:
-        """Claim these jobs, which the bus announced, see `take`."""
-        await self.take([item.sid for item in work])
+        """Have these jobs done, which the bus announced, as far as there is room for them."""
+        ids = {item.sid: item.id for item in work}
+        sids = await self._ready(list(ids))
+        records = await self._store.messages.announced([ids[sid] for sid in sids]) if sids else []
+        young = {record.sid for record in records}
+        await self._do(records)
+        await self._claim([sid for sid in sids if sid not in young])
 
     async def take(self, sids: Sequence[str]) -> None:
         """Claim the jobs of these texts and have them done, as far as there is room for them."""
+        await self._claim(await self._ready(sids))
+
+    async def _ready(self, sids: Sequence[str]) -> list[str]:
+        """Those of the texts that are not under way and that there is room for; the others are remembered."""
         sids = [sid for sid in sids if sid not in self._claimed]
         if sids and any(carrier.room() == 0 for carrier in self._carriers):
-            sids = await self._those_with_room(sids)
-        if not sids:
-            return
-        records = await self._store.messages.claim_batch(sids, HOLD)
-        self._waiting.claimed(sids)
+            return await self._those_with_room(sids)
+        return sids
+
+    async def _claim(self, sids: Sequence[str]) -> None:
+        if sids:
+            await self._do(await self._store.messages.claim_batch(sids))
+            self._waiting.claimed(sids)
+
+    async def _do(self, records: Sequence[MessageRecord]) -> None:
+        """Do jobs that are ours; when they cannot be begun they are ours no more."""
         now = monotonic()
-        outgoing: list[MessageRecord] = []
-        for record in records:
-            self._claimed[record.sid] = _Claimed(record, now)
-            if record.direction == "inbound":
+        self._claimed.update((record.sid, _Claimed(record, now)) for record in records)
+        try:
+            codes = [await self._error_of(record) for record in records]
+            outgoing = [
+                record
+                for record, code in zip(records, codes, strict=True)
+                if code is None and record.direction != "inbound"
+            ]
+            taken = await self._taken(outgoing)
+            routes = await self._routes(outgoing)
+        except BaseException:
+            for record in records:
+                self.release(record.sid)
+            raise
+        for record, code in zip(records, codes, strict=True):
+            if code is not None:
+                self._settlement.move(record, failed_move(record, code))
+            elif record.direction == "inbound":
                 self._answer(record)
-            elif _seconds_left(record) <= 0:
-                self._settlement.move(failed_move(record, VALIDITY_EXPIRED))
-            elif not await self._store.accounts.is_active(record.account_sid):
-                self._settlement.move(failed_move(record, ACCOUNT_SUSPENDED))
-            else:
-                outgoing.append(record)
-        taken = await self._taken(outgoing)
-        for carrier, theirs in (await self._routes(outgoing)).items():
+        for carrier, theirs in routes.items():
             self._carriers[carrier].submit([_text(record, taken.get(record.sid, ())) for record in theirs])
+
+    async def _error_of(self, record: MessageRecord) -> int | None:
+        """The error code of an outbound text that may not be sent any more, else None."""
+        if record.direction == "inbound":
+            return None
+        if _seconds_left(record) <= 0:
+            return VALIDITY_EXPIRED
+        return None if await self._store.accounts.is_active(record.account_sid) else ACCOUNT_SUSPENDED
 
     async def _taken(self, records: Sequence[MessageRecord]) -> dict[str, tuple[str | None, ...]]:
         """The ids of segments that an SMSC took before, of texts that were tried before."""
@@ -217,7 +246,9 @@ class Outbound:
             "submitted",
             {"carrier": carrier, "ids": list(carrier_ids), "segments": len(carrier_ids), "ms": milliseconds},
         )
-        self._settlement.move(sent_move(claimed.record, carrier, _new_ids(text, carrier_ids), utcnow()))
+        self._settlement.move(
+            claimed.record, sent_move(claimed.record, carrier, _new_ids(text, carrier_ids), utcnow())
+        )
 
     def refused(self, carrier: str, text: OutgoingText, error_code: int, detail: str) -> None:
         """See `Reports`."""
@@ -229,7 +260,7 @@ class Outbound:
             "refused",
             {"carrier": carrier, "reason": detail, "code": error_code},
         )
-        self._settlement.move(failed_move(claimed.record, error_code))
+        self._settlement.move(claimed.record, failed_move(claimed.record, error_code))
 
     def deferred(
         self, carrier: str, text: OutgoingText, ids: Sequence[str | None], detail: str, seconds: float | None
@@ -252,7 +283,7 @@ class Outbound:
         if written:
             what = {"carrier": carrier, "reason": detail}
             self._note(claimed.record, _kind(carrier), "unanswered", what)
-        self._settlement.move(queued_move(claimed.record, carrier, _new_ids(text, ids)))
+        self._settlement.move(claimed.record, queued_move(claimed.record, carrier, _new_ids(text, ids)))
 
     def reported(self, carrier: str, report: DeliveryReport, settled: Callable[[], None]) -> None:
         """See `Reports`."""
@@ -268,19 +299,19 @@ class Outbound:
 
     # Moves are committed.
 
-    def _moved(self, move: MessageTransition, record: MessageRecord) -> None:
-        self.release(record.sid)
-        if record.status == MessageStatus.QUEUED:
+    def _moved(self, record: MessageRecord, move: MessageTransition) -> None:
+        self.release(move.sid)
+        if move.status == MessageStatus.QUEUED:
             if not self._unclaimed and not self._closing:
                 self._keep(self._give_back())
-            self._unclaimed.append(record.sid)
+            self._unclaimed.append(move.sid)
             return
-        detail: dict[str, Any] = {"status": record.status}
-        if record.error_code is not None:
-            detail |= {"error_code": record.error_code, "error_message": record.error_message}
-        if record.status == MessageStatus.SENT:
-            detail |= {"segments": record.num_segments, "price": str(record.price)}
-        self._note(record, TimelineKind.STATUS, record.status, detail)
+        detail: dict[str, Any] = {"status": move.status}
+        if move.error_code is not None:
+            detail |= {"error_code": move.error_code, "error_message": move.error_message}
+        if move.status == MessageStatus.SENT:
+            detail |= {"segments": move.num_segments, "price": str(move.price)}
+        self._note(record, TimelineKind.STATUS, move.status, detail)
 
     def _told(self, record: MessageRecord, carrier: str, report: DeliveryReport) -> None:
         detail = {
@@ -331,7 +362,7 @@ class Outbound:
             held = [sid for sid, claimed in self._claimed.items() if claimed.since < limit]
             if held:
                 try:
-                    await self._store.outbox.extend(Topic.MESSAGES, held, HOLD)
+                    await self._store.messages.keep(held)
                 except Exception:
                     logger.exception("the claims of %d messages could not be extended", len(held))
 

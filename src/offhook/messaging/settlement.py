@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 BATCH: Final = 500
 RETRY_SECONDS: Final = 0.2
 
-Moved = Callable[[MessageTransition, MessageRecord], None]
-"""Told of each move that was made, with the new row."""
+Moved = Callable[[MessageRecord, MessageTransition], None]
+"""Told of each move that was made, with the message as it was."""
 
 Partly = tuple[str, str, Sequence[str | None]]
 """A message, the carrier that has taken some of its segments, and their ids."""
@@ -57,7 +57,7 @@ class Settlement:
         self._moved = moved
         self._missed = missed
         self._told = told
-        self._moves: deque[MessageTransition] = deque()
+        self._moves: deque[tuple[MessageRecord, MessageTransition]] = deque()
         self._partly: deque[Partly] = deque()
         self._receipts = Receipts(messages, readings)
         self._wake = asyncio.Event()
@@ -75,9 +75,9 @@ class Settlement:
         with contextlib.suppress(DatabaseUnavailableError):
             await self._settle_all()
 
-    def move(self, move: MessageTransition) -> None:
-        """Have a move committed soon."""
-        self._moves.append(move)
+    def move(self, record: MessageRecord, move: MessageTransition) -> None:
+        """Have a move of a message committed soon."""
+        self._moves.append((record, move))
         self._wake.set()
 
     def partly(self, sid: str, carrier: str, ids: Sequence[str | None]) -> None:
@@ -127,33 +127,33 @@ class Settlement:
         batch = _different(self._moves)
         if not batch:
             return
-        made = await self._transition(batch)
+        moves = [move for _, move in batch]
+        made = await self._transition(moves)
         for _ in batch:
             self._moves.popleft()
-        self._receipts.sent(batch)
-        for move, record in zip(batch, made, strict=True):
-            if record is None:
-                self._missed(move)
+        self._receipts.sent(moves)
+        for record, move in batch:
+            if move.sid in made:
+                self._moved(record, move)
             else:
-                self._moved(move, record)
+                self._missed(move)
 
-    async def _transition(self, batch: Sequence[MessageTransition]) -> Sequence[MessageRecord | None]:
-        """All in one transaction; one by one when something in it cannot be written."""
+    async def _transition(self, moves: Sequence[MessageTransition]) -> set[str]:
+        """Make moves in one transaction, or one by one when one cannot be written; the SIDs of those made."""
         try:
-            return await self._messages.transition_batch(batch)
+            return await self._messages.transition_batch(moves)
         except DatabaseUnavailableError:
             raise
         except Exception:
-            logger.exception("a batch of %d outcomes is written one by one", len(batch))
-        made: list[MessageRecord | None] = []
-        for move in batch:
+            logger.exception("a batch of %d outcomes is written one by one", len(moves))
+        made: set[str] = set()
+        for move in moves:
             try:
-                made.append((await self._messages.transition_batch([move]))[0])
+                made |= await self._messages.transition_batch([move])
             except DatabaseUnavailableError:
                 raise
             except Exception:
                 logger.exception("%s: its outcome cannot be written", move.sid)
-                made.append(None)
         return made
 
     async def _settle_receipts(self) -> None:
@@ -171,20 +171,21 @@ class Settlement:
             verdict = verdict_of(matched.segments[sid])
             if waiting.report.final and verdict is not None:
                 moves[sid] = settled_move(record, verdict, waiting.report)
-        for move, made in zip(moves.values(), await self._transition(list(moves.values())), strict=True):
-            if made is not None:
-                self._moved(move, made)
+        for sid in await self._transition(list(moves.values())):
+            self._moved(records[sid], moves[sid])
         for _, waiting in matched.reports:
             waiting.settled()
 
 
-def _different(moves: deque[MessageTransition]) -> list[MessageTransition]:
+def _different(
+    moves: deque[tuple[MessageRecord, MessageTransition]],
+) -> list[tuple[MessageRecord, MessageTransition]]:
     """The moves at the head, up to the first that is about a message again."""
-    batch: list[MessageTransition] = []
+    batch: list[tuple[MessageRecord, MessageTransition]] = []
     seen: set[str] = set()
-    for move in moves:
+    for record, move in moves:
         if move.sid in seen or len(batch) == BATCH:
             break
         seen.add(move.sid)
-        batch.append(move)
+        batch.append((record, move))
     return batch

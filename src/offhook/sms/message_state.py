@@ -29,7 +29,8 @@ S = MessageStatus
 TRANSITIONS: Final[dict[MessageStatus, frozenset[MessageStatus]]] = {
     S.ACCEPTED: frozenset({S.QUEUED, S.SCHEDULED, S.FAILED, S.CANCELED}),
     S.SCHEDULED: frozenset({S.QUEUED, S.FAILED, S.CANCELED}),
-    S.QUEUED: frozenset({S.SENDING, S.FAILED, S.CANCELED}),
+    # At once to sent: a text that takes no more than a moment is not written as sending.
+    S.QUEUED: frozenset({S.SENDING, S.SENT, S.FAILED, S.CANCELED}),
     # Back to queued: the carrier went away before it answered.
     S.SENDING: frozenset({S.SENT, S.FAILED, S.QUEUED}),
     S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED}),

@@ -181,7 +181,7 @@ class GroupCommit:
     """
 
     def __init__(
-        self, database: Database, sql: str, width: int, *, size: int = 500, workers: int = 2
+        self, database: Database, sql: str, width: int, *, size: int = 500, workers: int = 1
     ) -> None:
         self._database = database
         self._sql = sql

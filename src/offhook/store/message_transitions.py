@@ -8,16 +8,18 @@ message: whoever comes second finds it in another status, and none of the parts 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
+
+from msgspec import Struct
 
 from offhook.store import outbox
 from offhook.store.database import Connection
 from offhook.store.ledger import booking
-from offhook.store.records import CURRENCY, MESSAGE_TERMINAL, CallbackDraft, MessageRecord, Topic
-from offhook.store.sql import columns, load, transpose, unnest_in_order
+from offhook.store.records import CURRENCY, MESSAGE_TERMINAL, CallbackDraft, Topic
+from offhook.store.sql import transpose, unnest_in_order
 
 WAITING: Final = frozenset({"accepted", "scheduled", "queued", "sending"})
 """The statuses in which a message's job is not done."""
@@ -43,8 +45,7 @@ _CHARGED: Final = """moved WHERE priced AND price <> 0 AND NOT EXISTS (
 """Messages that have a price since this move, and not from an earlier one."""
 
 _MOVE: Final = f"""
-    WITH locked AS (SELECT sid FROM messages WHERE sid = ANY($1) ORDER BY sid FOR UPDATE),
-    moved AS (
+    WITH moved AS (
         UPDATE messages AS m SET
             status = i.status,
             error_code = coalesce(i.error_code, m.error_code),
@@ -53,10 +54,10 @@ _MOVE: Final = f"""
             price = coalesce(m.price, i.price),
             num_segments = coalesce(i.num_segments, m.num_segments),
             date_updated = now()
-        FROM {unnest_in_order(_MOVE_COLUMNS, 1, "i")} JOIN locked USING (sid)
+        FROM {unnest_in_order(_MOVE_COLUMNS, 1, "i")}
         WHERE m.sid = i.sid AND m.status = ANY(string_to_array(i.from_statuses, ','))
           AND NOT m.status = ANY($15)
-        RETURNING {columns(MessageRecord, "m")}, i.position, i.price IS NOT NULL AS priced),
+        RETURNING m.sid, m.account_sid, m.status, m.price, i.position, i.price IS NOT NULL AS priced),
     taken AS (
         INSERT INTO message_segments (message_sid, segment, smsc, smsc_id)
         SELECT sid, segment, smsc, smsc_id
@@ -72,12 +73,11 @@ _MOVE: Final = f"""
         WHERE outbox.resource_sid = moved.sid AND outbox.topic = '{Topic.MESSAGES.value}'
           AND NOT moved.status = ANY($16)),
     {booking("message", _CHARGED, "$17")}
-    SELECT {columns(MessageRecord)} FROM moved
+    SELECT sid FROM moved
 """
 
 
-@dataclass(frozen=True, slots=True)
-class MessageTransition:
+class MessageTransition(Struct, frozen=True, gc=False):
     """A move of a message to another status, and what is committed with it.
 
     Attributes:
@@ -100,8 +100,12 @@ class MessageTransition:
     smsc_ids: Sequence[str | None] = ()
 
 
-async def move(connection: Connection, moves: Sequence[MessageTransition]) -> dict[str, MessageRecord]:
-    """Make moves of different messages, and return the rows of those that were made, by SID."""
+async def move(connection: Connection, moves: Sequence[MessageTransition]) -> set[str]:
+    """Make moves of different messages, and return the SIDs of those that were made.
+
+    Rows are locked in the order of their SIDs, so that two batches wait for each other in one direction.
+    """
+    moves = sorted(moves, key=attrgetter("sid"))
     taken = [row for wanted in moves for row in segment_rows(wanted.sid, wanted.smsc, wanted.smsc_ids)]
     drafts = [(wanted.sid, outbox.payload(draft)) for wanted in moves for draft in wanted.callbacks]
     fetched = await connection.fetch(
@@ -113,7 +117,7 @@ async def move(connection: Connection, moves: Sequence[MessageTransition]) -> di
         _UNDONE,
         CURRENCY,
     )
-    return {row[0]: load(MessageRecord, row) for row in fetched}
+    return {row[0] for row in fetched}
 
 
 def segment_rows(sid: str, smsc: str, smsc_ids: Sequence[str | None]) -> Iterator[tuple[str, int, str, str]]:

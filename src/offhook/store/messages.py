@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
-from offhook.store.batcher import Batcher
-from offhook.store.database import POISON, Connection, Database, GroupCommit
+from offhook.store.database import Connection, Database, GroupCommit
 from offhook.store.erasure import ORIGIN, erase
 from offhook.store.message_transitions import WAITING, MessageTransition, move, segment_rows
-from offhook.store.outbox import CLAIM
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import (
     DeleteOutcome,
@@ -26,6 +25,13 @@ from offhook.store.records import (
 )
 from offhook.store.sql import column_names, columns, load, loads, transpose, unnest, values
 
+HOLD: Final = timedelta(seconds=12)
+"""How long a claim outlives a process that dies: until then its texts wait."""
+
+YOUNG: Final = timedelta(seconds=3)
+"""How long after its commit a job belongs to whom the bus tells of it, without a claim."""
+
+_HELD: Final = f"interval '{HOLD.seconds} seconds'"
 _NAMES = column_names(MessageRecord)
 _ALL = columns(MessageRecord)
 _LONGEST_WAIT = timedelta(days=36)
@@ -38,14 +44,22 @@ _CREATE = f"""
         WHERE NOT EXISTS (SELECT FROM erased WHERE erased.sid = input.sid)
         ON CONFLICT (sid) DO NOTHING
         RETURNING sid, date_created)
-    INSERT INTO outbox (resource_sid, topic, payload)
-    SELECT sid, '{Topic.MESSAGES.value}', '{{}}' FROM made ORDER BY sid RETURNING topic, id, resource_sid
+    INSERT INTO outbox (resource_sid, topic, payload, due_at, announce_at)
+    SELECT sid, '{Topic.MESSAGES.value}', '{{}}', now() + {_HELD}, now() + {_HELD} FROM made
+    RETURNING topic, id, resource_sid
+"""
+
+_ANNOUNCED = f"""
+    SELECT {columns(MessageRecord, "m")} FROM outbox JOIN messages AS m ON m.sid = outbox.resource_sid
+    WHERE outbox.id = ANY($1) AND attempts = 0 AND created_at > now() - interval '{YOUNG.seconds} seconds'
+      AND (m.direction = 'inbound' OR m.status = ANY($2))
 """
 
 _CLAIM = f"""
     WITH held AS (
         SELECT id FROM outbox
-        WHERE resource_sid = ANY($1) AND topic = '{Topic.MESSAGES.value}' AND due_at <= now()
+        WHERE resource_sid = ANY($1) AND topic = '{Topic.MESSAGES.value}'
+          AND (attempts = 0 OR due_at <= now())
         FOR UPDATE SKIP LOCKED),
     claimed AS (
         UPDATE outbox SET due_at = now() + $2, announce_at = now() + $2, attempts = attempts + 1
@@ -57,6 +71,13 @@ _CLAIM = f"""
     FROM claimed
     WHERE m.sid = claimed.resource_sid AND (m.direction = 'inbound' OR m.status = ANY($3))
     RETURNING {columns(MessageRecord, "m")}
+"""
+
+_KEEP = f"""
+    WITH kept AS (
+        UPDATE outbox SET due_at = now() + $2, announce_at = now() + $2, attempts = greatest(attempts, 1)
+        WHERE resource_sid = ANY($1) AND topic = '{Topic.MESSAGES.value}')
+    UPDATE messages SET status = 'sending', date_updated = now() WHERE sid = ANY($1) AND status = 'queued'
 """
 
 _SEGMENTS = """
@@ -147,9 +168,6 @@ class Messages:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._create = GroupCommit(database, _CREATE, len(_NAMES))
-        self._move: Batcher[MessageTransition, MessageRecord | None] = Batcher(
-            self.transition_batch, size=500, key=lambda wanted: wanted.sid, poison=POISON
-        )
 
     async def create_message(self, message: MessageRecord) -> None:
         """Commit an outbound message together with the outbox row that has it sent.
@@ -200,42 +218,52 @@ class Messages:
         conditions.within("date_created", TimeRange(since, until))
         return await list_page(self._database, "messages", MessageRecord, conditions, page)
 
-    async def claim_batch(self, sids: Sequence[str], hold: timedelta = CLAIM) -> list[MessageRecord]:
+    async def announced(self, ids: Sequence[int]) -> list[MessageRecord]:
+        """The messages of those of these jobs, by their ids in the outbox, that are young and were never claimed.
+
+        A job is committed as if it were claimed for `HOLD`, for whom the bus tells of it: it tells one consumer,
+        and another only when that one has been silent for longer than a job is young. So nothing is written
+        before the message is sent. The consumer must `keep` what takes it longer than a moment.
+        """
+        return loads(MessageRecord, await self._database.fetch(_ANNOUNCED, list(ids), sorted(WAITING)))
+
+    async def claim_batch(self, sids: Sequence[str], hold: timedelta = HOLD) -> list[MessageRecord]:
         """Claim the jobs of those of `sids` that nobody holds: outbound ones become `sending`.
 
         Outbound messages are to be sent, inbound ones (`direction`) are webhook jobs. A claim ends with a
         transition out of `sending` (or `Outbox.done_for`), or after `hold`, when the job may be claimed
         again: a consumer that dies between the centre's answer and its transition sends such a message twice.
-        What is recorded (`segments_of`) says which segments the centre has.
+        What is recorded (`segments_of`) says which segments the centre has. Only who was told of a job may claim
+        it while it is young, see `announced`; a sweeper finds it when its first hold is over.
 
         A repeat after a lost connection finds the jobs held; they are claimed again when the hold is over.
         """
         waiting = sorted(WAITING)
         return loads(MessageRecord, await self._database.fetch(_CLAIM, list(sids), hold, waiting))
 
-    async def transition(self, wanted: MessageTransition) -> MessageRecord | None:
-        """Make a move; moves made at the same time share a statement. See `transition_batch`."""
-        return await self._move.add(wanted)
+    async def keep(self, sids: Sequence[str], hold: timedelta = HOLD) -> None:
+        """Hold jobs for longer, such as messages that wait for their turn: those that are `queued` are `sending`."""
+        await self._database.execute(_KEEP, list(sids), hold)
 
-    async def transition_batch(self, moves: Sequence[MessageTransition]) -> list[MessageRecord | None]:
-        """Make moves of different messages in one statement.
+    async def transition_batch(self, moves: Sequence[MessageTransition]) -> set[str]:
+        """Make moves of different messages in one statement, and return the SIDs of those that were made.
 
-        Returns the new rows in the order of `moves`; None where the row was not in one of `from_statuses`, or
-        terminal already: nothing is written for it.
+        The others were not in one of `from_statuses`, or terminal already: nothing is written for them.
         """
         attempts = 0
 
-        async def attempt(connection: Connection) -> dict[str, MessageRecord]:
+        async def attempt(connection: Connection) -> set[str]:
             nonlocal attempts
             attempts += 1
             moved = await move(connection, moves)
             return moved if attempts == 1 else await _made_before(connection, moves) | moved
 
-        rows = await self._database.run(attempt)
-        told = [made.sid for made in moves if made.callbacks and made.sid in rows]
-        if told:
-            self._database.announce([WorkNotice(Topic.CALLBACKS, 0, sid) for sid in told])
-        return [rows.get(wanted.sid) for wanted in moves]
+        moved = await self._database.run(attempt)
+        if told := [
+            WorkNotice(Topic.CALLBACKS, 0, made.sid) for made in moves if made.callbacks and made.sid in moved
+        ]:
+            self._database.announce(told)
+        return moved
 
     async def record_segments(self, messages: Sequence[tuple[str, str, Sequence[str | None]]]) -> None:
         """Note the ids a centre gave messages' segments, when that is not part of a transition.
@@ -324,15 +352,11 @@ class Messages:
         return await self._database.transact(delete)
 
 
-async def _made_before(
-    connection: Connection, moves: Sequence[MessageTransition]
-) -> dict[str, MessageRecord]:
-    """The rows that an attempt before this one has moved, whose commit was not heard of."""
+async def _made_before(connection: Connection, moves: Sequence[MessageTransition]) -> set[str]:
+    """The messages that an attempt before this one has moved, whose commit was not heard of."""
     wanted = {made.sid: made.status for made in moves}
-    rows = await connection.fetch(f"SELECT {_ALL} FROM messages WHERE sid = ANY($1)", list(wanted))
-    return {
-        record.sid: record for record in loads(MessageRecord, rows) if record.status == wanted[record.sid]
-    }
+    rows = await connection.fetch("SELECT sid, status FROM messages WHERE sid = ANY($1)", list(wanted))
+    return {sid for sid, status in rows if status == wanted[sid]}
 
 
 async def _insert_segments(

@@ -3,7 +3,8 @@
 A record has one field for each column of its table, in the table's order (a trailing underscore is dropped in
 the column's name: `from_` is `from`). Times are aware and in UTC, money is `Decimal` with five places,
 SIDs and statuses are plain strings so that the enums of the cores (`calls.status.CallStatus` and others)
-can be given and compared as they are.
+can be given and compared as they are. Records are dataclasses; those of which each text makes several are structs,
+which are made ten times as fast.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from offhook.calls.callbacks import Callback
 from offhook.calls.request import CallRequest
@@ -188,8 +191,7 @@ class CallRecord:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRecord:
+class MessageRecord(Struct, frozen=True, gc=False):
     """A text message.
 
     `request` holds what else the request asked for, and of one that TwiML sent the SID of the call or text
@@ -215,7 +217,7 @@ class MessageRecord:
     messaging_service_sid: str | None = None
     api_version: str = API_VERSION
     status_callback: str | None = None
-    request: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,8 +378,7 @@ class NotificationRecord:
     api_version: str = API_VERSION
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
+class TimelineEntry(Struct, frozen=True, gc=False):
     """Something that happened to a call or message. `detail` is JSON; a webhook's is {url, method,
     status, ms, request: {params}, response: {content_type, body (at most 4 kB)}, error: code or None}."""
 
@@ -386,7 +387,7 @@ class TimelineEntry:
     at: datetime
     kind: TimelineKind
     name: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
+
 Record = TypeVar("Record")
 
 _TYPES: Final[Mapping[Any, str]] = {
@@ -24,9 +26,17 @@ _TYPES: Final[Mapping[Any, str]] = {
 _GETTERS: dict[type[Any], attrgetter[Any]] = {}
 
 
+def field_names(record: Any) -> tuple[str, ...]:
+    """The fields of a record, which is a dataclass or a struct, in order."""
+    if issubclass(record, Struct):
+        names: tuple[str, ...] = record.__struct_fields__
+        return names
+    return tuple(field.name for field in dataclasses.fields(record))
+
+
 def column_names(record: Any) -> tuple[str, ...]:
     """The columns behind a record's fields, in order."""
-    return tuple(field.name.rstrip("_") for field in dataclasses.fields(record))
+    return tuple(name.rstrip("_") for name in field_names(record))
 
 
 def columns(record: Any, alias: str = "") -> str:
@@ -50,7 +60,7 @@ def values(record: Any) -> tuple[Any, ...]:
     kind = type(record)
     getter = _GETTERS.get(kind)
     if getter is None:
-        getter = _GETTERS[kind] = attrgetter(*(field.name for field in dataclasses.fields(record)))
+        getter = _GETTERS[kind] = attrgetter(*field_names(kind))
     row: tuple[Any, ...] = getter(record)
     return row
 

@@ -1,7 +1,7 @@
 """Timelines: what happened to each call and message, in order, and why.
 
 Writing one must never slow a call down: `TimelineWriter.add` only puts the entry into a list, which is
-written in one statement every 50 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
+written in one statement every 200 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
 the oldest are dropped, which is logged. A batch whose commit was not heard of is written again, but for the
 entries that stand already. Each entry is also told live on the bus, while somebody listens. Of what was redacted
 or deleted before its entry is written, nothing is quoted (see `erasure`).
@@ -26,7 +26,7 @@ from offhook.store.sql import columns, transpose, unnest, values
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS: Final = 0.05
+FLUSH_SECONDS: Final = 0.2
 MAX_WAITING: Final = 50_000
 MAX_BATCH: Final = 2_000
 

@@ -1,6 +1,6 @@
 """Who is known to hear timelines live."""
 
-from offhook.bus.audience import LAPSE_SECONDS, RENEW_SECONDS, Audience
+from offhook.bus.audience import ANSWER_SECONDS, LAPSE_SECONDS, RENEW_SECONDS, Audience
 
 
 def test_nobody_listens_unless_it_is_said() -> None:
@@ -18,10 +18,10 @@ def test_a_listener_is_believed_as_long_as_it_says_so() -> None:
     assert not audience.hears("AC1", 100.0 + LAPSE_SECONDS + RENEW_SECONDS)
 
 
-def test_everybody_may_listen_when_the_connection_is_new() -> None:
+def test_everybody_may_listen_until_who_listens_has_answered() -> None:
     audience = Audience()
     audience.connected(100.0)
-    audience.listens("AC1", 50.0)
-    assert audience.hears("AC1", 100.0 + LAPSE_SECONDS - 1)
-    assert audience.hears("AC2", 100.0 + LAPSE_SECONDS - 1)
-    assert not audience.hears("AC2", 100.0 + LAPSE_SECONDS)
+    audience.listens("AC1", 100.5)
+    assert audience.hears("AC2", 100.0 + ANSWER_SECONDS / 2)
+    assert not audience.hears("AC2", 100.0 + ANSWER_SECONDS)
+    assert audience.hears("AC1", 100.0 + ANSWER_SECONDS)

@@ -200,6 +200,20 @@ async def test_key_as_event_is_told_and_not_heard_by_others() -> None:
     assert np.abs(b.heard().astype(int)).max() < MISSING
 
 
+async def test_who_speaks_is_told() -> None:
+    async with media_worker() as worker:
+        a, b = await Phone.open(1), await Phone.open(2)
+        leg_a, leg_b = await connect_leg(worker, a), await connect_leg(worker, b)
+        room = await worker.client.open_room(speech=True)
+        for leg in (leg_a, leg_b):
+            worker.client.mix(room, leg)
+        await a.talk(np.concatenate([speech(0.4), np.zeros(800, dtype=np.int16)]))
+        await worker.event(protocol.Speech, lambda event: not event.speaking)
+        a.close()
+        b.close()
+    assert worker.of(protocol.Speech) == [protocol.Speech(leg_a, True), protocol.Speech(leg_a, False)]
+
+
 async def test_bridge_becomes_a_room_and_a_bridge_again() -> None:
     async with media_worker() as worker, talking(worker, ALICE, BOB, CAROL) as talkers:
         alice, bob, carol = talkers

@@ -25,6 +25,8 @@ _RELEASE_DB_PER_SECOND: Final = 12
 _RELEASE: Final = np.float32(10 ** (_RELEASE_DB_PER_SECOND * FRAME_MILLISECONDS / 1000 / 20))
 _RAMP: Final = ((np.arange(FRAME_SAMPLES) + 1) / FRAME_SAMPLES).astype(np.float32)
 _ATTACK: Final = np.minimum(1, (np.arange(FRAME_SAMPLES) + 1) / _ATTACK_SAMPLES).astype(np.float32)
+_WAYS: Final = np.stack([_RAMP, _ATTACK])
+"""How a frame's gain goes from one to the other: up, and down."""
 
 
 def mix(a: Samples, b: Samples) -> Samples:
@@ -56,9 +58,9 @@ def limit(rows: Wide, gains: Gains) -> tuple[Samples, Gains]:
     before = gains[busy]
     allowed = (_LOUDEST / np.maximum(peaks[busy], _LOUDEST)).astype(np.float32)
     after = np.minimum(np.minimum(before * _RELEASE, np.float32(1)), allowed)
-    way = np.where((after < before)[:, None], _ATTACK, _RAMP)
-    turned = rows[busy] * (before[:, None] + (after - before)[:, None] * way)
-    limited[busy] = np.clip(turned, -_LOUDEST, _LOUDEST).astype(np.int16)
+    way = _WAYS[(after < before).astype(np.intp)]
+    turned = scale(rows[busy], before[:, None] + (after - before)[:, None] * way)
+    limited[busy] = np.clip(turned, -_LOUDEST, _LOUDEST, out=turned)
     ended = gains.copy()
     ended[busy] = after
     return limited, ended

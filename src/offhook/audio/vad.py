@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from offhook.audio.g711 import Samples
 
@@ -50,3 +51,27 @@ class VoiceActivity:
         self.floor = max(self.floor, 1.0)
         self.hang = HANG_FRAMES if loud else max(0, self.hang - 1)
         return self.hang > 0
+
+
+class VoiceActivityBank:
+    """The same for many streams at once, each at a slot below `capacity`, which tells when speech begins and ends."""
+
+    def __init__(self, capacity: int, hang_frames: int = HANG_FRAMES) -> None:
+        self._hang_frames = hang_frames
+        self._floor = np.full(capacity, _FLOOR_START, dtype=np.float32)
+        self._hang = np.zeros(capacity, dtype=np.int32)
+
+    def reset(self, slot: int) -> None:
+        """Another stream begins there."""
+        self._floor[slot] = _FLOOR_START
+        self._hang[slot] = 0
+
+    def feed(self, slots: npt.NDArray[np.intp], frames: npt.NDArray[np.integer]) -> list[tuple[int, bool]]:
+        """The rows, one for each slot, at which speech begins (True) or has ended. Slots must be different."""
+        wide = frames.astype(np.float32)
+        level = np.sqrt(np.einsum("ij,ij->i", wide, wide) / wide.shape[1])
+        floor, hang = self._floor[slots], self._hang[slots]
+        loud = level > np.maximum(MIN_SPEECH_RMS, OVER_FLOOR * floor)
+        self._floor[slots] = np.clip(np.minimum(level, floor * _FLOOR_RISE), 1.0, _FLOOR_MAX)
+        now = self._hang[slots] = np.where(loud, self._hang_frames, np.maximum(0, hang - 1))
+        return [(int(row), bool(now[row])) for row in np.flatnonzero((now > 0) != (hang > 0))]

@@ -69,7 +69,7 @@ class MediaClient:
     ) -> MediaClient:
         """Connect to the worker that listens at `path`.
 
-        on_event gets PlayStarted, PlayFinished, Digit, FirstPacket, SourceChanged, RemoteRefused and RtpTimeout.
+        on_event gets every `protocol.LegEvent`.
         It must not raise.
         on_lost is called once when the worker is gone; every leg is then lost, and a new client has to be
         connected.
@@ -209,10 +209,13 @@ class MediaClient:
 
     # Rooms
 
-    async def open_room(self) -> int:
-        """A new room: its number, by which it is played to and tapped as a leg is. Raises MediaError."""
+    async def open_room(self, *, speech: bool = False) -> int:
+        """A new room: its number, by which it is played to and tapped as a leg is. Raises MediaError.
+
+        speech: Speech tells who speaks in it.
+        """
         self._last_leg += 1
-        event = await self._ask(protocol.OpenRoom(self._last_leg), ("opened", self._last_leg))
+        event = await self._ask(protocol.OpenRoom(self._last_leg, speech), ("opened", self._last_leg))
         if isinstance(event, protocol.RoomOpened):
             return event.room
         raise MediaError(event.reason if isinstance(event, protocol.RoomFailed) else "unexpected answer")

@@ -80,8 +80,8 @@ class Legs:
         match command:
             case protocol.OpenLeg():
                 self._open(command)
-            case protocol.OpenRoom(number):
-                self._open_room(number)
+            case protocol.OpenRoom():
+                self._open_room(command)
             case protocol.Bridge():
                 self._bridge(command)
             case protocol.Mix():
@@ -158,13 +158,14 @@ class Legs:
         self._watch(leg.rtcp.fileno(), select.EPOLLIN, lambda _: self._receive_report(leg))
         self.tell(protocol.LegOpened(leg.number, leg.host, leg.rtp.getsockname()[1]))
 
-    def _open_room(self, number: int) -> None:
+    def _open_room(self, command: protocol.OpenRoom) -> None:
+        number = command.room
         if number in self.open or number in self.rooms.open:
             self.tell(protocol.RoomFailed(number, "the number is in use"))
         elif not self._free_slots:
             self.tell(protocol.RoomFailed(number, "the worker is full"))
         else:
-            self.rooms.add(number, time.monotonic())
+            self.rooms.add(command, time.monotonic())
             self.changed = True
             self.tell(protocol.RoomOpened(number))
 

@@ -24,17 +24,21 @@ class Mixer:
     """Mixes the rooms of a worker.
 
     slots: the rooms', to whose frames plays are written. fading: seats whose fade is heard in this tick.
+    speech: legs that began or ceased to speak in this tick.
     """
 
     def __init__(self, rooms: Rooms, kernel: TickKernel) -> None:
         self.slots: Slots = _NONE
         self.fading: list[Seat] = []
+        self.speech: list[tuple[int, bool]] = []
         self._rooms = rooms
         self._kernel = kernel
         self._arranged: list[Room] = []
         self._seats: list[Seat] = []
         self._row_of: dict[int, int] = {}
-        self._rows = self._leg_slots = self._room_of = self._filled = self._begins = self._tapped = _NONE
+        self._rows = self._leg_slots = self._room_of = self._filled = self._begins = self._tapped = (
+            self._observed
+        ) = _NONE
         self._speaking: Gains | None = None
         self._hearing: Gains | None = None
         self._whispers = Whispers([], {})
@@ -65,6 +69,7 @@ class Mixer:
         for seat in seats:
             other = self._find(seat.room, seat.coached)
             seat.whispers_to = other.leg.number if other is not None and other.part is not None else 0
+        self._observed = _indexes([row for row, seat in enumerate(seats) if seat.room.speech])
         self.fading = [seat for seat in seats if not seat.settled]
         self._speaking = _ramps([(seat.speaking, seat.speaks) for seat in seats])
         self._hearing = _ramps([(seat.hearing, seat.hears) for seat in seats])
@@ -77,6 +82,7 @@ class Mixer:
 
     def mix(self, heard: Samples) -> None:
         """Add to every leg's outgoing frame what it hears of its room. `heard`: a row for each leg that is ticked."""
+        self.speech = []
         if self._arranged:
             self._mix(heard)
         self._rooms.endings.clear()
@@ -88,6 +94,7 @@ class Mixer:
         sums = frames[self.slots].astype(np.int32)
         if len(self._filled):
             sums[self._filled] += np.add.reduceat(spoken, self._begins, axis=0)
+        self._observe(spoken)
         self._end(sums, whispered=False)
         if len(slots):
             mixes = sums[self._room_of] - spoken
@@ -98,6 +105,12 @@ class Mixer:
         if len(self._tapped):
             tapped = self.slots[self._tapped]
             self._heard_in_rooms, gains[tapped] = limit(sums[self._tapped], gains[tapped])
+
+    def _observe(self, spoken: Wide) -> None:
+        """See who begins and ceases to speak, in rooms that are to tell."""
+        rows = self._observed
+        changes = self._rooms.activity.feed(self._leg_slots[rows], spoken[rows]) if len(rows) else []
+        self.speech += [(self._seats[rows[at]].leg.number, speaks) for at, speaks in changes]
 
     def _end(self, rows: Wide, *, whispered: bool) -> None:
         """Add the last frames of legs that were closed to the rooms' rows, or to those of the legs they coached."""

@@ -195,9 +195,12 @@ class OpenRoom(_Message, frozen=True):
     """Make a room. Answered by RoomOpened or RoomFailed.
 
     CloseLeg ends it, and its plays and taps: the legs in it stay open and hear nobody.
+
+    speech: tell by Speech when legs that are heard in it begin and cease to speak.
     """
 
     room: int
+    speech: bool = False
 
 
 class Mix(_Message, frozen=True):
@@ -396,6 +399,16 @@ class RtpTimeout(_Message, frozen=True):
     silent_seconds: float
 
 
+class Speech(_Message, frozen=True):
+    """A leg in a room that asked for it begins to speak, or has been silent for a second.
+
+    A leg that leaves while it speaks is not told of again.
+    """
+
+    leg: int
+    speaking: bool
+
+
 class Load(_Message, frozen=True):
     """How the worker does, since it started. A tick is late when it begins more than 10 ms after its time.
 
@@ -414,7 +427,9 @@ class Load(_Message, frozen=True):
     taps_dropped: int
 
 
-LegEvent = PlayStarted | PlayFinished | Digit | FirstPacket | SourceChanged | RemoteRefused | RtpTimeout
+LegEvent = (
+    PlayStarted | PlayFinished | Digit | Speech | FirstPacket | SourceChanged | RemoteRefused | RtpTimeout
+)
 """What happens on a leg without being asked for."""
 
 Event = LegEvent | LegOpened | LegFailed | RoomOpened | RoomFailed | LegClosed | LegStats | Load

@@ -16,6 +16,7 @@ import numpy as np
 from offhook.audio.frames import FRAME_SAMPLES
 from offhook.audio.g711 import Samples
 from offhook.audio.mixer import Gains
+from offhook.audio.vad import VoiceActivityBank
 from offhook.media import protocol
 from offhook.media.audible import Audible
 from offhook.media.kernel import TickKernel
@@ -23,15 +24,19 @@ from offhook.media.leg import Leg
 
 FADE_OUT: Final = np.arange(FRAME_SAMPLES - 1, -1, -1, dtype=np.float32) / FRAME_SAMPLES
 
+SPEECH_HANG_FRAMES: Final = 50
+"""Silence between words and sentences, a second of it, is not the end of speech."""
+
 
 class Room(Audible):
-    """One room. `seats` are those of the legs in it, and of those that are about to be out."""
+    """One room. seats: of the legs in it, and of those about to be out. speech: who speaks in it is told."""
 
-    __slots__ = ("seats",)
+    __slots__ = ("seats", "speech")
 
-    def __init__(self, number: int, slot: int, frame_out: Samples, now: float) -> None:
+    def __init__(self, number: int, slot: int, frame_out: Samples, speech: bool, now: float) -> None:
         super().__init__(number, slot, frame_out, now)
         self.ready = True
+        self.speech = speech
         self.seats: list[Seat] = []
 
     def counters(self, now: float) -> protocol.Counters:
@@ -119,22 +124,25 @@ class Ending:
 class Rooms:
     """All rooms.
 
-    open: by number. gains: by slot, what the limiters have come to. endings: for the next tick.
+    open: by number. gains: by slot, what the limiters have come to. activity: by slot, who speaks.
+    endings: for the next tick.
     """
 
     def __init__(self, kernel: TickKernel, free_slots: list[int]) -> None:
         """free_slots: where slots are taken from and given back to."""
         self.open: dict[int, Room] = {}
         self.gains: Gains = np.ones(len(kernel.frames_out), dtype=np.float32)
+        self.activity = VoiceActivityBank(len(kernel.frames_out), SPEECH_HANG_FRAMES)
         self.endings: list[Ending] = []
         self._kernel = kernel
         self._free_slots = free_slots
 
-    def add(self, number: int, now: float) -> None:
+    def add(self, command: protocol.OpenRoom, now: float) -> None:
         """Make a room. There must be a free slot."""
         slot = self._free_slots.pop()
         self.gains[slot] = 1
-        self.open[number] = Room(number, slot, self._kernel.frames_out[slot], now)
+        frame_out = self._kernel.frames_out[slot]
+        self.open[command.room] = Room(command.room, slot, frame_out, command.speech, now)
 
     def close(self, room: Room) -> None:
         """End a room; who is in it fades out of it."""
@@ -165,6 +173,7 @@ class Rooms:
 
     def _enter(self, leg: Leg, room: Room, part: protocol.Mix) -> None:
         self.gains[leg.slot] = 1
+        self.activity.reset(leg.slot)
         leg.seat = Seat(leg, room, part)
         room.seats.append(leg.seat)
 

@@ -82,6 +82,8 @@ class Tick:
         self._breathe()
         self._hear_taps(heard)
         self._link.flush(now)
+        for number, speaking in self._mixer.speech:
+            self._legs.tell(protocol.Speech(number, speaking))
         if self._mixer.fading:
             self._legs.settle(self._mixer.fading)
         self._number += 1

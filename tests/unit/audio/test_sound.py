@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from offhook.audio import frames, mixer, wav
 from offhook.audio.g711 import ulaw_encode
 from offhook.audio.resample import StreamResampler, resample
-from offhook.audio.vad import VoiceActivity
+from offhook.audio.vad import VoiceActivity, VoiceActivityBank
 
 
 def test_mixing_clips() -> None:
@@ -94,6 +94,22 @@ def test_voice_activity_follows_the_floor() -> None:
     assert all(loud)
     assert after[:9] == [True] * 9
     assert not any(after[12:])
+
+
+def test_bank_hears_the_same_speech_as_one_stream_at_a_time() -> None:
+    rng, bank = np.random.default_rng(2), VoiceActivityBank(8)
+    slots, single = np.array([5, 0, 3]), [VoiceActivity() for _ in range(3)]
+    speaking = [False] * 3
+    for tick in range(400):
+        loudness = [3000 if (tick // length) % 2 else 60 for length in (13, 40, 90)]
+        frames = np.stack([rng.normal(0, level, 160).astype(np.int16) for level in loudness])
+        for row, now in bank.feed(slots, frames):
+            assert speaking[row] != now
+            speaking[row] = now
+        assert speaking == [one.feed(frame) for one, frame in zip(single, frames, strict=True)]
+    bank.reset(5)
+    quiet = bank.feed(slots, np.zeros((3, 160), dtype=np.int16))
+    assert (0, True) not in quiet
 
 
 def test_wav_round_trip_and_other_encodings() -> None:

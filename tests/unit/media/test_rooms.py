@@ -30,8 +30,8 @@ class Floor:
         self.sockets: list[socket.socket] = []
         self.left: list[Leg] = []
 
-    def room(self, number: int = 100) -> Room:
-        self.rooms.add(number, 0.0)
+    def room(self, number: int = 100, *, speech: bool = False) -> Room:
+        self.rooms.add(protocol.OpenRoom(number, speech), 0.0)
         return self.rooms.open[number]
 
     def leg(self, number: int) -> Leg:
@@ -299,3 +299,17 @@ def test_many_loud_talkers_are_limited_and_one_is_not(floor: Floor) -> None:
     loud, alone = np.concatenate(heard[2:20]), np.concatenate(heard[-5:])
     assert (np.abs(loud.astype(int)) == 32767).sum() <= 20, "no more than the highest peaks"
     assert (alone == waves[1][-800:]).all()
+
+
+def test_who_speaks_is_told_once_where_it_was_asked_for(floor: Floor) -> None:
+    a, muted, elsewhere = (floor.leg(number) for number in range(1, 4))
+    room, other = floor.room(100, speech=True), floor.room(101)
+    floor.seat(room, a)
+    floor.seat(room, muted, heard=False)
+    floor.seat(other, elsewhere)
+    told: list[tuple[int, tuple[int, bool]]] = []
+    for tick in range(200):
+        loud = 3000 if 20 <= tick < 40 or 60 <= tick < 80 else 5
+        floor.tick({a: loud, muted: loud, elsewhere: loud})
+        told += [(tick, change) for change in floor.mixer.speech]
+    assert told == [(20, (1, True)), (129, (1, False))]

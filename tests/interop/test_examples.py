@@ -76,6 +76,24 @@ def test_menu(stage: Stage) -> None:
         assert was_among(f"{MENU} {MENU} goodbye", heard)
 
 
+def test_support_line(stage: Stage) -> None:
+    require_transcription()
+    with serving(*command(FLASK, "support_line")) as url:
+        customers, agents = stage.number(voice_url=f"{url}/customer"), stage.number(voice_url=f"{url}/agent")
+        customer, agent = stage.phone(), stage.phone()
+        waiting = customer.call(customers)
+        waiting.wait_for_phrases(2)
+        serves = agent.call(agents)
+        waiting.wait_for_phrases(3)
+        serves.say("Good morning. What can I do for you?")
+        heard = heard_by(waiting.wait_for_phrases(4))
+        assert was_among("you are number one in the queue", heard)
+        assert was_among("you are being connected", heard)
+        assert was_among("what can i do for you", heard)
+        waiting.hang_up()
+        serves.hang_up()
+
+
 reminder = load("test_reminder")
 test_person_is_called_and_texted = reminder.test_person_is_called_and_texted
 test_person_is_busy = reminder.test_person_is_busy

@@ -40,7 +40,8 @@ def _check(schema: dict[str, Any], value: Any, where: str) -> None:
     if "$ref" in schema:
         schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if value is None:
-        assert schema.get("nullable"), f"{where} is null"
+        # Of an enumeration only the description says whether it may be null.
+        assert schema.get("nullable") or "will be `null`" in schema.get("description", ""), f"{where} is null"
         return
     if kind := schema.get("type"):
         assert isinstance(value, _TYPES[kind]), f"{where} is {value!r}, not {kind}"

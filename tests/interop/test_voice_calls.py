@@ -114,7 +114,7 @@ def test_an_application_answers_calls(stage: Stage) -> None:
     outbound = stage.client.calls.create(
         to=stage.phone().number, from_=stage.owned, application_sid=application.sid
     )
-    asked = stage.web.wait("voice")
+    asked = stage.web.wait("voice", 2)
     assert (asked.params["CallSid"], asked.params["ApplicationSid"]) == (outbound.sid, application.sid)
 
 

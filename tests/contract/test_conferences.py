@@ -14,9 +14,9 @@ from tests.contract.voice_node import NODE, voice_node
 from tests.harness import rows
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 
-from offhook.clock import utcnow
+from offhook.clock import new_sid, utcnow
 from offhook.store.conferences import ConferenceChange
-from offhook.store.records import CallRecord, ConferenceRecord, ParticipantRecord
+from offhook.store.records import AccountRecord, CallRecord, ConferenceRecord, ParticipantRecord
 from offhook.store.store import Store
 
 PHONE = "+15551230000"
@@ -412,24 +412,14 @@ def test_the_end_of_a_conference_ends_what_is_dialled_for_it(tenant: Tenant) -> 
 
 def test_an_account_sees_nothing_of_another(tenant: Tenant) -> None:
     sid, (call,) = held(tenant, {})
-    stranger = dataclasses.replace(tenant, account_sid="AC" + "9" * 32)
+    now = utcnow()
+    stranger = dataclasses.replace(tenant, account_sid=new_sid("AC"))
+    account = AccountRecord(stranger.account_sid, tenant.auth_token, "Stranger", now, now)
 
-    async def other(store: Store) -> None:
-        now = utcnow()
-        await store.accounts.create(
-            dataclasses.replace(
-                rows_account(tenant), sid=stranger.account_sid, date_created=now, date_updated=now
-            )
-        )
+    async def seed(store: Store) -> None:
+        await store.accounts.create(account)
 
-    tenant.api.with_store(other)
+    tenant.api.with_store(seed)
     for path in (f"/Conferences/{sid}.json", f"/Conferences/{sid}/Participants/{call}.json"):
         for method in ("GET", "POST"):
             assert refused(stranger.request(method, path)) == (404, 20404)
-
-
-def rows_account(tenant: Tenant) -> Any:
-    async def fetch(store: Store) -> Any:
-        return await store.accounts.fetch(tenant.account_sid)
-
-    return tenant.api.with_store(fetch)

@@ -66,9 +66,9 @@ def test_other_products(tenant: Tenant, path: str) -> None:
 
 
 def test_operations_that_are_not_built_say_so(tenant: Tenant) -> None:
-    answer = tenant.request("GET", "/Conferences.json")
+    answer = tenant.request("GET", "/Addresses.json")
     assert error_of(answer) == (404, 20404)
-    assert answer.json()["details"]["operation"] == "ListConference"
+    assert answer.json()["details"]["operation"] == "ListAddress"
 
 
 def test_method_not_allowed(tenant: Tenant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -18,12 +19,13 @@ from offhook.store.store import Store
 
 def waiting(tenant: Tenant, count: int) -> tuple[str, list[str]]:
     """A queue that the fake node keeps, in which calls have waited for 30 seconds."""
-    queue = rows.queue(account_sid=tenant.account_sid, node=NODE, lease=1)
+    queue = rows.queue(account_sid=tenant.account_sid)
     calls = [rows.call(account_sid=tenant.account_sid, status="in-progress", node=NODE) for _ in range(count)]
     since = utcnow() - timedelta(seconds=30)
 
     async def make(store: Store) -> None:
-        await store.queues.create(queue)
+        lease = await store.leases.acquire(NODE)
+        await store.queues.create(dataclasses.replace(queue, node=NODE, lease=lease.id))
         for call in calls:
             await store.calls.insert(call)
             member = rows.member(queue.sid, call.sid, account_sid=tenant.account_sid, date_enqueued=since)
@@ -96,6 +98,18 @@ def test_a_queue_with_calls_is_neither_deleted_nor_renamed(tenant: Tenant) -> No
         answer = tenant.request("POST", path, data={"FriendlyName": fetched.friendly_name, "MaxSize": "3"})
         assert answer.json()["max_size"] == 3
         assert node.asked == [{"op": "queue", "account": tenant.account_sid, "sid": sid, "max_size": 3}]
+
+
+def test_a_queue_that_a_dead_node_kept_is_changed_in_its_row(tenant: Tenant) -> None:
+    sid, _ = waiting(tenant, 0)
+    unheard = tenant.request("POST", f"/Queues/{sid}.json", data={"MaxSize": "3"})
+    assert refused(unheard) == (503, 20503)
+
+    async def die(store: Store) -> None:
+        await store.leases.acquire(NODE)
+
+    tenant.api.with_store(die)
+    assert tenant.client().queues(sid).update(max_size=4).max_size == 4
 
 
 def test_members_are_listed_in_order_and_fetched(tenant: Tenant) -> None:

@@ -93,6 +93,31 @@ def test_answered_by_a_call_from_a_phone(stage: Stage) -> None:
     assert call.direction == "outbound"
 
 
+def test_an_application_answers_calls(stage: Stage) -> None:
+    voice = stage.web.twiml("voice", "<Hangup/>")
+    application = stage.client.applications.create(
+        voice_url=voice, voice_method="GET", status_callback=stage.web.url("status")
+    )
+    number = stage.number(
+        voice_application_sid=application.sid,
+        voice_url=stage.web.url("elsewhere"),
+        status_callback=stage.web.url("elsewhere"),
+    )
+    stage.phone().call(number)
+    asked = stage.web.wait("voice")
+    assert (asked.method, asked.params["ApplicationSid"]) == ("GET", application.sid)
+    (told,) = stage.web.statuses()
+    assert (told.params["CallSid"], told.params["ApplicationSid"]) == (
+        asked.params["CallSid"],
+        application.sid,
+    )
+    outbound = stage.client.calls.create(
+        to=stage.phone().number, from_=stage.owned, application_sid=application.sid
+    )
+    asked = stage.web.wait("voice", 2)
+    assert (asked.params["CallSid"], asked.params["ApplicationSid"]) == (outbound.sid, application.sid)
+
+
 def test_inbound_calls(stage: Stage) -> None:
     def rejected(verb: str, outcome: str) -> None:
         own = stage.another()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from tests.harness import rows
 from tests.harness.messaging import (
     ALSO_OURS,
     OURS,
@@ -57,6 +58,19 @@ async def test_an_inbound_text_is_answered(platform: Platform, webhook: Webhook)
     async with asyncio.timeout(5):
         while (await platform.store.outbox.depth()).get(Topic.MESSAGES):
             pass
+
+
+async def test_an_application_answers_texts(platform: Platform, webhook: Webhook) -> None:
+    (mine,) = [await platform.store.numbers.find_by_number(OURS)]
+    assert mine is not None
+    application = rows.application(sms_url=f"{webhook.url}/application")
+    await platform.store.applications.create(application)
+    settings = {"sms_url": f"{webhook.url}/sms", "sms_application_sid": application.sid}
+    await platform.store.numbers.update(ACCOUNT, mine.sid, settings)
+    webhook.answers["/application"] = (200, "<Response/>")
+    assert await platform.smsc.deliver(THEIRS[1:], OURS[1:], b"Hi there") == 0
+    path, form, _ = await webhook.asked.get()
+    assert (path, form["Body"]) == ("/application", "Hi there")
 
 
 async def test_an_action_is_told_of_the_reply_and_signed(platform: Platform, webhook: Webhook) -> None:

@@ -30,6 +30,7 @@ from offhook.sip.events import (
     Failed,
     IncomingInvite,
     Info,
+    Referred,
     RegisterRequest,
     Reinvite,
     SipMessageLog,
@@ -52,7 +53,9 @@ class Phone:
     def __init__(self, *, algorithms: tuple[str, ...] = ("MD5", "SHA-256")) -> None:
         udp, tcp = bind_both("127.0.0.1")
         self.address = Address(*udp.getsockname())
-        config = EndpointConfig(nonce_secret=secrets.token_bytes(16), digest_algorithms=algorithms)
+        config = EndpointConfig(
+            nonce_secret=secrets.token_bytes(16), digest_algorithms=algorithms, transfers=True
+        )
         self.endpoint = Endpoint(config, lambda: secrets.token_hex(8))
         self.transports = SipTransports.over(self.endpoint, udp, tcp, self._on_events)
         self.seen: dict[type[Event], list[Event]] = {}
@@ -79,6 +82,10 @@ class Phone:
             case Reinvite(leg=leg, sdp=bytes(sdp)):
                 body = answer(sdp, "127.0.0.1", 4000, session_id=leg, version=2).body
                 self.endpoint.answer_reinvite(leg, body, now)
+            case Referred(leg=leg):
+                self.endpoint.accept_refer(leg, now)
+                # As if somebody else had been called: SIPp gives up when a request comes while it sends.
+                asyncio.get_running_loop().call_later(0.2, self._transferred, leg)
             case RegisterRequest(request_id=number, request=request):
                 user = self.endpoint.verify(request, {"alice": Password("wonderland")}.get, now)
                 if user is None:
@@ -88,6 +95,10 @@ class Phone:
             case Answered(leg=leg, sdp=bytes(sdp)):
                 read_answer(self.offer(), sdp)
                 self.endpoint.bye(leg, now)
+
+    def _transferred(self, leg: int) -> None:
+        self.endpoint.notify_refer(leg, 200, "OK", monotonic())
+        self.transports.flush()
 
     def offer(self) -> bytes:
         return offer("127.0.0.1", 4000, session_id=1)
@@ -171,6 +182,16 @@ async def test_sipp_holds_and_sends_a_digit(transport: str, tmp_path: Path) -> N
         assert callee.count(Reinvite) == callee.count(Ended) == CALLS
         digits = [event for event in callee.seen[Info] if isinstance(event, Info)]
         assert {dtmf_relay.parse(event.content_type, event.body) for event in digits} == {("5", 160)}
+        assert callee.strange() == []
+
+
+@pytest.mark.parametrize("transport", [UDP, TCP])
+async def test_sipp_transfers_and_is_told_of_it(transport: str, tmp_path: Path) -> None:
+    async with phone() as callee:
+        target = f"{callee.address.host}:{callee.address.port}"
+        scenario = str(SCENARIOS / "refer.xml")
+        await run_sipp(tmp_path, "-sf", scenario, "-t", MODES[transport], "-r", "100", target)
+        assert callee.count(Referred) == callee.count(Ended) == CALLS
         assert callee.strange() == []
 
 

@@ -26,6 +26,8 @@ from offhook.calls.place import ALONE, Conferring, Dialled, In, Queued, Taking
 from offhook.calls.state import Call, Parent, Transfer
 from offhook.calls.status import CallStatus
 from offhook.twiml import effects as twiml
+from offhook.twiml.document import DocumentError, parse
+from offhook.twiml.entry import Retrieved
 from offhook.twiml.events import DialDone
 
 NO_REFER_URL = 13802
@@ -84,22 +86,30 @@ def asked(call: Call, event: events.TransferAsked) -> Met:
 
 def stays(transfer: Transfer, event: events.TransferFetched) -> tuple[Wanted, ...] | None:
     """What is to be done if the call stays where it is for want of an answer; None if it goes on with what came."""
-    if _is_answer(event) or not transfer.keeps or transfer.left:
+    failure = _failure(event.entry)
+    if failure is None or not transfer.keeps or transfer.left:
         return None
-    entry = event.entry
     told = effects.Tell(transfer.by, events.ReferCameTo(FAILED))
-    message = entry.detail or f"The HTTP status is {entry.status}"
-    return told, twiml.Notify(entry.code or UNEXPECTED_RESPONSE, message, entry.url)
+    return told, twiml.Notify(*failure, event.entry.url)
 
 
 def goes(transfer: Transfer, event: events.TransferFetched) -> tuple[Wanted, ...]:
     """What the one that transfers is told when the call goes on without it."""
-    came_to = events.ReferCameTo(SUCCEEDED if _is_answer(event) else FAILED)
+    came_to = events.ReferCameTo(SUCCEEDED if _failure(event.entry) is None else FAILED)
     return effects.Tell(transfer.by, came_to), effects.Tell(transfer.by, events.HandedOver())
 
 
-def _is_answer(event: events.TransferFetched) -> bool:
-    return event.entry.code is None and 200 <= event.entry.status <= 299
+def _failure(entry: Retrieved) -> tuple[int, str] | None:
+    """Why there is no TwiML in an answer: the code and the words of a notification."""
+    if entry.code is not None:
+        return entry.code, entry.detail or "The document could not be fetched"
+    if not 200 <= entry.status <= 299:
+        return UNEXPECTED_RESPONSE, f"The HTTP status is {entry.status}"
+    try:
+        parse(entry.body, entry.content_type, entry.url)
+    except DocumentError as error:
+        return error.code, error.message
+    return None
 
 
 def decided(call: Call, event: events.ReferDecided) -> Met:

@@ -24,7 +24,7 @@ class IncomingInvite:
     """A new INVITE, already answered with 100. Answer with provisional, answer, reject or challenge.
 
     `sdp` is the offer, None when the caller leaves the offer to this side. `flow.remote` is the peer's real
-    address. `replaces` is the leg that it is to take the place of (RFC 3891), which lives and is confirmed: whether
+    address. `replaces` is the leg that it is to take the place of (RFC 3891), which is answered and lives: whether
     the caller may have it is for the application to find out.
     """
 

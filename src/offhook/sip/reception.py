@@ -182,7 +182,7 @@ class Reception:
         session = self._core.replaced(replaces)
         if session is None or session.dialog is None or session.state is SessionState.RINGING:
             raise RemoteProtocolError("there is no such dialog to replace", 481)
-        if not session.settled:
+        if not session.replaceable:
             raise RemoteProtocolError("the dialog to replace ends", 603)
         if replaces.early_only:
             raise RemoteProtocolError("the dialog to replace is no early one", 486)

@@ -112,7 +112,7 @@ class Referral:
         self._waiting = transaction, wish
         session.start_timer("referred", 64 * session.core.config.t1, now)
         replaced = session.core.replaced(wish.replaces) if wish.replaces is not None else None
-        leg = replaced.leg if replaced is not None and replaced.settled else None
+        leg = replaced.leg if replaced is not None and replaced.replaceable else None
         session.emit(Referred(session.leg, transaction.request, wish.refer_to, wish.replaces, leg))
 
     def accept(self, session: Session, now: float) -> bool:

@@ -71,6 +71,11 @@ class Session:
         return self.state is SessionState.CONFIRMED
 
     @property
+    def replaceable(self) -> bool:
+        """Whether it is answered, by either side, and not over."""
+        return self.state in (SessionState.ACCEPTED, SessionState.CONFIRMED)
+
+    @property
     def ringing(self) -> bool:
         """Whether the peer's INVITE that began it waits for our final response."""
         return self.state is SessionState.RINGING

@@ -52,8 +52,12 @@ _MOVE: Final = f"""
 """
 """New rows get their positions in the order of the arrays."""
 
+_KEEPER: Final = f"CASE WHEN EXISTS ({ALIVE} queues.lease) THEN queues.node END AS node"
+"""The node that can be asked to change the queue."""
+
 _SIZED: Final = f"""(
-    SELECT {columns(QueueRecord, "queues")}, members.current_size, members.average_wait_time
+    SELECT {", ".join(_KEEPER if name == "node" else f"queues.{name}" for name in _NAMES)},
+        members.current_size, members.average_wait_time
     FROM queues CROSS JOIN LATERAL (
         SELECT count(*) AS current_size,
             coalesce(avg(greatest(0, extract(epoch FROM now() - date_enqueued))), 0)::bigint AS average_wait_time
@@ -142,7 +146,7 @@ class Queues:
         return None if row is None else load(QueueRecord, row)
 
     async def fetch(self, account_sid: str, sid: str) -> SizedQueueRecord | None:
-        """A queue of an account, or None."""
+        """A queue of an account, or None. Its `node` is None when its lease has ended."""
         row = await self._database.fetchrow(
             f"SELECT {columns(SizedQueueRecord)} FROM {_SIZED} WHERE sid = $1 AND account_sid = $2",
             sid,

@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 INTERNAL_ERROR: Final = 16010
 _ASK_AGAIN_SECONDS: Final = 0.5
+_UNTIL_CLOSED_SECONDS: Final = 0.1
 _ENTERING: Final = (protocol.Tone((880.0,), 200),)
 _LEAVING: Final = (protocol.Tone((440.0,), 200),)
 
@@ -60,16 +61,26 @@ class Visitor(Protocol):
 async def enter(visitor: Visitor, effect: EnterConference) -> None:
     """Let a call into a conference; the first makes it. One that has gone meanwhile does not enter."""
     services, account, request = visitor.services, visitor.account, effect.request
+    entered: ConferenceEvent = events.EndRequested()
     try:
-        if services.rooms.find(account.sid, effect.room) is None:
-            await _open(services, account, request)
+        while meeting.still_enters(visitor.call, effect):
+            room = services.rooms.find(account.sid, effect.room)
+            if room is None:
+                await _open(services, account, request)
+            elif isinstance(room, Conference) and room.status is ConferenceStatus.COMPLETED:
+                # Its recording is not complete yet; the next of this name is another.
+                await asyncio.sleep(_UNTIL_CLOSED_SECONDS)
+            else:
+                entered = ParticipantEntered(_participant(visitor.call.sid, request))
+                break
     except (DatabaseUnavailableError, MediaError) as error:
         logger.error("a conference cannot be made: %s", error)
         if meeting.still_enters(visitor.call, effect):
             visitor.feed(TurnedAway(effect.room, INTERNAL_ERROR))
         return
-    if meeting.still_enters(visitor.call, effect):
-        entered = ParticipantEntered(_participant(visitor.call.sid, request))
+    room = services.rooms.find(account.sid, effect.room)
+    # One that was made for a call which has gone meanwhile is over, unless others have come.
+    if isinstance(entered, ParticipantEntered) or (isinstance(room, Conference) and not room.participants):
         services.rooms.take(account.sid, effect.room, entered)
 
 

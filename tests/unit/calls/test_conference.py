@@ -367,6 +367,12 @@ def test_the_api_ends_it() -> None:
     assert driver.room.reason is ReasonEnded.API and driver.room.ended_by is None
 
 
+def test_a_conference_in_which_nobody_has_been_ends_without_a_word() -> None:
+    driver = Driver()
+    assert driver.on(EndRequested()) == []
+    assert driver.room.closed and driver.reports == []
+
+
 # Recording and announcements
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.sip.network import Host, Network
-from tests.unit.sip.test_callee import Lone, Talking, invite
+from tests.unit.sip.network import ANSWER, Host, Network
+from tests.unit.sip.test_callee import Invited, Lone, Talking, invite
 from tests.unit.sip.test_caller import Pair
 
 from offhook.errors import LocalProtocolError, RemoteProtocolError
+from offhook.sip.digest import Credentials
 from offhook.sip.events import Ended, IncomingInvite, Notified, ReferAnswered, Referred
 from offhook.sip.message import Request
 from offhook.sip.parser import parse_message
@@ -388,3 +389,127 @@ def test_a_refer_that_names_a_dialog_of_others() -> None:
     talking.ask("REFER", 2, extra="Refer-To: <sip:c@192.0.2.9?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n")
     (event,) = talking.bob.told(Referred)
     assert (event.replaces, event.replaced) == (Replaces("x", "1", "2"), None)
+
+
+# Challenges, and what waits
+
+
+CHALLENGE = 'WWW-Authenticate: Digest realm="r", nonce="{}", algorithm=MD5\r\n'
+
+
+def challenge(request: Request, nonce: str = "n") -> bytes:
+    """A 401 to a request, as a server writes it."""
+    rows = [(name, request.require(name)) for name in ("Via", "From", "To", "Call-ID", "CSeq")]
+    text = "".join(f"{name}: {value}\r\n" for name, value in rows)
+    return f"SIP/2.0 401 Unauthorized\r\n{text}{CHALLENGE.format(nonce)}Content-Length: 0\r\n\r\n".encode()
+
+
+class Trunk(Lone):
+    """A server that challenges: Bob has called it, and it has answered."""
+
+    def __init__(self) -> None:
+        super().__init__(transfers=True)
+        self.leg = self.bob.call(self.peer, credentials=Credentials("bob", "secret"))
+        (request,) = self.of("INVITE")
+        rows = "".join(f"{name}: {request.require(name)}\r\n" for name in ("Via", "From", "Call-ID", "CSeq"))
+        head = f"SIP/2.0 200 OK\r\n{rows}To: {request.require('To')};tag=t\r\nContact: <sip:us@192.0.2.1>\r\n"
+        body = ANSWER.decode()
+        self.give(
+            f"{head}Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        self.request = request
+
+    def of(self, method: str) -> list[Request]:
+        sent = map(parse_message, self.network.sent)
+        return [message for message in sent if isinstance(message, Request) and message.method == method]
+
+    def ask(self, method: str, cseq: int, rows: str) -> None:
+        head = (
+            f"{method} sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{method}{cseq}\r\n"
+            f"From: {self.request.require('To')};tag=t\r\nTo: {self.request.require('From')}\r\n"
+            f"Call-ID: {self.request.call_id}\r\nCSeq: {cseq} {method}\r\n{rows}Content-Length: 0\r\n\r\n"
+        )
+        self.give(head.encode())
+
+
+def test_a_challenged_refer_is_sent_again_with_a_proof() -> None:
+    trunk = Trunk()
+    trunk.bob.endpoint.refer(trunk.leg, "sip:carol@192.0.2.9", trunk.network.now)
+    trunk.network.settle()
+    trunk.give(challenge(trunk.of("REFER")[0]))
+    first, second = trunk.of("REFER")
+    assert second.get("Authorization") is not None
+    assert second.get("Refer-To") == first.get("Refer-To") == "<sip:carol@192.0.2.9>"
+    assert first.get("Referred-By") == "<sip:alice@atlanta.example>"
+    trunk.give(challenge(second))
+    assert trunk.bob.told(ReferAnswered) == [ReferAnswered(trunk.leg, 401, "Unauthorized")]
+
+
+def test_a_challenged_notify_is_sent_again_with_a_proof() -> None:
+    trunk = Trunk()
+    trunk.ask("REFER", 1, REFER_TO)
+    trunk.bob.endpoint.accept_refer(trunk.leg, trunk.network.now)
+    trunk.network.settle()
+    trunk.give(challenge(trunk.of("NOTIFY")[0]))
+    first, second = trunk.of("NOTIFY")
+    assert second.get("Authorization") is not None
+    assert (second.body, second.get("Subscription-State")) == (first.body, first.get("Subscription-State"))
+    trunk.give(challenge(second))
+    assert not trunk.bob.endpoint.notify_refer(trunk.leg, 200, "OK", trunk.network.now)
+    assert not trunk.bob.told(Ended)
+
+
+def test_a_far_end_that_tells_nothing_says_so() -> None:
+    talking = Talking(transfers=True)
+    talking.bob.endpoint.refer(talking.leg, "sip:carol@192.0.2.9", talking.network.now)
+    talking.network.settle()
+    sent = [message for message in map(parse_message, talking.network.sent) if isinstance(message, Request)]
+    rows = "".join(
+        f"{name}: {sent[-1].require(name)}\r\n" for name in ("Via", "From", "To", "Call-ID", "CSeq")
+    )
+    talking.give(f"SIP/2.0 202 Accepted\r\n{rows}Refer-Sub: false\r\nContent-Length: 0\r\n\r\n".encode())
+    assert talking.bob.told(ReferAnswered) == [ReferAnswered(talking.leg, 202, "Accepted")]
+    assert talking.bob.told(Notified) == [Notified(talking.leg, None, "", over=True)]
+
+
+def test_a_far_end_that_never_tells_is_waited_for_three_minutes() -> None:
+    pair = Transfer()
+    pair.refer()
+    pair.bob.endpoint.accept_refer(pair.other, pair.network.now)
+    pair.network.drops = lambda number, data: data.startswith(b"NOTIFY")
+    pair.network.run(SUBSCRIPTION_SECONDS + 1)
+    assert pair.alice.told(Notified) == [Notified(pair.leg, None, "", over=True)]
+    assert not pair.alice.told(Ended)
+
+
+def test_a_refer_waits_for_the_ack_of_the_answer() -> None:
+    pair = Pair()
+    leg, other = pair.ring()
+    with pytest.raises(LocalProtocolError):
+        pair.alice.endpoint.refer(leg, "sip:carol@192.0.2.9", pair.network.now)
+    pair.bob.endpoint.answer(other, ANSWER, pair.network.now)
+    assert pair.bob.endpoint.refer(other, "sip:carol@192.0.2.9", pair.network.now)
+    pair.network.settle()
+    assert not [line for line in pair.bob.sent() if line.startswith("REFER")]
+    pair.network.run(0.1)
+    assert [line for line in pair.bob.sent() if line.startswith("REFER")]
+
+
+def test_an_answer_that_is_not_acknowledged_yet_may_be_replaced() -> None:
+    invited = Invited(transfers=True)
+    value = f"Replaces: c1;to-tag={invited.tag};from-tag=a\r\n"
+    other = invite(extra=value, branch="z9hG4bKnew").replace(b"Call-ID: c1", b"Call-ID: c2")
+    invited.give(other)
+    assert invited.answers("1 INVITE")[-1].status == 481, "it rings"
+    invited.answer()
+    invited.give(other.replace(b"z9hG4bKnew", b"z9hG4bKagain").replace(b"Call-ID: c2", b"Call-ID: c3"))
+    assert invited.bob.told(IncomingInvite)[-1].replaces == invited.leg
+
+
+def test_a_refer_that_the_far_end_does_not_know_of_ends_the_call() -> None:
+    pair = Transfer()
+    pair.bob.endpoint._core.remove(pair.bob.endpoint._core.legs[pair.other], pair.network.now)
+    pair.alice.endpoint.refer(pair.leg, "sip:carol@192.0.2.9", pair.network.now)
+    pair.network.run(0.1)
+    assert [event.status for event in pair.alice.told(ReferAnswered)] == [481]
+    assert pair.alice.told(Ended) == [Ended(pair.leg, "remote")]

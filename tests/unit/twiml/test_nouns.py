@@ -9,6 +9,7 @@ from offhook.twiml.effects import (
     Answer,
     Confer,
     Dial,
+    DialClient,
     DialNumber,
     DialSip,
     DialTarget,
@@ -21,6 +22,7 @@ from offhook.twiml.effects import (
 from offhook.twiml.entry import EntryPoint
 from offhook.twiml.events import DialDone, HungUp
 from offhook.twiml.holdmusic import HOLD_MUSIC
+from offhook.twiml.nouns.client import Client
 from offhook.twiml.nouns.conference import Conference
 from offhook.twiml.nouns.number import Number
 from offhook.twiml.nouns.queue import Queue
@@ -318,3 +320,49 @@ def test_a_room_is_left_like_any_dial() -> None:
     taken = call.active(Take).dial
     assert call.on(HungUp()) == [EndDial(taken)]
     assert call.on(DialDone(taken, "canceled")) == [] and call.finished
+
+
+# Clients
+
+
+def test_attributes_of_client() -> None:
+    assert attribute_table(Client) == {
+        "url": (None, 11100),
+        "method": ("POST", 12200),
+        "statusCallback": (None, 11100),
+        "statusCallbackMethod": ("POST", 12200),
+        "statusCallbackEvent": (("completed",), 12200),
+    }
+
+
+def test_client() -> None:
+    assert targets("<Client>alice</Client>") == (DialClient("alice"),)
+    assert targets(
+        '<Client url="whisper" method="GET" statusCallback="/cb"><Identity>bob</Identity>'
+        '<Parameter name="tier" value="gold &amp; blue"/><Parameter name="n" value="1"/></Client>'
+    ) == (
+        DialClient(
+            "bob",
+            headers=(("X-Twilio-Params", "tier=gold+%26+blue&n=1"),),
+            url="https://app.example/voice/whisper",
+            method="GET",
+            callback=StatusCallback("https://app.example/cb", "POST", ("completed",)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "noun", ["<Client/>", "<Client>a b</Client>", "<Client>a@b</Client>", f"<Client>{'x' * 122}</Client>"]
+)
+def test_what_is_no_identity_is_not_called(noun: str) -> None:
+    assert codes(run(f"<Dial>{noun}</Dial>").asked) == [13215]
+
+
+def test_a_client_with_a_wrong_whisper_is_not_called() -> None:
+    assert codes(run('<Dial><Client url="mailto:x">alice</Client></Dial>').asked) == [11100]
+
+
+def test_parameters_that_are_too_long_are_not_told() -> None:
+    written = f'<Client>alice<Parameter name="n" value="{"x" * 800}"/></Client>'
+    call = run(f"<Dial>{written}</Dial>")
+    assert codes(call.asked) == [13215] and call.active(Dial).targets == (DialClient("alice"),)

@@ -105,6 +105,9 @@ def _stepped(room: Conference, event: ConferenceEvent, now: float) -> Step:
             return _entered(room, entering, now) if room.find(entering.call_sid) is None else (room, ())
         case RecordingComplete(recorded):
             return replace(room, recording=False, recorded=recorded or room.recorded), ()
+        case EndRequested() if room.status is ConferenceStatus.INIT and not room.participants:
+            # Nobody has ever been in it: there is nothing to tell.
+            return replace(room, status=ConferenceStatus.COMPLETED, ended_at=now), ()
         case EndRequested():
             return _end(room, ReasonEnded.API, None, ReasonLeft.ENDED_BY_API, now)
         case Announced(None, entry):

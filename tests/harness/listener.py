@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
+from tests.harness.web_site import serving_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,5 @@ async def listening() -> AsyncIterator[Listener]:
     listener = Listener()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", listener.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    listener.url = f"http://{host}:{port}"
-    try:
+    async with serving_site(app) as listener.url:
         yield listener
-    finally:
-        await runner.cleanup()

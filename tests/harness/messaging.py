@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.harness.rows import message, number
 from tests.harness.services import ACCOUNT
 from tests.harness.smsc import Smsc
+from tests.harness.web_site import serving_site
 
 from offhook.bus.nats import Bus
 from offhook.delivery.client import WebhookClient
@@ -50,13 +51,8 @@ class Webhook:
 async def webhook() -> AsyncIterator[Webhook]:
     server, app = Webhook(), web.Application()
     app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield server
-    await runner.cleanup()
+    async with serving_site(app) as server.url:
+        yield server
 
 
 class Platform:

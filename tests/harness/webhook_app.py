@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from aiohttp import web
+from tests.harness.web_site import serving_site
 
 WAIT_SECONDS = 40.0
 
@@ -90,13 +91,9 @@ class WebhookApp:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=1 << 20)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        started.set_result(None)
-        await self._stop.wait()
-        await runner.cleanup()
+        async with serving_site(app) as self.url:
+            started.set_result(None)
+            await self._stop.wait()
 
     async def _handle(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from tests.harness.web_site import serving_site
 
 from offhook.delivery.client import FetchError, FetchRequest, WebhookClient
 
@@ -20,14 +21,8 @@ async def serving(*routes: tuple[str, Handler], context: ssl.SSLContext | None =
     app = web.Application()
     for path, handler in routes:
         app.router.add_route("*", path, handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    try:
-        yield f"{'https' if context else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving_site(app, context) as url:
+        yield url
 
 
 @asynccontextmanager

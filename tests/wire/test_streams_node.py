@@ -23,6 +23,7 @@ from tests.harness.streams import (
     streams_process,
 )
 from tests.harness.transcribe import missing_reason, require_transcription, transcribe, was_said
+from tests.harness.web_site import serving_site
 
 from offhook.audio.tones import tone
 from offhook.streams.client import Received, StreamsClient, StreamsError
@@ -84,13 +85,8 @@ async def file_server() -> AsyncIterator[tuple[FileServer, str]]:
     files = FileServer()
     app = web.Application()
     app.router.add_get("/{name:.*}", files.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield files, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving_site(app) as url:
+        yield files, url
 
 
 @pytest.fixture(scope="module")

@@ -58,8 +58,7 @@ class Workers:
             except OSError:
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
-            self._live[worker] = client
-            self._back.set()
+            self.arrived(client)
             await lost.wait()
             logger.error("media worker %d is gone: its calls have lost their audio", worker)
             del self._live[worker]
@@ -77,6 +76,11 @@ class Workers:
             first_channel=first_channel,
             worker=worker,
         )
+
+    def arrived(self, client: MediaClient) -> None:
+        """A worker is connected."""
+        self._live[client.worker] = client
+        self._back.set()
 
     def pick(self, beside: MediaClient | None = None) -> MediaClient | None:
         """The worker `beside`, if it is there; else the one with the fewest legs, None when none is there."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from offhook import metrics
 from offhook.config import Settings
 from offhook.media import protocol
 from offhook.media.client import MediaClient, MediaError
@@ -43,6 +44,13 @@ class Workers:
         self._live: dict[int, MediaClient] = {}
         self._back = asyncio.Event()
         self._next_channel = 0
+        metrics.registry.fact("media_workers", self.report)
+
+    def report(self) -> dict[str, int | None]:
+        """How many legs each worker has, links' included; None for one that is not there."""
+        numbers = range(self._settings.media_workers)
+        there = {number: client.legs for number, client in self._live.items() if client.connected}
+        return {str(number): there.get(number) for number in numbers}
 
     async def keep(self) -> None:
         """Stay connected to all of them."""

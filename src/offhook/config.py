@@ -131,6 +131,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str | None = None
     retention: Retention = Retention()
     rtp_ports: tuple[int, int] = RTP_PORTS
+    media_workers: int | None = None
     log_level: str = "info"
     log_format: str = "text"
     node: str = "node-1"
@@ -143,7 +144,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `sockets` maps the names of the inherited listening sockets (`http`, `sip_udp`, `sip_tcp`, `smpp`,
     `sandbox_http`, `sandbox_sip_udp`) to their file descriptors. `trunks` are in the order to be called.
     `public_address` is the IP address that SIP and RTP peers are given instead of the local one. `sandbox_smsc`
-    holds what the sandbox's SMSC accepts binds with, whether or not one of `smscs` is it.
+    holds what the sandbox's SMSC accepts binds with, whether or not one of `smscs` is it. `media_worker` is which of
+    the node's `media_workers` a media role is, from 0; its `rtp_ports` are its own.
     """
 
     data_dir: str
@@ -165,6 +167,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_address: str | None = None
     retention: Retention = Retention()
     rtp_ports: tuple[int, int] = RTP_PORTS
+    media_workers: int = 1
+    media_worker: int = 0
     sockets: dict[str, int] = {}
     log_level: str = "info"
     log_format: str = "text"
@@ -268,10 +272,8 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
     if kept:
         limits = {kind: parse_keep(text, f"OFFHOOK_KEEP_{kind.upper()}") for kind, text in kept.items()}
         values["retention"] = Retention(**limits)
-    if (text := given("media_workers")) and text != "1":
-        raise ConfigurationError(
-            f"OFFHOOK_MEDIA_WORKERS {text!r}: one media worker is run; more are not built"
-        )
+    if text := given("media_workers"):
+        values["media_workers"] = _whole_number(text, "OFFHOOK_MEDIA_WORKERS", 1, 64)
     for name, shown, choices in (
         ("log_level", "--log-level", ("debug", "info", "warning", "error")),
         ("log_format", "OFFHOOK_LOG_FORMAT", ("text", "json")),

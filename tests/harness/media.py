@@ -114,7 +114,11 @@ async def media_worker(ports: int = 40) -> AsyncIterator[Worker]:
         )
         command = (sys.executable, "-c", _WORKER, *arguments, str(high))
         async with running_beside(*command, stdout=asyncio.subprocess.PIPE) as process:
-            yield await _connect(process, directory)
+            worker = await _connect(process, directory)
+            try:
+                yield worker
+            finally:
+                await worker.client.close()
 
 
 async def _connect(process: asyncio.subprocess.Process, directory: Path) -> Worker:

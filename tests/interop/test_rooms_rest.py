@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from tests.harness.stage import Stage
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
+
+
+def listed(find: Callable[[], list[Any]]) -> None:
+    """Wait until a list is not empty. Raises TimeoutError."""
+    deadline = time.monotonic() + 10
+    while not find():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the list stays empty")
+        time.sleep(0.05)
 
 
 def test_participants_are_dialled_changed_and_removed(stage: Stage) -> None:
@@ -81,3 +94,21 @@ def test_calls_are_taken_out_of_a_queue(stage: Stage) -> None:
     stage.called.wait_for_call("ended")
     assert members.list() == []
     assert client.queues(queue.sid).delete()
+
+
+def test_who_leaves_last_and_comes_back_at_once_is_in_another_conference(stage: Stage) -> None:
+    noun = '<Dial><Conference beep="false" waitUrl="">Back at once</Conference></Dial>'
+    conferences = stage.client.conferences
+    sid = stage.call(stage.phone(), twiml=noun * 2)
+    stage.called.wait_for_call("answered")
+    listed(lambda: conferences.list(friendly_name="Back at once"))
+    (first,) = conferences.list(friendly_name="Back at once")
+    listed(conferences(first.sid).participants.list)
+    assert conferences(first.sid).participants(sid).delete()
+    listed(lambda: conferences.list(friendly_name="Back at once", status="init"))
+    (second,) = conferences.list(friendly_name="Back at once", status="init")
+    assert second.sid != first.sid
+    assert conferences(first.sid).fetch().reason_conference_ended == "last-participant-kicked"
+    listed(conferences(second.sid).participants.list)
+    assert [one.call_sid for one in conferences(second.sid).participants.list()] == [sid]
+    conferences(second.sid).update(status="completed")

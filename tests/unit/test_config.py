@@ -176,7 +176,7 @@ def test_several_smscs_in_flags_or_in_the_variable() -> None:
             ("keep_timelines", value)
             for value in ("30", "0d", "30d,20d", "2TB", "30d 2GB", "-1d", "ever", ",")
         ),
-        ("media_workers", "4"),
+        ("media_workers", "many"),
         ("public_url", "ftp://x"),
         ("database_url", "postgresql://"),
         ("nats_url", "http://x"),

@@ -207,13 +207,14 @@ async def test_packets_are_as_long_as_the_peer_asks() -> None:
         await worker.event(protocol.PlayFinished, lambda finished: finished.play == play)
         worker.client.set_remote(opened.leg, phone.host, phone.port, "PCMU", 0, 101)
         await phone.received(len(phone.packets) + 8)
+        received = len(phone.packets)
         counters = await worker.client.stats(opened.leg)
         phone.close()
     assert {len(packet.payload) for packet in phone.packets[:5]} == {320}
     assert len(phone.packets[-1].payload) == 160
     assert all((y.sequence - x.sequence) & 0xFFFF == 1 for x, y in pairwise(phone.packets))
     assert [packet.payload[0] for packet in phone.packets if packet.payload_type == 101] == [1] * 7
-    assert counters.packets_sent >= len(phone.packets)
+    assert counters.packets_sent >= received
 
 
 async def test_source_that_is_named_for_hold_is_sent_nothing() -> None:

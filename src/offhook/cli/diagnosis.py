@@ -68,6 +68,14 @@ def check_trunks(report: Report) -> Finding:
     return Finding(good, "; ".join(seen), mend)
 
 
+def check_media(report: Report) -> Finding:
+    """Whether every media worker is there, and how many legs each has."""
+    workers = _metrics(report, "voice").get("media_workers", {})
+    gone = [f"worker {number} is away" for number, legs in workers.items() if legs is None]
+    there = [f"worker {number} has {legs} legs" for number, legs in workers.items() if legs is not None]
+    return Finding(not gone, "; ".join(gone + there) or "not known", "look at what `offhook up` says of it")
+
+
 def check_refusals(report: Report) -> Finding:
     """Which SIP requests were refused before there was a call."""
     refused = _metrics(report, "voice").get("sip_refused", {})
@@ -93,6 +101,7 @@ RUNNING_CHECKS: Final[Mapping[str, Callable[[Report], Finding]]] = {
     "Roles": check_roles,
     "SMSCs": check_smscs,
     "Trunks": check_trunks,
+    "Media": check_media,
     "Refused SIP": check_refusals,
     "Callbacks": check_callbacks,
     "Kept": check_retention,

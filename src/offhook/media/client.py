@@ -14,6 +14,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import msgspec
 
@@ -35,8 +36,19 @@ class MediaError(Exception):
     """The worker refused (no port), did not answer, or is gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A leg or room that was asked for: commands about it can be sent, and take effect once it is open."""
+
+    number: int
+    answer: asyncio.Future[protocol.Event]
+
+
 class MediaClient:
-    """A connection to one media worker. Legs opened on it are closed by the worker when it ends."""
+    """A connection to one media worker. Legs opened on it are closed by the worker when it ends.
+
+    worker: which of the node's workers it is. legs: how many are open, or have been asked for.
+    """
 
     def __init__(
         self,
@@ -45,11 +57,14 @@ class MediaClient:
         on_event: Callable[[protocol.Event], None],
         on_lost: Callable[[], None],
         first_channel: int,
+        worker: int,
     ) -> None:
+        self.worker = worker
         self._writer = writer
         self._on_event = on_event
         self._on_lost = on_lost
         self._answers: dict[tuple[str, int], asyncio.Future[protocol.Event]] = {}
+        self._legs: set[int] = set()
         self._hosts: dict[int, str] = {}
         self._resolving: dict[int, asyncio.Task[None]] = {}
         self._last_leg = 0
@@ -66,6 +81,7 @@ class MediaClient:
         on_lost: Callable[[], None],
         *,
         first_channel: int = 0,
+        worker: int = 0,
     ) -> MediaClient:
         """Connect to the worker that listens at `path`.
 
@@ -77,11 +93,15 @@ class MediaClient:
         since streams sees them all. Raises OSError when no worker listens.
         """
         reader, writer = await asyncio.open_unix_connection(path)
-        return cls(reader, writer, on_event, on_lost, first_channel)
+        return cls(reader, writer, on_event, on_lost, first_channel, worker)
 
     @property
     def connected(self) -> bool:
         return not self._lost
+
+    @property
+    def legs(self) -> int:
+        return len(self._legs)
 
     async def close(self) -> None:
         """End the connection, and with it all its legs."""
@@ -92,15 +112,26 @@ class MediaClient:
 
     async def open_leg(self, host: str = "", *, rtp_timeout: float = 30.0) -> protocol.LegOpened:
         """A new leg: its number, and the address to offer in SDP. Raises MediaError."""
+        return await self.leg_opened(self.start_leg(host, rtp_timeout=rtp_timeout))
+
+    def start_leg(self, host: str = "", *, rtp_timeout: float = 30.0) -> Opening:
+        """Ask for a new leg. `leg_opened` is to be awaited, unless the leg is dropped."""
         self._last_leg += 1
-        event = await self._ask(
-            protocol.OpenLeg(self._last_leg, host, rtp_timeout), ("opened", self._last_leg)
-        )
-        if isinstance(event, protocol.LegOpened):
-            self._hosts[event.leg] = event.host
-            return event
-        reason = event.reason if isinstance(event, protocol.LegFailed) else "unexpected answer"
-        raise MediaError(reason)
+        number = self._last_leg
+        self._legs.add(number)
+        return Opening(number, self._begin(protocol.OpenLeg(number, host, rtp_timeout), ("opened", number)))
+
+    async def leg_opened(self, opening: Opening) -> protocol.LegOpened:
+        """The leg that was asked for. Raises MediaError."""
+        try:
+            event = await self._answer_to(opening.answer, ("opened", opening.number))
+            if isinstance(event, protocol.LegOpened):
+                self._hosts[event.leg] = event.host
+                return event
+            raise MediaError(event.reason if isinstance(event, protocol.LegFailed) else "unexpected answer")
+        except MediaError:
+            self._legs.discard(opening.number)
+            raise
 
     def set_remote(
         self,
@@ -151,9 +182,18 @@ class MediaClient:
 
     async def close_leg(self, leg: int) -> protocol.Counters:
         """Close a leg; what passed through it. Raises MediaError when the worker is gone or does not know the leg."""
+        self._forget(leg)
+        return _counters(await self._ask(protocol.CloseLeg(leg), ("closed", leg)))
+
+    def drop_leg(self, leg: int) -> None:
+        """Close a leg of which nobody wants to know what passed through it."""
+        self._forget(leg)
+        self._send(protocol.CloseLeg(leg))
+
+    def _forget(self, leg: int) -> None:
         self._stop_resolving(leg)
         self._hosts.pop(leg, None)
-        return _counters(await self._ask(protocol.CloseLeg(leg), ("closed", leg)))
+        self._legs.discard(leg)
 
     async def stats(self, leg: int) -> protocol.Counters:
         """What passed through a leg until now. Raises MediaError."""
@@ -214,8 +254,17 @@ class MediaClient:
 
         speech: Speech tells who speaks in it.
         """
+        return await self.room_opened(self.start_room(speech=speech))
+
+    def start_room(self, *, speech: bool = False) -> Opening:
+        """Ask for a new room; `room_opened` is to be awaited."""
         self._last_leg += 1
-        event = await self._ask(protocol.OpenRoom(self._last_leg, speech), ("opened", self._last_leg))
+        number = self._last_leg
+        return Opening(number, self._begin(protocol.OpenRoom(number, speech), ("opened", number)))
+
+    async def room_opened(self, opening: Opening) -> int:
+        """The room that was asked for. Raises MediaError."""
+        event = await self._answer_to(opening.answer, ("opened", opening.number))
         if isinstance(event, protocol.RoomOpened):
             return event.room
         raise MediaError(event.reason if isinstance(event, protocol.RoomFailed) else "unexpected answer")
@@ -241,11 +290,22 @@ class MediaClient:
 
     async def _ask(self, command: protocol.Command, key: tuple[str, int]) -> protocol.Event:
         """Send a command and wait for its answer."""
-        if self._lost:
-            raise MediaError("the media worker is gone")
+        return await self._answer_to(self._begin(command, key), key)
+
+    def _begin(self, command: protocol.Command, key: tuple[str, int]) -> asyncio.Future[protocol.Event]:
+        """Send a command whose answer will come."""
         answer: asyncio.Future[protocol.Event] = asyncio.get_running_loop().create_future()
-        self._answers[key] = answer
-        self._send(command)
+        if self._lost:
+            answer.set_exception(MediaError("the media worker is gone"))
+        else:
+            self._answers[key] = answer
+            self._send(command)
+        return answer
+
+    async def _answer_to(
+        self, answer: asyncio.Future[protocol.Event], key: tuple[str, int]
+    ) -> protocol.Event:
+        """The answer to a command that was sent. Raises MediaError."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer

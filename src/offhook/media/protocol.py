@@ -21,6 +21,11 @@ TapSource = Literal["received", "sent"]
 DigitSource = Literal["rfc4733", "inband"]
 
 
+def control_socket(run_dir: str, worker: int) -> str:
+    """The path at which a node's media worker is steered; workers are numbered from 0."""
+    return f"{run_dir}/media-{worker}.sock"
+
+
 class _Message(msgspec.Struct, tag=True, array_like=True, frozen=True):
     """A message is an array: its name, then its fields in order; fields with defaults may be missing at the end."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from offhook.config import Settings, announce_ready
+from offhook.media.protocol import control_socket
 
 NICENESS = -11
 """What sound servers commonly run at: a tick cannot wait its turn behind work that can."""
@@ -23,11 +24,10 @@ SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def main(settings: Settings) -> None:
-    """Run worker 0 until SIGTERM or SIGINT."""
-    run_dir = Path(settings.run_dir)
+    """Run one of the node's workers until SIGTERM or SIGINT."""
     run(
-        str(run_dir / "media-0.sock"),
-        str(run_dir / "streams-audio.sock"),
+        control_socket(settings.run_dir, settings.media_worker),
+        f"{settings.run_dir}/streams-audio.sock",
         settings.sip_host,
         settings.rtp_ports,
         lambda: announce_ready(settings, {"role": "media"}),

@@ -18,6 +18,7 @@ from offhook.config import SEED_NUMBERS, ConfigurationError, Options, Settings, 
 from offhook.smsc import SmscSettings
 from offhook.supervisor import process
 from offhook.supervisor.datadir import DataDirectory, InstanceFacts, Secrets
+from offhook.supervisor.media_workers import count_of, split_ports
 from offhook.supervisor.nats import Nats, check_usable
 from offhook.supervisor.postgres import Postgres
 from offhook.supervisor.process import StartError
@@ -25,9 +26,8 @@ from offhook.supervisor.roles import Role, RoleMissingError
 from offhook.supervisor.sockets import PublicSockets, bind_public
 from offhook.supervisor.watch import Service, collect, keep_running, report
 
-_FIRST_ROLES = ("media", "streams")
 _OTHER_ROLES = ("voice", "messaging", "api", "sandbox")
-_STOP_ORDER = (("api", "voice", "messaging"), ("prepare", "sandbox", *_FIRST_ROLES))
+_STOP_ORDER = (("api", "voice", "messaging"), ("prepare", "sandbox", "media", "streams"))
 _STRAGGLER_SECONDS = 1.0
 
 
@@ -81,7 +81,7 @@ class Instance:
         database_url, nats_url = await self._start_stores(run_dir)
         settings = self._settings(run_dir, database_url, nats_url)
         prepare = self._role("prepare", settings)
-        first = [self._role(name, settings) for name in _FIRST_ROLES]
+        first = [*self._media(settings), self._role("streams", settings)]
         if self._options.database_url:
             # The operator's database may not be there: that is found before anything else is started.
             await self._start_all([prepare])
@@ -104,7 +104,7 @@ class Instance:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         for names in _STOP_ORDER:
-            await asyncio.gather(*(role.stop() for role in self._roles if role.name in names))
+            await asyncio.gather(*(role.stop() for role in self._roles if role.kind in names))
         await asyncio.gather(*(store.stop() for store in self._stores))
         await self._end_stragglers()
         self._directory.withdraw()
@@ -182,6 +182,13 @@ class Instance:
         keeping = keep_running(service) if service.name != "prepare" else collect(service)
         self._keepers.append(asyncio.create_task(keeping))
 
+    def _media(self, settings: Settings) -> list[Role]:
+        """The media workers, each with a part of the ports for audio."""
+        return [
+            self._role("media", msgspec.structs.replace(settings, rtp_ports=ports, media_worker=worker))
+            for worker, ports in enumerate(split_ports(settings.rtp_ports, settings.media_workers))
+        ]
+
     def _role(self, name: str, settings: Settings) -> Role:
         sockets = self._public.of_role(name)
         role = Role(
@@ -225,6 +232,7 @@ class Instance:
             allow_nets=options.allow_nets,
             loopback_only=public.loopback_only,
             rtp_ports=options.rtp_ports,
+            media_workers=count_of(options.media_workers),
             retention=options.retention,
             log_level=options.log_level,
             log_format=options.log_format,

@@ -32,14 +32,16 @@ class Role:
     """One role's process.
 
     Args:
-        name: as in `python -m offhook role NAME`.
+        kind: as in `python -m offhook role NAME`. Its `name` is the same, and tells one of several media workers.
         settings: what the role is told; its sockets are inherited.
         lifeline: the reading end of a pipe of which only the supervisor holds the other end.
         pass_fds: further descriptors the role inherits.
     """
 
-    def __init__(self, name: str, settings: Settings, *, lifeline: int, pass_fds: Sequence[int] = ()) -> None:
-        self.name = name
+    def __init__(self, kind: str, settings: Settings, *, lifeline: int, pass_fds: Sequence[int] = ()) -> None:
+        several = kind == "media" and settings.media_workers > 1
+        self.kind = kind
+        self.name = f"media-{settings.media_worker}" if several else kind
         self.child: Child | None = None
         self.announcement: dict[str, object] = {}
         self._settings = settings
@@ -83,7 +85,7 @@ class Role:
         sockets = self._settings.sockets.values()
         return Child(
             self.name,
-            [sys.executable, "-P", "-m", "offhook", "role", self.name],
+            [sys.executable, "-P", "-m", "offhook", "role", self.kind],
             death_signal=signal.SIGTERM,
             environ=environ,
             pass_fds=(announce, self._lifeline, *sockets, *self._pass_fds),

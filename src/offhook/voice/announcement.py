@@ -69,6 +69,11 @@ class Announcement:
         """A play of the room is over; it may be another's."""
         self._prompts.finished(event)
 
+    def fail(self, why: str) -> None:
+        """Nobody will hear it."""
+        self.stop()
+        self._over(why)
+
     def stop(self) -> None:
         """The conference is over."""
         self._prompts.stop_all()

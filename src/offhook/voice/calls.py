@@ -57,7 +57,7 @@ class Calls:
     ) -> CallSession:
         """Make a call live; give it `Began` to start it."""
         session = CallSession(self._services, self, call, record, account, leg, destination)
-        self._services.switchboard.add(session, carried=self._services.legs.carries(leg))
+        self._services.switchboard.add(session)
         return session
 
     async def dial(self, parent: CallSession, effect: effects.PlaceChild) -> None:
@@ -87,7 +87,7 @@ class Calls:
             destination = await services.routing.destination(
                 _dialled(effect.target), effect.caller_id, parent.account.sid, sip=effect.target
             )
-            leg = await services.legs.open(destination.flow)
+            leg = await services.legs.open(destination.flow, parent.leg.media)
         except UnroutableError as error:
             fail(error.code, str(error))
             return

@@ -26,7 +26,7 @@ from offhook.calls.rooms.participant import Participant
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
 from offhook.media import protocol
-from offhook.media.client import MediaClient, MediaError
+from offhook.media.client import MediaClient, MediaError, Opening
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import AccountRecord, ConferenceRecord, TimelineEntry, TimelineKind
 from offhook.twiml import events as heard
@@ -34,6 +34,7 @@ from offhook.twiml.effects import Confer, Notify, StatusCallback
 from offhook.twiml.entry import Entry, EntryPoint
 from offhook.voice.announcement import Announcement, Stage
 from offhook.voice.conference_rows import ConferenceRows
+from offhook.voice.leg import Leg
 from offhook.voice.recorder import Listeners, Recorder, Subject
 from offhook.voice.rooms import MixEffect
 from offhook.voice.services import Services
@@ -53,6 +54,7 @@ class Visitor(Protocol):
     services: Services
     call: Call
     account: AccountRecord
+    leg: Leg
 
     def feed(self, event: CallEvent | heard.Event) -> None:
         """Take an event."""
@@ -66,7 +68,7 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
         while meeting.still_enters(visitor.call, effect):
             room = services.rooms.find(account.sid, effect.room)
             if room is None:
-                await _open(services, account, request)
+                await _open(services, account, request, visitor.leg.media)
             elif isinstance(room, Conference) and room.status is ConferenceStatus.COMPLETED:
                 # Its recording is not complete yet; the next of this name is another.
                 await asyncio.sleep(_UNTIL_CLOSED_SECONDS)
@@ -84,8 +86,11 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
         services.rooms.take(account.sid, effect.room, entered)
 
 
-async def _open(services: Services, account: AccountRecord, request: Confer) -> None:
-    """Make a conference live on this node. Two that come at once make one: the row is one, and so is what is kept."""
+async def _open(services: Services, account: AccountRecord, request: Confer, beside: MediaClient) -> None:
+    """Make a conference live on this node, at the media worker `beside`, if that is there.
+
+    Two that come at once make one: the row is one, and so is what is kept.
+    """
     lease, now = services.tenure.lease, utcnow()
     wanted = ConferenceRecord(
         new_sid("CF"),
@@ -103,9 +108,7 @@ async def _open(services: Services, account: AccountRecord, request: Confer) -> 
         # The node that kept it has died; the janitor is about to end it.
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
         record = await services.store.conferences.open(wanted)
-    if services.legs.media is None:
-        raise MediaError("no media worker")
-    media = services.legs.media
+    media = await services.workers.find(beside)
     room = await media.open_room()
     trim = request.trim == "trim-silence"
     conference = Conference(
@@ -164,7 +167,8 @@ class Mixed:
         self._rows = ConferenceRows(services.store, conference)
         self._announcements: set[Announcement] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        services.switchboard.attach_media(room, self)
+        self._parts: dict[str, effects.Mix] = {}
+        services.switchboard.attach_media((media.worker, room), self)
         subject = Subject(account.sid, media, room, conference_sid=conference.sid)
         listeners = Listeners(self._note, _nobody, self._recorded, self._start_task, self._rows.write)
         self._recorder = Recorder(services, subject, listeners)
@@ -173,8 +177,10 @@ class Mixed:
         """Carry out what the conference wants."""
         match effect:
             case effects.Mix():
+                self._parts[effect.call_sid] = effect
                 self._mix(effect)
             case effects.Unmix(call_sid):
+                self._parts.pop(call_sid, None)
                 if (call := self._services.switchboard.find(call_sid)) is not None:
                     call.leg.unmix()
             case effects.Beep(entering):
@@ -202,7 +208,7 @@ class Mixed:
         """The conference is over."""
         for announcement in self._announcements:
             announcement.stop()
-        self._services.switchboard.detach_media(self._room)
+        self._services.switchboard.detach_media((self._media.worker, self._room), self)
         self._start_task(self._close(), "close")
 
     async def _close(self) -> None:
@@ -216,16 +222,50 @@ class Mixed:
             for announcement in tuple(self._announcements):
                 announcement.on_play_finished(event)
 
-    def _mix(self, effect: effects.Mix) -> None:
-        switchboard = self._services.switchboard
-        call = switchboard.find(effect.call_sid)
-        if call is None or call.leg.media is not self._media:
+    def media_lost(self) -> None:
+        """The room's media worker has gone: those in the room whom other workers carry go on at one of these."""
+        for announcement in tuple(self._announcements):
+            announcement.fail("the media worker has gone")
+        self._move()
+
+    def _move(self) -> None:
+        """Make the room anew where there is a media worker, unless that has been done."""
+        if self._media.connected or (media := self._services.workers.pick()) is None:
             return
-        coached = switchboard.find(effect.coaches) if effect.coaches is not None else None
-        # Who coaches somebody who has gone is heard by nobody, rather than by all.
-        heard = effect.heard and (effect.coaches is None or coached is not None)
+        opening = media.start_room()
+        self._media, self._room = media, opening.number
+        self._recorder.move(media, opening.number)
+        self._services.switchboard.attach_media((media.worker, opening.number), self)
+        self._start_task(self._reopen(media, opening), "reopen")
+        for part in self._parts.values():
+            self._mix(part)
+
+    async def _reopen(self, media: MediaClient, opening: Opening) -> None:
+        try:
+            await media.room_opened(opening)
+        except MediaError as error:
+            logger.error("%s has no room at a media worker: %s", self._sid, error)
+
+    def _mix(self, part: effects.Mix) -> None:
+        """Give a participant its part, and those who coach it theirs: it may be known by another number."""
+        if not self._media.connected:
+            self._move()
+            return
+        for one in (part, *(other for other in self._parts.values() if other.coaches == part.call_sid)):
+            self._mix_one(one)
+
+    def _mix_one(self, part: effects.Mix) -> None:
+        switchboard = self._services.switchboard
+        call = switchboard.find(part.call_sid)
+        if call is None or not call.leg.media.connected:
+            return
+        coached = switchboard.find(part.coaches) if part.coaches is not None else None
+        heard = part.heard and (part.coaches is None or coached is not None)
         call.leg.mix(
-            self._room, heard=heard, hears=effect.hears, coaches=coached.leg if coached is not None else None
+            *(self._media, self._room),
+            heard=heard,
+            hears=part.hears,
+            coaches=coached.leg if coached is not None else None,
         )
 
     def _play(self, items: tuple[protocol.Item, ...]) -> None:

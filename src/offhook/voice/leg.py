@@ -23,6 +23,7 @@ from offhook.sip.flow import Flow
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import REASONS, Field
 from offhook.voice.keys import KeyPresses
+from offhook.voice.links import Link
 
 _CALL_SID = "X-Twilio-CallSid"
 """By this header Twilio's SIP names the call; a peer finds the call's resource and timeline by it."""
@@ -71,6 +72,8 @@ class Leg:
         self._host = ""
         self._port = 0
         self._closed = False
+        self._link: Link | None = None
+        self._room: tuple[MediaClient, int] | None = None
         self.agreed = False
         self.keys = KeyPresses()
         self.sip: int | None = None
@@ -78,6 +81,11 @@ class Leg:
         self.call_id: str | None = None
         self.call_sid: str | None = None
         self.hops_left = MAX_FORWARDS
+
+    @property
+    def name(self) -> tuple[int, int]:
+        """By which this node's media workers know the leg: the worker, and the leg's number there."""
+        return self.media.worker, self.rtp
 
     @property
     def _headers(self) -> tuple[Field, ...]:
@@ -236,25 +244,67 @@ class Leg:
 
     def bridge(self, other: Leg, *, detect_star: bool) -> None:
         """Let this leg and another one hear each other; `detect_star`: look for ``*`` in what is said here."""
-        self.media.bridge(self.rtp, other.rtp, detect_inband=detect_star)
+        self._unlink()
+        other._unlink()
+        if other.media is self.media:
+            self.media.bridge(self.rtp, other.rtp, detect_inband=detect_star)
+            return
+        link = self._link = other._link = Link(self.media, other.media)
+        self.media.bridge(self.rtp, link.near.number, detect_inband=detect_star)
+        other.media.bridge(other.rtp, link.far.number, detect_inband=detect_star)
 
     def unbridge(self) -> None:
         """Let this leg hear nobody."""
+        self._unlink()
         self.media.unbridge(self.rtp)
 
-    def mix(self, room: int, *, heard: bool, hears: bool, coaches: Leg | None) -> None:
-        """Take this leg into a room of its media worker, or change its part there; `coaches` alone hears it."""
-        self.media.mix(room, self.rtp, heard=heard, hears=hears, coaches=coaches.rtp if coaches else 0)
+    def mix(
+        self, media: MediaClient, room: int, *, heard: bool, hears: bool, coaches: Leg | None = None
+    ) -> None:
+        """Take this leg into a room of a media worker, or change its part there; `coaches` alone hears it."""
+        number = self._enter(media, room)
+        coached = coaches._number_in(media, room) if coaches is not None else 0
+        # Who coaches somebody who is not there is heard by nobody, rather than by all.
+        media.mix(
+            room, number, heard=heard and (coaches is None or coached > 0), hears=hears, coaches=coached
+        )
 
     def unmix(self) -> None:
         """Take this leg out of its room."""
+        self._unlink()
         self.media.unmix(self.rtp)
+
+    def _enter(self, media: MediaClient, room: int) -> int:
+        """The number under which this leg is in a room: that of a link's far end when the room is elsewhere."""
+        if not (number := self._number_in(media, room)):
+            self._unlink()
+            self._room = media, room
+            if media is self.media:
+                return self.rtp
+            self._link = Link(self.media, media)
+            self.media.bridge(self.rtp, self._link.near.number)
+            number = self._link.far.number
+        return number
+
+    def _number_in(self, media: MediaClient, room: int) -> int:
+        """The number under which this leg is in a room, 0 when it is not there."""
+        if self._room != (media, room):
+            return 0
+        return self._link.far.number if self._link is not None else self.rtp
+
+    def _unlink(self) -> None:
+        """Leave the bridge or room at another worker, if this leg is in one."""
+        self._room = None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
 
     async def close(self) -> Counters | None:
         """Free the RTP session; what passed through it, None when it was closed before. Raises MediaError."""
         if self._closed or not self.rtp:
             return None
         self._closed = True
+        self._unlink()
         return await self.media.close_leg(self.rtp)
 
     def _agree(self, agreed: negotiate.Negotiated) -> None:

@@ -23,7 +23,6 @@ from offhook.calls.events import EndedBy, HangUpRequested
 from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
 from offhook.janitor.sweeper import sweep
-from offhook.media.client import MediaClient
 from offhook.signalling.transports import SipTransports
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
@@ -48,13 +47,11 @@ from offhook.voice.services import Services
 from offhook.voice.sip_events import SipEvents
 from offhook.voice.switchboard import Switchboard
 from offhook.voice.tenure import Tenure
+from offhook.voice.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-_RECONNECT_SECONDS = 0.2
 _CLAIM_BATCH = 50
-_CHANNELS = 1_000_000
-"""Channels that one media worker uses in its life; the next one's are others."""
 _DRAIN_SECONDS = 2.0
 """How long live calls may take to end by themselves when the node is asked to stop."""
 
@@ -114,6 +111,7 @@ class Node:
         )
         await routing.trunks.refresh()
         switchboard = Switchboard()
+        workers = Workers(settings, switchboard.on_media, switchboard.media_lost)
         streams = StreamsClient(f"{settings.run_dir}/streams.sock", switchboard.on_recording)
         await streams.start()
         stack.push_async_callback(streams.close)
@@ -124,7 +122,8 @@ class Node:
             transports,
             routing,
             streams,
-            Legs(transports),
+            workers,
+            Legs(transports, workers),
             switchboard,
             Rooms(switchboard),
             await Tenure.begin(store.leases, settings.node),
@@ -140,12 +139,11 @@ class Node:
         phones = Phones(services, inbound)
         sip_events.serve(services.switchboard, inbound, phones)
         collector = Collector()
-        ready = asyncio.Event()
-        self._background(stack, self._keep_media(ready), "media")
+        self._background(stack, services.workers.keep(), "media")
         self._background(stack, services.tenure.keep(self._hang_up_all), "lease")
         self._background(stack, services.routing.trunks.keep_fresh(), "trunks")
         async with asyncio.timeout(30):
-            await ready.wait()
+            await services.workers.connected()
         control = Control(services.switchboard, RoomControl(services.rooms))
         await self._bus.serve(subjects.voice_calls(self._settings.node), control.answer)
 
@@ -174,28 +172,6 @@ class Node:
             await asyncio.wait([task])
 
         stack.push_async_callback(end)
-
-    async def _keep_media(self, ready: asyncio.Event) -> None:
-        """Stay connected to the media worker."""
-        path = f"{self._settings.run_dir}/media-0.sock"
-        switchboard, legs = self._services.switchboard, self._services.legs
-        first_channel = 0
-        while True:
-            lost = asyncio.Event()
-            try:
-                client = await MediaClient.connect(
-                    path, switchboard.on_media, lost.set, first_channel=first_channel
-                )
-            except OSError:
-                await asyncio.sleep(_RECONNECT_SECONDS)
-                continue
-            legs.use(client)
-            ready.set()
-            await lost.wait()
-            logger.error("the media worker is gone: its calls have lost their audio")
-            legs.use(None)
-            switchboard.media_lost()
-            first_channel += _CHANNELS
 
     def _hang_up_all(self) -> None:
         for call in self._services.switchboard.live:

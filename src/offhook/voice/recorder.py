@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
 from enum import Enum
@@ -108,6 +108,10 @@ class Recorder:
         self._subject = subject
         self._to = listeners
         self._running: dict[str, _Recording] = {}
+
+    def move(self, media: MediaClient, leg: int) -> None:
+        """What is recorded from now on is listened to elsewhere."""
+        self._subject = replace(self._subject, media=media, leg=leg)
 
     @property
     def busy(self) -> bool:

@@ -15,6 +15,7 @@ from offhook.voice.rooms import Rooms
 from offhook.voice.routing import Routing
 from offhook.voice.switchboard import Switchboard
 from offhook.voice.tenure import Tenure
+from offhook.voice.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Services:
     transports: SipTransports
     routing: Routing
     streams: StreamsClient
+    workers: Workers
     legs: Legs
     switchboard: Switchboard
     rooms: Rooms

@@ -174,6 +174,10 @@ class CallSession:
         elif (told := leg_events.on_media(self.leg, event, self.note)) is not None:
             self.feed(told)
 
+    def media_lost(self) -> None:
+        """The media worker of the leg has gone."""
+        self.feed(events.MediaLost("The media worker has gone."))
+
     def _room_recorded(self, sid: str, recorded: events.Recorded | None) -> None:
         self.services.rooms.take(self.account.sid, sid, room_events.RecordingComplete(recorded))
 

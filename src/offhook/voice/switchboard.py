@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from offhook.calls import meeting
 from offhook.calls.call import Call
 from offhook.calls.effects import RoomRecording
-from offhook.calls.events import CallEvent, MediaLost
+from offhook.calls.events import CallEvent
 from offhook.media import protocol
 from offhook.sip import events as sip
 from offhook.streams.protocol import RecordingFinished
@@ -24,7 +24,8 @@ from offhook.voice.leg import Leg
 
 logger = logging.getLogger(__name__)
 
-_WORKER_GONE = MediaLost("The media worker has gone.")
+MediaName = tuple[int, int]
+"""A leg or a room of a media worker: the worker, and the number there."""
 
 
 class LiveCall(Protocol):
@@ -57,6 +58,9 @@ class LiveCall(Protocol):
     def on_media(self, event: protocol.LegEvent) -> None:
         """Something happened on its media leg."""
 
+    def media_lost(self) -> None:
+        """The media worker of its leg has gone."""
+
     def start_recording(self, request: RecordCall) -> str:
         """Record what the API wants; the recording's SID."""
 
@@ -81,6 +85,9 @@ class HearsMedia(Protocol):
     def on_media(self, event: protocol.LegEvent) -> None:
         """Something happened there."""
 
+    def media_lost(self) -> None:
+        """The media worker has gone."""
+
 
 class AwaitsRecording(Protocol):
     """Whoever has a recording made."""
@@ -95,7 +102,7 @@ class Switchboard:
     def __init__(self) -> None:
         self._calls: dict[str, LiveCall] = {}
         self._by_sip: dict[int, LiveCall] = {}
-        self._by_rtp: dict[int, HearsMedia] = {}
+        self._by_media: dict[MediaName, HearsMedia] = {}
         self._recorders: dict[str, AwaitsRecording] = {}
         self._early = EarlyMessages()
         self._left = asyncio.Event()
@@ -121,15 +128,15 @@ class Switchboard:
             self._left.clear()
             await self._left.wait()
 
-    def add(self, call: LiveCall, *, carried: bool) -> None:
-        """A call is live. `carried`: its media worker is there; one whose worker is gone loses its audio at once."""
+    def add(self, call: LiveCall) -> None:
+        """A call is live; one whose media worker has gone meanwhile loses its audio at once."""
         self._calls[call.call.sid] = call
         if call.leg.sip is not None:
             self.attach(call.leg.sip, call)
-        if carried:
-            self._by_rtp[call.leg.rtp] = call
+        if call.leg.media.connected:
+            self._by_media[call.leg.name] = call
         else:
-            asyncio.get_running_loop().call_soon(call.feed, _WORKER_GONE)
+            asyncio.get_running_loop().call_soon(call.media_lost)
 
     def attach(self, leg: int, call: LiveCall) -> None:
         """From now on what happens on a SIP leg concerns this call, and so do the messages that came before."""
@@ -149,18 +156,18 @@ class Switchboard:
         """A call has ended and left."""
         self._calls.pop(call.call.sid, None)
         self._left.set()
-        if self._by_rtp.get(call.leg.rtp) is call:
-            del self._by_rtp[call.leg.rtp]
+        self.detach_media(call.leg.name, call)
         if call.leg.sip is not None:
             self._by_sip.pop(call.leg.sip, None)
 
-    def attach_media(self, leg: int, owner: HearsMedia) -> None:
+    def attach_media(self, name: MediaName, owner: HearsMedia) -> None:
         """From now on what happens on a media leg, or in a room, concerns its owner."""
-        self._by_rtp[leg] = owner
+        self._by_media[name] = owner
 
-    def detach_media(self, leg: int) -> None:
-        """A room is closed."""
-        self._by_rtp.pop(leg, None)
+    def detach_media(self, name: MediaName, owner: HearsMedia) -> None:
+        """A leg or room is closed. Its name may be another's already, if its worker was started again."""
+        if self._by_media.get(name) is owner:
+            del self._by_media[name]
 
     def expect_recording(self, sid: str, recorder: AwaitsRecording) -> None:
         """The end of a recording concerns this recorder."""
@@ -196,18 +203,20 @@ class Switchboard:
         else:
             self._early.add(log.leg, log)
 
-    def on_media(self, event: protocol.Event) -> None:
-        """An event of the media worker."""
-        if isinstance(event, protocol.LegEvent) and (call := self._by_rtp.get(event.leg)) is not None:
-            call.on_media(event)
+    def on_media(self, worker: int, event: protocol.Event) -> None:
+        """An event of a media worker. Those of a link's legs are nobody's."""
+        if not isinstance(event, protocol.LegEvent):
+            return
+        if (owner := self._by_media.get((worker, event.leg))) is not None:
+            owner.on_media(event)
 
     def on_recording(self, event: RecordingFinished) -> None:
         """A recording's file is complete."""
         if (recorder := self._recorders.get(event.sid)) is not None:
             recorder.finished(event)
 
-    def media_lost(self) -> None:
-        """The media worker is gone, and with it the audio of every call."""
-        self._by_rtp.clear()
-        for call in self.live:
-            call.feed(_WORKER_GONE)
+    def media_lost(self, worker: int) -> None:
+        """A media worker is gone, and with it the audio of the calls that it carried."""
+        gone = [name for name in self._by_media if name[0] == worker]
+        for owner in [self._by_media.pop(name) for name in gone]:
+            owner.media_lost()

@@ -11,6 +11,7 @@ import pytest
 from offhook.cli.diagnosis import (
     RUNNING_CHECKS,
     ask_options,
+    check_media,
     check_retention,
     check_roles,
     check_smscs,
@@ -55,6 +56,13 @@ def test_an_smsc_that_throttles_is_bad_and_says_since_when_and_what_to_do() -> N
     assert not finding.good
     assert finding.seen == f"loopback is ready; {hindrance}"
     assert "rate=" in finding.mend
+
+
+def test_a_media_worker_that_is_away_is_bad() -> None:
+    finding = check_media(report(voice={"media_workers": {"0": 7, "1": None}}))
+    assert not finding.good
+    assert finding.seen == "worker 1 is away; worker 0 has 7 legs"
+    assert check_media(report(voice={"media_workers": {"0": 7, "1": 0}})).good
 
 
 def test_what_is_kept_is_told_with_its_limits() -> None:

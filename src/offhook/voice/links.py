@@ -1,0 +1,73 @@
+"""Links: what joins legs that are at different media workers.
+
+A link is a plain leg at each of the two workers, which are each other's peer. A member's leg is bridged with the end
+at its own worker; the other end takes its place where it cannot be. Keys pass as RTP events (RFC 4733) and are told of
+by the member's leg alone, since no call hears of the legs of a link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from offhook.media.client import MediaClient, MediaError, Opening
+
+logger = logging.getLogger(__name__)
+
+_LOOPBACK: Final = "127.0.0.1"
+_PCMU: Final = 0
+_EVENTS: Final = 101
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a link: a leg at a worker."""
+
+    media: MediaClient
+    opening: Opening
+
+    @property
+    def number(self) -> int:
+        """The leg's number at its worker."""
+        return self.opening.number
+
+    def set_remote(self, host: str, port: int) -> None:
+        """Name the other end."""
+        self.media.set_remote(self.number, host, port, "PCMU", _PCMU, _EVENTS)
+
+
+class Link:
+    """A link between two workers. Its ends can be bridged and mixed at once; they are connected a moment later."""
+
+    def __init__(self, near: MediaClient, far: MediaClient) -> None:
+        self.near, self.far = _open(near), _open(far)
+        self._connecting = asyncio.create_task(self._connect(), name="link")
+
+    async def _connect(self) -> None:
+        near, far = self.near, self.far
+        try:
+            here, there = await asyncio.gather(
+                near.media.leg_opened(near.opening), far.media.leg_opened(far.opening)
+            )
+        except MediaError as error:
+            logger.error(
+                "media workers %d and %d cannot be joined, a call hears nothing: %s",
+                near.media.worker,
+                far.media.worker,
+                error,
+            )
+            return
+        near.set_remote(there.host, there.port)
+        far.set_remote(here.host, here.port)
+
+    def close(self) -> None:
+        """Part the two workers; nothing when they are parted already."""
+        self._connecting.cancel()
+        for end in (self.near, self.far):
+            end.media.drop_leg(end.number)
+
+
+def _open(media: MediaClient) -> End:
+    return End(media, media.start_leg(_LOOPBACK, rtp_timeout=0.0))

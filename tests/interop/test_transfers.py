@@ -225,22 +225,25 @@ def test_an_attended_transfer_connects_the_two_that_remain(stage: Stage, tmp_pat
     assert seconds_of_tone(samples_heard(carols.wait("ended")), 500) > 1.5
     assert seconds_of_tone(samples_heard(bobs.wait("ended")), 800) > 1.5
     assert {stage.client.calls(line.sid).fetch().status for line in (one, two)} == {"completed"}
-    assert "transferred" in names(stage, bobs.sid)
+    stage.until(bobs.sid, "transferred")
 
 
 def test_a_participant_of_a_conference_passes_its_place_on(stage: Stage, tmp_path: Path) -> None:
     bob, carol = stage.phone(), stage.another().phone()
     room = f"transfer-{bob.number[1:]}"
-    stage.call(carol, twiml=conference(stage, room))
+    waiting = stage.call(carol, twiml=conference(stage, room))
+    stage.until(waiting, "Dial")
     with lines(stage, 2) as (one, two):
         dial = stage.number(voice_url=stage.web.twiml("dial", dialling(stage, bob)))
         join = stage.number(voice_url=stage.web.twiml("join", conference(stage, room)))
         assert one.call(dial) == two.call(join) == 200
         bobs, carols = bob.wait_for_call("answered"), carol.wait_for_call("answered")
         stage.until(one.sid, "child joined")
+        stage.until(two.sid, "Dial")
         assert one.refer(f"sip:carol@pbx.example?Replaces={urllib.parse.quote(two.replaces)}") == 202
         assert one.asked()[-2:] == ["NOTIFY SIP/2.0 200 OK", "BYE"]
         assert two.asked() == ["BYE"]
+    stage.until(bobs.sid, "transferred")
     play(bobs, 500, tmp_path)
     play(carols, 800, tmp_path)
     carols.wait_for_phrases(1)
@@ -270,7 +273,7 @@ def test_another_phone_takes_a_call_over(stage: Stage) -> None:
         assert first.asked() == ["BYE"]
         second.hang_up()
     assert stage.final_status() == "completed"
-    assert "leg replaced" in names(stage, first.sid)
+    stage.until(first.sid, "leg replaced")
 
 
 def test_no_phone_takes_over_what_is_not_there(stage: Stage) -> None:

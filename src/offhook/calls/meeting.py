@@ -123,6 +123,8 @@ def still_enters(
     match call.place:
         case In(_, Conferring(request) | Queued(request) | Taking(request, left=False)) if not call.is_over:
             return request == effect.request
+        case In(effect.room, None) if not call.is_over:
+            return True  # A call that was dialled, to which a place was passed on.
     return False
 
 
@@ -134,6 +136,8 @@ def _turned_away(call: Call, event: events.TurnedAway) -> Met:
             return replace(call, place=ALONE), done, (conferring.refused(),)
         case In(_, Taking(left=False) as taking) if event.room == queue_name(taking.request.queue):
             return give_up(call, "failed")
+        case In(event.room, None) if not call.is_over:
+            return call, (effects.Tell(call.sid, events.RoomEnded(event.room, 0)),), ()
     return call, (), ()
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from offhook.calls import effects, events, transfer
+from offhook.calls import effects, events, meeting, transfer
 from offhook.calls.call import Call, Parent, step
 from offhook.calls.place import ALONE, Conferring, Dialled, In
 from offhook.calls.rooms import bridge
@@ -389,7 +389,8 @@ def test_a_participant_passes_its_place_in_a_conference_on() -> None:
     assert platform.all(bob, twiml.Fetch)[-1].url == f"{APP}/done"
 
 
-def test_whoever_was_dialled_ends_with_the_conference_that_it_was_passed_to() -> None:
+@pytest.mark.parametrize("turned_away", [False, True])
+def test_whoever_was_dialled_ends_with_the_conference_that_it_was_passed_to(turned_away: bool) -> None:
     platform = Platform()
     one, bob = platform.bridged("CA1")
     platform.calls["CA2"] = Call("CA2", Direction.INBOUND, CallFacts("sip:a@b", "+1"), EntryPoint(f"{APP}/v"))
@@ -398,7 +399,11 @@ def test_whoever_was_dialled_ends_with_the_conference_that_it_was_passed_to() ->
     assert platform.connect("CA2", one)
     place = platform.calls[bob].place
     assert isinstance(place, In) and place.because is None
-    platform.feed(bob, events.RoomEnded(place.room, 5))
+    (entered,) = platform.all(bob, effects.EnterConference)
+    assert meeting.still_enters(platform.calls[bob], entered)
+    platform.feed(
+        bob, events.TurnedAway(place.room, 13000) if turned_away else events.RoomEnded(place.room, 5)
+    )
     assert not platform.live()
 
 

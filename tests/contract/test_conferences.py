@@ -208,6 +208,18 @@ def test_what_the_room_refuses_is_answered(tenant: Tenant) -> None:
     assert refused(tenant.request("POST", path, data={"HoldUrl": "nowhere"})) == (400, 21205)
 
 
+def test_whoever_is_still_dialled_cannot_be_changed(tenant: Tenant) -> None:
+    sid, _ = held(tenant, {})
+    of = tenant.client().conferences(sid)
+    with voice_node(tenant) as node:
+        dialled = of.participants.create(to=PHONE, from_=tenant.number, label="late")
+        for who in (dialled.call_sid, "late"):
+            with pytest.raises(TwilioRestException) as refusal:
+                of.participants(who).update(muted=True)
+            assert (refusal.value.status, refusal.value.code) == (400, 21220)
+        assert node.asked == []
+
+
 def test_a_participant_is_removed(tenant: Tenant) -> None:
     sid, (host, guest) = held(tenant, {"label": "host"}, {})
     of = tenant.client().conferences(sid)

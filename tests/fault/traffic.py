@@ -308,6 +308,11 @@ class Traffic:
         """Create something."""
         return await self._post(path, list(form.items()))
 
+    async def post_status(self, path: str, **form: str) -> int:
+        """The status of the answer to a POST."""
+        async with self._http.post(f"{self._api}/{path}.json", data=form) as response:
+            return response.status
+
     async def _post(self, path: str, form: list[tuple[str, str]], allowed: Iterable[int] = (200, 201)) -> Any:
         async with self._http.post(f"{self._api}/{path}.json", data=form) as response:
             assert response.status in allowed, await response.text()

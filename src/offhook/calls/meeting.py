@@ -20,6 +20,7 @@ from offhook.calls.place import ALONE, Conferring, In, Queued, Taking
 from offhook.calls.rooms.conference import conference_name
 from offhook.calls.rooms.queue import queue_name
 from offhook.calls.state import DIAL_LIMIT_TIMER, Call, accept
+from offhook.errors import NOTIFICATIONS
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.twiml.entry import Purpose
@@ -94,7 +95,8 @@ def step(call: Call, event: Event, now: float) -> Met:
         case events.TurnedAway():
             return _turned_away(call, event)
         case events.InQueue(room, sid) if isinstance(because, Queued) and _is_in(call, room):
-            return _placed(call, replace(because, queue_sid=sid)), (), ()
+            noted = effects.Note("queued", (("queue", because.request.queue), ("sid", sid)))
+            return _placed(call, replace(because, queue_sid=sid)), (noted,), ()
         case events.Called():
             return _called(call, event)
         case events.LeftQueue(room, result) if isinstance(because, Queued) and _is_in(call, room):
@@ -131,7 +133,7 @@ def still_enters(
 def _turned_away(call: Call, event: events.TurnedAway) -> Met:
     match call.place:
         case In(event.room, Conferring() as conferring):
-            notified = twiml.Notify(event.code, "The conference does not let this call in.", "")
+            notified = twiml.Notify(event.code, NOTIFICATIONS[event.code].title, "")
             done = (effects.ClearTimer(DIAL_LIMIT_TIMER), notified, effects.Leave(event.room))
             return replace(call, place=ALONE), done, (conferring.refused(),)
         case In(_, Taking(left=False) as taking) if event.room == queue_name(taking.request.queue):
@@ -152,12 +154,13 @@ def _called(call: Call, event: events.Called) -> Met:
         case _:
             return call, missed(event), ()
     call = _placed(call, called)
+    noted = effects.Note("taken out", (("by", event.taker), ("waited", str(event.waited))))
     coming = effects.Tell(event.taker, events.Served(event.bridge, call.sid))
     over = heard.Popped(Purpose.QUEUE)
     if event.entry is not None:
-        return call, (coming,), (over, heard.Pushed(Purpose.HANDOVER, event.entry))
+        return call, (noted, coming), (over, heard.Pushed(Purpose.HANDOVER, event.entry))
     call, joined, _ = join(call)
-    return call, (coming, *joined), (over,)
+    return call, (noted, coming, *joined), (over,)
 
 
 def join(call: Call) -> Met:
@@ -166,7 +169,7 @@ def join(call: Call) -> Met:
         case In(_, Queued(taker=str(taker), bridge=str(bridge), joined=False) as queued):
             call = replace(call, place=In(bridge, replace(queued, joined=True)))
             told = effects.Tell(taker, events.MemberJoined(bridge, call.sid))
-            return call, (effects.Enter(bridge), told), ()
+            return call, (effects.Enter(bridge), told, effects.Note("bridged", (("with", taker),))), ()
     return call, (), ()
 
 
@@ -177,7 +180,8 @@ def _of_member(
     match event:
         case events.Served(_, member):
             rest = taking.rest - (now - taking.since)
-            return _placed(call, replace(taking, member=member, rest=rest)), (_ENOUGH,), ()
+            noted = effects.Note("takes out", (("call", member),))
+            return _placed(call, replace(taking, member=member, rest=rest)), (_ENOUGH, noted), ()
         case events.MemberJoined(_, member):
             return _joined(call, replace(taking, member=member, joined=True), now)
         case events.MemberGone():
@@ -188,7 +192,8 @@ def _joined(call: Call, taking: Taking, now: float) -> Met:
     """The two have met."""
     call, accepted = accept(_placed(call, taking), now)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, taking.request.time_limit)
-    return call, (_ENOUGH, effects.StopRingback(), *accepted, limit), ()
+    noted = effects.Note("bridged", (("with", taking.member or ""),))
+    return call, (_ENOUGH, effects.StopRingback(), *accepted, limit, noted), ()
 
 
 def _take_again(call: Call, taking: Taking, now: float) -> Met:
@@ -197,7 +202,8 @@ def _take_again(call: Call, taking: Taking, now: float) -> Met:
     done: tuple[Wanted, ...] = ()
     if taking.member is not None:
         taking = replace(taking, member=None, rest=max(taking.rest, LEAST_REST), since=now)
-        done = (effects.SetTimer(dial.RING_TIMER, taking.rest),)
+        gone = effects.Note("waits for another", (("queue", request.queue),))
+        done = (gone, effects.SetTimer(dial.RING_TIMER, taking.rest))
     again = effects.TakeFromQueue(queue_name(request.queue), request, taking.bridge, again=True)
     return _placed(call, taking), (*done, again), ()
 
@@ -215,7 +221,8 @@ def room_ended(call: Call, event: events.RoomEnded, now: float) -> Met:
             room = queue_name(queued.request.queue)
             waiting = replace(queued, waited=None, taker=None, bridge=None, joined=False)
             entered = effects.EnterQueue(room, queued.request, again=True, entered_at=queued.entered_at)
-            return replace(call, place=In(room, waiting)), (entered,), (heard.Popped(Purpose.HANDOVER),)
+            gone = effects.Note("waits on", (("gone", queued.taker or ""),))
+            return replace(call, place=In(room, waiting)), (gone, entered), (heard.Popped(Purpose.HANDOVER),)
         case In(event.room, Taking() as taking):
             status = "completed" if taking.joined else taking.status
             told = taking.done(status, event.seconds, event.recorded)
@@ -255,7 +262,8 @@ def leave_queue(call: Call, now: float) -> Met:
     """``<Leave>``: a call that somebody has come for by then goes with them."""
     match call.place:
         case In(room, Queued(taker=None) as queued):
-            return replace(call, place=ALONE), (effects.Leave(room),), (queued.done("leave", now),)
+            done = (effects.Leave(room), _over(queued, "leave"))
+            return replace(call, place=ALONE), done, (queued.done("leave", now),)
     return call, (), ()
 
 
@@ -264,7 +272,7 @@ def end_enqueue(call: Call, now: float) -> Met:
     match call.place:
         case In(room, Queued() as queued):
             result = departure(queued, redirected=not call.is_over)
-            done = (effects.Leave(room), *_stood_up(queued))
+            done = (effects.Leave(room), *_stood_up(queued), _over(queued, result))
             return replace(call, place=ALONE), done, (queued.done(result, now),)
     return call, (), ()
 
@@ -273,8 +281,8 @@ def redirected(call: Call, now: float) -> tuple[Call, tuple[Wanted, ...], heard.
     """The API gives the call TwiML of its own: what its wait has come to by that, if it waited, is said last."""
     match call.place:
         case In(room, Queued() as queued):
-            done = (effects.Leave(room, redirected=True), *_stood_up(queued))
             result = departure(queued, redirected=True)
+            done = (effects.Leave(room, redirected=True), *_stood_up(queued), _over(queued, result))
             return replace(call, place=ALONE), done, queued.done(result, now)
         case In(room, Conferring()):
             done = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room, redirected=True))
@@ -302,12 +310,17 @@ def _left_queue(call: Call, queued: Queued, result: QueueResult, now: float) -> 
     done: tuple[Wanted, ...] = (effects.Leave(room),)
     if result == "queue-full":
         done += (twiml.Notify(QUEUE_FULL, f"As many calls as may wait in {queued.request.queue!r} do", ""),)
-    call, _, told = _dequeued(call, queued, result, now)
-    return call, done, told
+    call, left, told = _dequeued(call, queued, result, now)
+    return call, done + left, told
 
 
 def _dequeued(call: Call, queued: Queued, result: QueueResult, now: float) -> Met:
-    return replace(call, place=ALONE), (), (queued.done(result, now),)
+    return replace(call, place=ALONE), (_over(queued, result),), (queued.done(result, now),)
+
+
+def _over(queued: Queued, result: QueueResult) -> effects.Note:
+    """What a wait has come to, for the timeline."""
+    return effects.Note("left the queue", (("queue", queued.request.queue), ("result", result)))
 
 
 def _is_in(call: Call, room: str) -> bool:

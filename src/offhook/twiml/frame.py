@@ -68,6 +68,8 @@ class Frame:
     """Whether the document is the fallback's: when it fails too, nothing more is asked."""
     documents: int = 0
     notices: int = 0
+    told: frozenset[effects.Notify] | None = None
+    """What it has given notice of so far, if it begins again at its end."""
     code: int | None = None
 
     @property

@@ -230,7 +230,10 @@ def _hung_up(state: State, turn: Turn) -> State:
 
 def _stand_in(at_work: Frame, turn: Turn) -> None:
     """Let the turn work for a frame."""
-    turn.stand_in(at_work.base, at_work.active, at_work.notices, at_work.purpose)
+    told = at_work.told
+    if told is None and at_work.purpose in REPEATED:
+        told = frozenset()
+    turn.stand_in(at_work.base, at_work.active, at_work.notices, told, at_work.purpose)
 
 
 def _push(state: State, new: Frame, turn: Turn) -> State:
@@ -263,7 +266,7 @@ def _held_back(state: State, new: Frame, index: int, turn: Turn) -> State:
 def _held(heard: Frame, turn: Turn) -> Frame:
     """A document that is silent until what is heard above it has ended, and begins anew then."""
     _release((heard,), turn)
-    return Frame(heard.purpose, heard.entry, heard.dialect, Phase.HELD)
+    return Frame(heard.purpose, heard.entry, heard.dialect, Phase.HELD, told=heard.told)
 
 
 def _without(state: State, purpose: Purpose, turn: Turn) -> State:
@@ -283,10 +286,10 @@ def _woken(state: State, turn: Turn) -> State:
 def _settle(state: State, index: int, after: After, turn: Turn) -> State:
     """Keep a frame as it now is, or see to its end."""
     if isinstance(after, Frame):
-        kept = replace(after, active=tuple(turn.active.items()), notices=turn.notices)
+        kept = replace(after, active=tuple(turn.active.items()), notices=turn.notices, told=turn.told)
         return replace(state, frames=(*state.frames[:index], kept, *state.frames[index + 1 :]))
     turn.release()
-    ended = state.frames[index]
+    ended = replace(state.frames[index], told=turn.told)
     state = replace(state, frames=(*state.frames[:index], *state.frames[index + 1 :]))
     if ended.purpose in OVER_A_VERB:
         return _heard(state, ended, index, after, turn)
@@ -316,7 +319,7 @@ def _heard(state: State, ended: Frame, index: int, after: After, turn: Turn) -> 
         case _ if after is Flow.POP:
             # A document that is fetched has been counted; an inline one that is over at once has not.
             documents = ended.documents + isinstance(ended.entry, InlineTwiml)
-            again = Frame(ended.purpose, ended.entry, state.dialect, documents=documents)
+            again = Frame(ended.purpose, ended.entry, state.dialect, documents=documents, told=ended.told)
             state = replace(state, frames=(*state.frames[:index], again, *state.frames[index:]))
             _stand_in(again, turn)
             return _settle(state, index, frame.begin(again, turn), turn)

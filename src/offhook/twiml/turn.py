@@ -44,6 +44,7 @@ class Turn:
         recodes: notification codes that are others in the verb at work.
         wanted: the effects, in order.
         notices: how many notifications the document has given, so that it cannot give thousands.
+        told: the notifications of a document that begins again and again, which gives each once; None of another.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Turn:
         self.active: dict[int, effects.Started] = {}
         self.over: effects.Started | None = None
         self.notices = 0
+        self.told: frozenset[effects.Notify] | None = None
         self.purpose = Purpose.MAIN
         self.recodes: Mapping[int, int] = {}
         self.wanted: list[effects.Effect] = []
@@ -75,12 +77,14 @@ class Turn:
         base: str | None,
         active: tuple[tuple[int, effects.Started], ...],
         notices: int,
+        told: frozenset[effects.Notify] | None,
         purpose: Purpose,
     ) -> None:
         """Work for this frame from now on."""
         self.base = base
         self.active = dict(active)
         self.notices = notices
+        self.told = told
         self.purpose = purpose
 
     @property
@@ -163,9 +167,14 @@ class Turn:
     def notify(self, code: int, message: str, url: str | None = None) -> None:
         """Write a notification about the document (or about `url`)."""
         self.notices += 1
+        blamed = url if url is not None else self.base or ""
+        notified = effects.Notify(self.recodes.get(code, code), message, blamed)
+        if self.told is not None:
+            if notified in self.told or len(self.told) >= _MAX_NOTICES:
+                return
+            self.told |= {notified}
         if self.notices <= _MAX_NOTICES:
-            blamed = url if url is not None else self.base or ""
-            self.wanted.append(effects.Notify(self.recodes.get(code, code), message, blamed))
+            self.wanted.append(notified)
 
     def warn(self, code: int, element: Element, message: str) -> None:
         """Write a notification about an element, saying where it is."""

@@ -162,6 +162,7 @@ class Mixed:
         self._account = account
         self._name = conference.name
         self._sid = conference.sid
+        self._friendly_name = conference.friendly_name
         self._media = media
         self._room = room
         self._rows = ConferenceRows(services.store, conference)
@@ -192,7 +193,7 @@ class Mixed:
             case effects.StopRecording():
                 self._recorder.stop_conference()
             case effects.Report():
-                self._note(TimelineKind.NOTE, effect.event, dict(effect.params))
+                self._put_on_record(effect)
                 self._rows.report(effect)
 
     def changed(self, before: Room, after: Room) -> None:
@@ -292,6 +293,16 @@ class Mixed:
 
     def _notify(self, effect: Notify) -> None:
         self._rows.notify(effect.code, effect.message, effect.url)
+
+    def _put_on_record(self, report: effects.Report) -> None:
+        """Note an event in the conference's timeline, and in that of the call that it is about."""
+        detail = dict(report.params)
+        self._note(TimelineKind.NOTE, report.event, detail)
+        if (call_sid := detail.pop("CallSid", None)) is not None:
+            detail = {"ConferenceSid": self._sid, "FriendlyName": self._friendly_name, **detail}
+            at, kind = utcnow(), TimelineKind.NOTE
+            entry = TimelineEntry(call_sid, self._account.sid, at, kind, report.event, detail)
+            self._services.store.timelines.add(entry)
 
     def _note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any]) -> None:
         entry = TimelineEntry(self._sid, self._account.sid, utcnow(), kind, name, detail)

@@ -96,7 +96,7 @@ class RoomControl:
 
     def _take(self, room: Conference, event: Modified | Kicked | Announced | EndRequested) -> None:
         if (code := conference.refusal(room, event)) is not None:
-            raise rest(code, "The participant cannot be coached.")
+            raise rest(code)
         taken: ConferenceEvent = event
         self._rooms.take(room.account_sid, room.name, taken)
 

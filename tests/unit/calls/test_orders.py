@@ -304,8 +304,9 @@ class Orders(RuleBasedStateMachine):
             case asked.Report():
                 room = self.rooms[name]
                 assert isinstance(room, Conference)
-                self.reported[room.sid] += 1
-                assert effect.sequence == self.reported[room.sid], effect
+                if effect.sequence is not None:
+                    self.reported[room.sid] += 1
+                    assert effect.sequence == self.reported[room.sid], effect
             case asked.Beep() | asked.StopRecording():
                 pass
             case _:

@@ -342,6 +342,27 @@ def test_a_document_above_is_stopped_with_those_below() -> None:
     assert asked == [StopPlay(above), EndDial(dial)]
 
 
+def test_what_begins_again_and_again_gives_each_notice_once() -> None:
+    call = run(f"<Dial>{CALLED}</Dial>")
+    call.on(Pushed(Purpose.QUEUE, EntryPoint(URL)))
+    asked = call.respond("<Response><Record/><Say>Wait</Say></Response>")
+    assert codes(asked) == [13238]
+    for _ in range(3):
+        call.on(Played(call.active(Speak).play))
+        assert codes(call.respond("<Response><Record/><Say>Wait</Say></Response>")) == []
+    call.on(Played(call.active(Speak).play))
+    assert codes(call.respond("", status=500)) == [11200]
+
+
+def test_a_wait_that_says_nothing_gives_few_notices() -> None:
+    call = run(f"<Dial>{CALLED}</Dial>")
+    call.on(Pushed(Purpose.QUEUE, EntryPoint(URL)))
+    told = []
+    while call.state.frames[-1].request is not None:
+        told += codes(call.respond("<Response><Record/></Response>"))
+    assert told == [13238, 14106]
+
+
 def test_a_text_outlives_its_verb_and_tells_when_it_was_refused() -> None:
     call = run("<Sms>Hi</Sms><Redirect>next</Redirect>")
     sent = only(SendMessage, call.asked)

@@ -1,4 +1,4 @@
-"""Timelines: everything that happened to a call or a message, and why.
+"""Timelines: everything that happened to a call, a message or a conference, and why.
 
 ``GET /offhook/v1/timelines/{sid}`` with the account's credentials answers
 
@@ -24,11 +24,11 @@ from offhook.api.services import Services
 from offhook.store.records import AccountRecord, TimelineEntry
 from offhook.store.timeline import to_dict
 
-RESOURCES: Final = (ids.CALL, ids.MESSAGE, ids.MMS_MESSAGE)
+RESOURCES: Final = (ids.CALL, ids.MESSAGE, ids.MMS_MESSAGE, ids.CONFERENCE)
 
 
 class Timelines:
-    """The timeline of a call or a message."""
+    """The timeline of a call, a message or a conference."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -71,6 +71,9 @@ class Timelines:
         if ids.is_sid(sid, ids.MESSAGE, ids.MMS_MESSAGE):
             message = await self._services.store.messages.fetch(caller, sid)
             return message.account_sid if message else None
+        if ids.is_sid(sid, ids.CONFERENCE):
+            conference = await self._services.store.conferences.fetch(caller, sid)
+            return conference.account_sid if conference else None
         return None
 
 

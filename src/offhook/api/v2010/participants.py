@@ -102,7 +102,7 @@ async def update_participant(
     changes = _changes(form)
     if not changes:
         return one
-    if conference.node is None:
+    if conference.node is None or await _is_on_its_way(context, one):
         raise errors.rest(21220, "The participant's call has not come to the conference yet.")
     await _ask(context, conference, one, changes)
     return await voice.once(

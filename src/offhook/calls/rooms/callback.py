@@ -12,8 +12,8 @@ from offhook.webhook.params import conference_params
 
 
 def conference_callback(room: Conference, report: Report, at: datetime) -> Callback | None:
-    """The request that tells of an event of a conference; None when nobody asked for any."""
-    if room.callback is None:
+    """The request that tells of an event of a conference; None when nobody asked for it."""
+    if room.callback is None or report.sequence is None:
         return None
     params = conference_params(
         sid=room.sid,

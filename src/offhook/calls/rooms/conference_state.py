@@ -93,9 +93,9 @@ def conference_name(friendly_name: str) -> str:
 
 
 def report(room: Conference, event: str, params: Pairs = ()) -> Step:
-    """Tell the callback, if it wants to know."""
+    """Say what has happened; it has a number if the callback wants to know."""
     if room.callback is None or _GROUPS[event] not in room.callback.events:
-        return room, ()
+        return room, (Report(event, None, params),)
     room = replace(room, sequence=room.sequence + 1)
     return room, (Report(event, room.sequence, params),)
 

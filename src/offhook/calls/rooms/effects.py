@@ -76,8 +76,11 @@ class StopRecording:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Tell the room's status callback of an event. `params` are those of the event alone."""
+    """Put an event on record, and tell the room's status callback of it unless `sequence` is None.
+
+    `params` are those of the event alone.
+    """
 
     event: str
-    sequence: int
+    sequence: int | None
     params: Pairs = ()

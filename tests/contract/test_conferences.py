@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from lxml import etree
 from tests.contract.conftest import Tenant
 from tests.contract.openapi import assert_matches
@@ -206,6 +207,18 @@ def test_what_the_room_refuses_is_answered(tenant: Tenant) -> None:
         assert refused(tenant.request("POST", path, data=form)) == (400, 16027)
     assert refused(tenant.request("POST", path, data={"Coaching": "true"})) == (400, 20001)
     assert refused(tenant.request("POST", path, data={"HoldUrl": "nowhere"})) == (400, 21205)
+
+
+def test_a_conference_has_a_timeline_that_others_do_not_see(tenant: Tenant) -> None:
+    sid, _ = held(tenant, {})
+    other = tenant.client().api.accounts.create()
+    url = f"{tenant.api.url}/offhook/v1/timelines/{sid}"
+    answers = [
+        requests.get(url, auth=login, timeout=10)
+        for login in ((tenant.account_sid, tenant.auth_token), (other.sid, other.auth_token))
+    ]
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert answers[0].json()["sid"] == sid
 
 
 def test_whoever_is_still_dialled_cannot_be_changed(tenant: Tenant) -> None:

@@ -178,7 +178,7 @@ async def test_calls_wait_on_when_the_application_of_their_wait_dies(traffic: Tr
         return bool(notifications)
 
     await eventually(noted)
-    assert [(one["error_code"], one["request_url"]) for one in notifications] == [("11200", wait)]
+    assert [(one["error_code"], one["request_url"]) for one in notifications] == [("11202", wait)]
     await traffic.still_up()
     taken = traffic.web.twiml("taken", "<Hangup/>")
     await call(

@@ -193,7 +193,7 @@ def _joined(call: Call, taking: Taking, now: float) -> Met:
     call, accepted = accept(_placed(call, taking), now)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, taking.request.time_limit)
     noted = effects.Note("bridged", (("with", taking.member or ""),))
-    return call, (_ENOUGH, effects.StopRingback(), *accepted, limit, noted), ()
+    return call, (_ENOUGH, effects.StopRingback(), *accepted, noted, limit), ()
 
 
 def _take_again(call: Call, taking: Taking, now: float) -> Met:

@@ -1,4 +1,4 @@
-"""`offhook timeline`: what happened to a call or a message, one line an event."""
+"""`offhook timeline`: what happened to a call, a message or a conference, one line an event."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -30,6 +30,7 @@ _STYLES = {
 _WHOLE_LINE = frozenset({"status", "error", "warning"})
 """Kinds whose words have their colour too."""
 
+_RESOURCES = {"CA": "Calls", "CF": "Conferences"}
 _POLL_SECONDS = 0.2
 _LONGEST_VALUE = 60
 _LONGEST_REASON = 1000
@@ -42,12 +43,15 @@ Entry = dict[str, Any]
 
 def timeline(
     sid: Annotated[
-        str | None, typer.Argument(help="A call's or a message's SID; the latest of all by default.")
+        str | None,
+        typer.Argument(
+            help="The SID of a call, a message or a conference; of calls and messages the latest by default."
+        ),
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="The instance's data directory.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep printing until it has ended.")] = False,
 ) -> None:
-    """Show everything that happened to a call or a message."""
+    """Show everything that happened to a call, a message or a conference."""
     client, console = connect(data), new_console()
     if sid is None:
         sid = latest(client)
@@ -87,11 +91,11 @@ def _lines(entries: Iterable[Entry]) -> Iterator[Text]:
 
 
 def follow_timeline(client: RestClient, sid: str, timeout: float = 4 * 3600) -> Iterator[Entry]:
-    """Yield the entries of a call or message as they happen, until it has a final status and fell silent."""
+    """Yield the entries of a call, message or conference as they happen, until it has a final status and fell silent."""
     cursor = ""
     deadline = time.monotonic() + timeout
     ended_at: float | None = None
-    resource = "Calls" if sid.startswith("CA") else "Messages"
+    resource = _RESOURCES.get(sid[:2], "Messages")
     while time.monotonic() < deadline:
         entries, cursor = client.timeline(sid, cursor)
         yield from entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from offhook.calls.effects import RoomRecording, Tell
 from offhook.calls.events import CallEvent, Recorded, RoomEnded, RoomPopped, RoomPushed, TurnedAway
+from offhook.calls.rooms.callback import conference_callback
 from offhook.calls.rooms.conference import (
     COACHED_NOT_PRESENT,
     COACHED_ON_HOLD,
@@ -413,12 +415,12 @@ def test_nothing_is_announced_or_reported_where_nobody_is() -> None:
 # The callback
 
 
-def test_only_what_is_asked_for_is_reported_and_numbered_without_gaps() -> None:
+def test_only_what_is_asked_for_is_told_and_numbered_without_gaps() -> None:
     driver = Driver("leave", "end").meets("CA1", "CA2")
     driver.on(Modified("CA1", muted=True))
     driver.on(Left("CA1"))
     driver.on(Left("CA2"))
-    assert [(one.event, one.sequence) for one in driver.reports] == [
+    assert [(one.event, one.sequence) for one in driver.reports if one.sequence is not None] == [
         ("participant-leave", 1),
         ("participant-leave", 2),
         ("conference-end", 3),
@@ -432,9 +434,12 @@ def test_speech_is_reported() -> None:
     assert driver.names[-2:] == ["participant-speech-start", "participant-speech-stop"]
 
 
-def test_without_a_callback_nothing_is_reported() -> None:
-    room, wanted = step(Conference("CF1", "AC1", "Weekly"), ParticipantEntered(Participant("CA1")), 0.0)
-    assert not [effect for effect in wanted if isinstance(effect, Report)] and room.sequence == 0
+def test_what_nobody_asked_for_is_on_record_and_told_to_nobody() -> None:
+    for room in (Conference("CF1", "AC1", "Weekly"), Driver("leave", "end").room):
+        after, wanted = step(room, ParticipantEntered(Participant("CA1")), 0.0)
+        (report,) = [effect for effect in wanted if isinstance(effect, Report)]
+        assert (report.event, report.sequence, after.sequence) == ("participant-join", None, 0)
+        assert conference_callback(after, report, datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
 def test_what_is_said_of_a_participant() -> None:

@@ -386,6 +386,35 @@ def test_a_call_comes_for_the_first_who_waits() -> None:
     ]
 
 
+def test_the_timeline_says_what_becomes_of_a_wait() -> None:
+    driver = queued()
+    called(driver, HANDOVER)
+    driver.feed(events.RoomEnded("CA9-2", 0))
+    driver.feed(events.InQueue(LINE, "QU1"))
+    driver.feed(HANG_UP)
+    assert [note for note in driver.notes if note[0] != "ended"] == [
+        ("queued", {"queue": "Line", "sid": "QU1"}),
+        ("taken out", {"by": "CA9", "waited": "5"}),
+        ("waits on", {"gone": "CA9"}),
+        ("queued", {"queue": "Line", "sid": "QU1"}),
+        ("left the queue", {"queue": "Line", "result": "hangup"}),
+    ]
+
+
+def test_the_timeline_says_whom_it_met() -> None:
+    driver = taking()
+    served(driver, 3)
+    driver.feed(events.MemberGone(BRIDGE))
+    served(driver, 3)
+    joined(driver)
+    assert driver.notes[-4:] == [
+        ("takes out", {"call": "CA5"}),
+        ("waits for another", {"queue": "Line"}),
+        ("takes out", {"call": "CA5"}),
+        ("bridged", {"with": "CA5"}),
+    ]
+
+
 def test_the_two_meet_and_part() -> None:
     driver = taking('answerOnBridge="true" timeLimit="600"')
     assert not driver.call.is_answered

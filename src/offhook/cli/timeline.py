@@ -91,7 +91,7 @@ def _lines(entries: Iterable[Entry]) -> Iterator[Text]:
 
 
 def follow_timeline(client: RestClient, sid: str, timeout: float = 4 * 3600) -> Iterator[Entry]:
-    """Yield the entries of a call, message or conference as they happen, until it has a final status and fell silent."""
+    """Yield the entries of a call, message or conference until it has a final status and fell silent."""
     cursor = ""
     deadline = time.monotonic() + timeout
     ended_at: float | None = None

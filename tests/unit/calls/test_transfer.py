@@ -6,10 +6,12 @@ from collections import deque
 from typing import TypeVar
 
 import pytest
+from tests.unit.calls.driver import inbound
 
 from offhook.calls import effects, events, meeting, transfer
 from offhook.calls.call import Call, Parent, step
 from offhook.calls.place import ALONE, Conferring, Dialled, In
+from offhook.calls.referring import abandon
 from offhook.calls.rooms import bridge
 from offhook.calls.rooms import events as room_events
 from offhook.calls.rooms.effects import Connect
@@ -489,3 +491,8 @@ def test_the_call_goes_on_afterwards() -> None:
     before = len(platform.done)
     platform.feed("CA1", events.LegNotified(200, over=True))
     assert len(platform.done) == before
+
+
+def test_a_verb_without_a_transfer_under_way_has_nothing_to_abandon() -> None:
+    call = inbound("<Pause/>").call
+    assert abandon(call) == (call, (), ())

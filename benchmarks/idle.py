@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -80,8 +79,6 @@ def main() -> int:
         top = Path(directory)
         top.chmod(0o711)
         stores = asyncio.run(bare_stores(top))
-        # The limit is that of a machine with one core or two.
-        os.environ["OFFHOOK_MEDIA_WORKERS"] = "1"
         with (top / "log").open("wb") as log:
             platform = Platform.start(top / "data", log=log)
         try:

@@ -39,7 +39,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **(environ or {})},
+            env={"OFFHOOK_MEDIA_WORKERS": "1", **os.environ, **(environ or {})},
             preexec_fn=die_with_parent(signal.SIGTERM),
         )
         self.lines: queue.Queue[str | None] = queue.Queue()

@@ -49,7 +49,10 @@ class Platform:
     def start(
         cls, data_dir: Path, *, arguments: Sequence[str] = (), log: IO[bytes] | None = None
     ) -> Platform:
-        """Start the platform on free ports. Raises RuntimeError when it does not come up."""
+        """Start the platform on free ports, with one media worker unless the environment says otherwise.
+
+        Raises RuntimeError when it does not come up.
+        """
         command = [sys.executable, "-m", "offhook", "up", "--json", "--data", str(data_dir)]
         given = {argument.partition("=")[0] for argument in arguments}
         for flag in ("--http", "--sip", "--smpp", "--sandbox"):
@@ -59,7 +62,7 @@ class Platform:
             [*command, *arguments],
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "OFFHOOK_RESETTABLE": "1"},
+            env={"OFFHOOK_MEDIA_WORKERS": "1", **os.environ, "OFFHOOK_RESETTABLE": "1"},
         )
         try:
             assert process.stdout is not None

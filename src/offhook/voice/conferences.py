@@ -21,6 +21,7 @@ from offhook.calls.rooms.conference import (
     ConferenceEvent,
     ConferenceStatus,
     ParticipantEntered,
+    conference_name,
 )
 from offhook.calls.rooms.participant import Participant
 from offhook.calls.rooms.room import Room
@@ -103,6 +104,7 @@ async def _open(services: Services, account: AccountRecord, request: Confer, bes
         node=lease.node,
         lease=lease.id,
     )
+    await services.rooms.vacated(account.sid, conference_name(request.name))
     record = await services.store.conferences.open(wanted)
     while record is None:
         # The node that kept it has died; the janitor is about to end it.

@@ -6,8 +6,10 @@ which mixes, records, announces and keeps its rows, and a queue a `QueueRows`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import Protocol
 
 from offhook.calls.effects import RoomRecording, Tell
@@ -60,6 +62,7 @@ class Rooms:
         self._rooms: dict[Key, Room] = {}
         self._kept: dict[Key, Kept] = {}
         self._by_sid: dict[str, Key] = {}
+        self._leaving: dict[Key, asyncio.Task[None]] = {}
         self._inbox: deque[tuple[Key, RoomEvent]] = deque()
         self._stepping = False
 
@@ -96,6 +99,11 @@ class Rooms:
     def kept(self, account: str, name: str) -> Kept | None:
         """What stands beside a conference or queue that is live here."""
         return self._kept.get((account, name))
+
+    async def vacated(self, account: str, name: str) -> None:
+        """Return when the end of the last room of this name is on record."""
+        if (settling := self._leaving.get((account, name))) is not None:
+            await asyncio.wait([settling])
 
     # What happens in them
 
@@ -139,7 +147,13 @@ class Rooms:
         if isinstance(room, Conference | Queue):
             del self._by_sid[room.sid]
         if (kept := self._kept.pop(key, None)) is not None:
+            self._leaving[key] = settling = asyncio.create_task(kept.settled(), name=f"{key[1]}-settles")
+            settling.add_done_callback(partial(self._left, key))
             kept.close()
+
+    def _left(self, key: Key, settling: asyncio.Task[None]) -> None:
+        if self._leaving.get(key) is settling:
+            del self._leaving[key]
 
     def _do(self, key: Key, effect: RoomEffect, kept: Kept | None) -> None:
         """Carry out one effect."""

@@ -107,12 +107,6 @@ class Queues:
         """
         return await self._open.add(wanted)
 
-    async def release(self, sid: str, lease: int) -> None:
-        """Let go of a queue whose room is empty, for any node to take."""
-        await self._database.execute(
-            "UPDATE queues SET node = NULL, lease = NULL WHERE sid = $1 AND lease = $2", sid, lease
-        )
-
     async def add_member(self, member: QueueMemberRecord) -> None:
         """Put a call behind those that wait. Calls that come at the same time share a transaction; safe to repeat."""
         await self._moves.add(member)

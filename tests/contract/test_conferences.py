@@ -384,7 +384,7 @@ def test_every_parameter_reaches_the_call_or_the_noun(tenant: Tenant) -> None:
         ({"ConferenceStatusCallback": "nowhere"}, 21205),
         ({"ConferenceStatusCallbackEvent": "born"}, 21626),
         ({"RecordingStatusCallbackEvent": "born"}, 21626),
-        ({"RecordingTrack": "inbound"}, 20001),
+        ({"RecordingTrack": "left"}, 20001),
         ({"MachineDetection": "Enable"}, 21234),
         ({"SipAuthPassword": "a\r\nX-B: c"}, 20001),
     ],

@@ -44,6 +44,12 @@ async def call(traffic: Traffic, twiml: str) -> str:
     phone = await traffic.phone()
     sid = await traffic.call(phone, Twiml=f"<Response>{twiml}</Response>")
     traffic.calls.append(LiveCall(sid, phone, await traffic.reached(phone)))
+
+    async def on_record() -> bool:
+        return bool((await traffic.get(f"Calls/{sid}.json"))["status"] == "in-progress")
+
+    # A call whose answer is not written yet when its node dies has failed.
+    await eventually(on_record)
     return sid
 
 

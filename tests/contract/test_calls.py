@@ -99,7 +99,7 @@ def test_request_reaches_the_row(tenant: Tenant) -> None:
         ({"SipAuthPassword": "a\r\nX-B: c"}, 20001),
         ({"Method": "PUT"}, 21209),
         ({"CallerId": "+12025550199"}, 20001),
-        ({"RecordingTrack": "inbound"}, 20001),
+        ({"RecordingTrack": "x"}, 20001),
         ({"RecordingStatusCallbackEvent": "in-progress born"}, 21626),
         ({"SendDigits": "12E"}, 21206),
         ({"FallbackUrl": "nowhere"}, 21205),

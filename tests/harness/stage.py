@@ -93,8 +93,8 @@ class Stage:
             time.sleep(0.1)
 
     def timeline_codes(self, sid: str) -> list[int]:
-        """The codes of the errors in a call's timeline, in order."""
-        return [int(entry["name"]) for entry in self.platform.timeline(sid) if entry["kind"] == "error"]
+        """The codes of the errors in a call's timeline, in order, once all of it is written."""
+        return [int(entry["name"]) for entry in self.whole_timeline(sid) if entry["kind"] == "error"]
 
 
 def together(*scenarios: Callable[[], None]) -> None:

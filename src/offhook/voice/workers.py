@@ -44,7 +44,6 @@ class Workers:
         self._live: dict[int, MediaClient] = {}
         self._back = asyncio.Event()
         self._next_channel = 0
-        metrics.registry.fact("media_workers", self.report)
 
     def report(self) -> dict[str, int | None]:
         """How many legs each worker has, links' included; None for one that is not there."""
@@ -53,7 +52,8 @@ class Workers:
         return {str(number): there.get(number) for number in numbers}
 
     async def keep(self) -> None:
-        """Stay connected to all of them."""
+        """Stay connected to all of them, and tell how they are."""
+        metrics.registry.fact("media_workers", self.report)
         async with asyncio.TaskGroup() as group:
             for worker in range(self._settings.media_workers):
                 group.create_task(self._keep(worker), name=f"media-{worker}")

@@ -21,6 +21,7 @@ import pytest
 import requests
 from tests.harness.processes import end, running
 from tests.harness.services import TEMPLATE, _execute, with_database
+from tests.harness.waiting import HANGS
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from offhook import clock
@@ -73,7 +74,7 @@ class Tenant:
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         """A request with the account's credentials, below its address."""
         options.setdefault("auth", (self.account_sid, self.auth_token))
-        return requests.request(method, self.root + path, timeout=20, **options)
+        return requests.request(method, self.root + path, timeout=HANGS, **options)
 
     def client(self) -> Client:
         """The official SDK, pointed here."""

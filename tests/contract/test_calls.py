@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.contract.conftest import Tenant
 from tests.contract.openapi import assert_matches
+from tests.harness.waiting import HANGS
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 
 from offhook.bus.nats import Bus
@@ -173,7 +174,7 @@ def test_a_live_call_is_changed_by_its_voice_node(tenant: Tenant) -> None:
     node = threading.Thread(target=lambda: asyncio.run(_voice_node(tenant, asked, listening, over)))
     node.start()
     try:
-        assert listening.wait(10)
+        assert listening.wait(HANGS)
         client.calls(call.sid).update(url="http://example.com/other", method="GET")
         ended = client.calls(call.sid).update(status="completed")
     finally:

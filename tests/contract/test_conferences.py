@@ -13,6 +13,7 @@ from tests.contract.conftest import Tenant
 from tests.contract.openapi import assert_matches
 from tests.contract.voice_node import NODE, voice_node
 from tests.harness import rows
+from tests.harness.waiting import HANGS
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 
 from offhook.clock import new_sid, utcnow
@@ -214,7 +215,7 @@ def test_a_conference_has_a_timeline_that_others_do_not_see(tenant: Tenant) -> N
     other = tenant.client().api.accounts.create()
     url = f"{tenant.api.url}/offhook/v1/timelines/{sid}"
     answers = [
-        requests.get(url, auth=login, timeout=10)
+        requests.get(url, auth=login, timeout=HANGS)
         for login in ((tenant.account_sid, tenant.auth_token), (other.sid, other.auth_token))
     ]
     assert [answer.status_code for answer in answers] == [200, 404]
@@ -278,7 +279,7 @@ def test_every_parameter_reaches_the_call_or_the_noun(tenant: Tenant) -> None:
             status_callback="http://example.com/status",
             status_callback_method="GET",
             status_callback_event=["initiated", "ringing"],
-            timeout=20,
+            timeout=HANGS,
             time_limit=90,
             sip_auth_username="me",
             sip_auth_password="secret",

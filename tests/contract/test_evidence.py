@@ -9,6 +9,7 @@ import pytest
 import requests
 from tests.contract.conftest import Tenant
 from tests.contract.openapi import assert_matches
+from tests.harness.waiting import HANGS
 
 from offhook import clock
 from offhook.store.records import NotificationRecord, RecordingRecord, TimelineEntry, TimelineKind
@@ -45,11 +46,13 @@ def call_sid(tenant: Tenant) -> str:
 def timeline(tenant: Tenant, sid: str, **options: str) -> requests.Response:
     """Ask for a timeline."""
     auth = (tenant.account_sid, tenant.auth_token)
-    return requests.get(f"{tenant.api.url}/offhook/v1/timelines/{sid}", params=options, auth=auth, timeout=10)
+    return requests.get(
+        f"{tenant.api.url}/offhook/v1/timelines/{sid}", params=options, auth=auth, timeout=HANGS
+    )
 
 
 def test_timeline_can_be_followed(tenant: Tenant, call_sid: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANGS
     while len((told := timeline(tenant, call_sid).json())["entries"]) < 2:
         assert time.monotonic() < deadline, told
     assert told["sid"] == call_sid
@@ -63,7 +66,7 @@ def test_timeline_can_be_followed(tenant: Tenant, call_sid: str) -> None:
 
 def test_timeline_is_the_accounts_own(tenant: Tenant, call_sid: str, api: object) -> None:
     url = f"{tenant.api.url}/offhook/v1/timelines/{call_sid}"
-    assert requests.get(url, timeout=10).status_code == 401
+    assert requests.get(url, timeout=HANGS).status_code == 401
     assert timeline(tenant, "CA" + "0" * 32).status_code == 404
     assert timeline(tenant, call_sid, after="soon").json()["code"] == 20001
 
@@ -72,7 +75,7 @@ def test_another_accounts_timeline_does_not_exist(tenant: Tenant, call_sid: str)
     client = tenant.client()
     other = client.api.accounts.create()
     url = f"{tenant.api.url}/offhook/v1/timelines/{call_sid}"
-    answer = requests.get(url, auth=(other.sid, other.auth_token), timeout=10)
+    answer = requests.get(url, auth=(other.sid, other.auth_token), timeout=HANGS)
     assert (answer.status_code, answer.json()["code"]) == (404, 20404)
 
 
@@ -88,7 +91,7 @@ def test_parameters_without_effect_are_noted(tenant: Tenant) -> None:
         "/Calls.json",
         data={"To": PHONE, "From": tenant.number, "Twiml": "<Response/>", "CallReason": "hello"},
     ).json()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANGS
     while len(entries := timeline(tenant, made["sid"]).json()["entries"]) < 2:
         assert time.monotonic() < deadline
     assert entries[1]["detail"]["names"] == ["CallReason"]
@@ -155,48 +158,48 @@ def test_recordings_and_their_audio(tenant: Tenant, call_sid: str) -> None:
     assert [one.sid for one in client.calls(call_sid).recordings.list()] == [sid]
     of_call = f"{tenant.root}/Calls/{call_sid}/Recordings/{sid}.wav"
     for url in (metadata["media_url"], f"{tenant.root}/Recordings/{sid}.wav", of_call):
-        audio = requests.get(url, timeout=10)
+        audio = requests.get(url, timeout=HANGS)
         assert (audio.status_code, audio.headers["Content-Type"]) == (200, "audio/x-wav")
         assert audio.content == path.read_bytes()
         assert_ranges(url, path.read_bytes())
-    assert requests.get(f"{tenant.root}/Recordings/{sid}.mp3", timeout=10).status_code == 404
-    assert requests.get(of_call.replace(call_sid, "CA" + "0" * 32), timeout=10).status_code == 404
+    assert requests.get(f"{tenant.root}/Recordings/{sid}.mp3", timeout=HANGS).status_code == 404
+    assert requests.get(of_call.replace(call_sid, "CA" + "0" * 32), timeout=HANGS).status_code == 404
     assert tenant.request("GET", f"/Calls/{call_sid}.wav").status_code == 404
     assert client.recordings(sid).delete()
     assert not path.exists()
-    assert requests.get(f"{tenant.root}/Recordings/{sid}.wav", timeout=10).status_code == 404
+    assert requests.get(f"{tenant.root}/Recordings/{sid}.wav", timeout=HANGS).status_code == 404
     assert tenant.request("GET", f"/Recordings/{sid}.json?IncludeSoftDeleted=true").status_code == 200
 
 
 def assert_ranges(url: str, whole: bytes) -> None:
     """HEAD and Range of a file (RFC 9110)."""
-    head = requests.head(url, timeout=10)
+    head = requests.head(url, timeout=HANGS)
     assert (head.status_code, head.content) == (200, b"")
     assert (head.headers["Content-Length"], head.headers["Accept-Ranges"]) == (str(len(whole)), "bytes")
-    part = requests.get(url, headers={"Range": "bytes=2-70000"}, timeout=10)
+    part = requests.get(url, headers={"Range": "bytes=2-70000"}, timeout=HANGS)
     assert (part.status_code, part.content) == (206, whole[2:70001])
     assert part.headers["Content-Range"] == f"bytes 2-70000/{len(whole)}"
-    assert requests.get(url, headers={"Range": "bytes=-3"}, timeout=10).content == whole[-3:]
+    assert requests.get(url, headers={"Range": "bytes=-3"}, timeout=HANGS).content == whole[-3:]
     for ignored in ({"Range": "bytes=0-0,5-6"}, {"Range": "bytes=0-0", "If-Range": '"x"'}):
-        assert requests.get(url, headers=ignored, timeout=10).content == whole
-    beyond = requests.get(url, headers={"Range": f"bytes={len(whole)}-"}, timeout=10)
+        assert requests.get(url, headers=ignored, timeout=HANGS).content == whole
+    beyond = requests.get(url, headers={"Range": f"bytes={len(whole)}-"}, timeout=HANGS)
     assert (beyond.status_code, beyond.content) == (416, b"")
     assert beyond.headers["Content-Range"] == f"bytes */{len(whole)}"
 
 
 def test_health(tenant: Tenant) -> None:
-    answer = requests.get(f"{tenant.api.url}/offhook/v1/health", timeout=10)
+    answer = requests.get(f"{tenant.api.url}/offhook/v1/health", timeout=HANGS)
     assert (answer.status_code, answer.json()["status"], answer.json()["database"]) == (200, "ok", True)
 
 
 def test_message_twimlet_over_http(tenant: Tenant) -> None:
     url = f"{tenant.api.url}/twimlets/message"
-    asked = requests.get(f"{url}?Message=Hello%20world.", timeout=10)
+    asked = requests.get(f"{url}?Message=Hello%20world.", timeout=HANGS)
     assert asked.headers["Content-Type"].startswith("text/xml")
     assert "<Say>Hello world.</Say>" in asked.text
-    posted = requests.post(url, data={"Message[1]": "two", "Message[0]": "one"}, timeout=10)
+    posted = requests.post(url, data={"Message[1]": "two", "Message[0]": "one"}, timeout=HANGS)
     assert posted.text.index("one") < posted.text.index("two")
     # A webhook's own parameters are in the body; the query stays what the program wrote.
-    both = requests.post(f"{url}?Message=Hello", data={"CallSid": "CA1"}, timeout=10)
+    both = requests.post(f"{url}?Message=Hello", data={"CallSid": "CA1"}, timeout=HANGS)
     assert "<Say>Hello</Say>" in both.text
-    assert requests.get(f"{tenant.api.url}/twimlets/nothing", timeout=10).status_code == 404
+    assert requests.get(f"{tenant.api.url}/twimlets/nothing", timeout=HANGS).status_code == 404

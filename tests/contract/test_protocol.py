@@ -14,6 +14,7 @@ import pytest
 import requests
 from lxml import etree
 from tests.contract.conftest import Tenant
+from tests.harness.waiting import HANGS
 
 PHONE = "+15551230000"
 
@@ -34,21 +35,21 @@ def test_without_credentials_there_is_a_challenge(tenant: Tenant, auth: Any) -> 
     if auth and auth[0] == "account":
         auth = (tenant.account_sid, auth[1])
     encoded = tuple(part.encode() for part in auth) if auth else None
-    answer = requests.get(f"{tenant.root}/Calls.json", auth=encoded, timeout=10)
+    answer = requests.get(f"{tenant.root}/Calls.json", auth=encoded, timeout=HANGS)
     assert error_of(answer) == (401, 20003)
     assert answer.headers["WWW-Authenticate"] == 'Basic realm="Twilio API"'
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic %%%", "Bearer abc", "Basic " + "QQ" * 4000, "Basic w7w="])
 def test_broken_authorization(tenant: Tenant, header: str) -> None:
-    answer = requests.get(f"{tenant.root}/Calls.json", headers={"Authorization": header}, timeout=10)
+    answer = requests.get(f"{tenant.root}/Calls.json", headers={"Authorization": header}, timeout=HANGS)
     assert error_of(answer) == (401, 20003)
 
 
 def test_another_accounts_path_is_refused_like_an_unknown_one(tenant: Tenant) -> None:
     for other in ("AC" + "f" * 32, "AC1", "me"):
         url = f"{tenant.api.url}/2010-04-01/Accounts/{other}/Calls.json"
-        answer = requests.get(url, auth=(tenant.account_sid, tenant.auth_token), timeout=10)
+        answer = requests.get(url, auth=(tenant.account_sid, tenant.auth_token), timeout=HANGS)
         assert error_of(answer) == (401, 20003)
 
 
@@ -62,7 +63,7 @@ def test_unknown_resources(tenant: Tenant, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/v1/Services", "/2010-04-02/Accounts.json", "/v2/PhoneNumbers/+1"])
 def test_other_products(tenant: Tenant, path: str) -> None:
-    assert error_of(requests.get(tenant.api.url + path, timeout=10)) == (404, 20404)
+    assert error_of(requests.get(tenant.api.url + path, timeout=HANGS)) == (404, 20404)
 
 
 def test_operations_that_are_not_built_say_so(tenant: Tenant) -> None:
@@ -104,7 +105,7 @@ def test_refused_bodies_leave_nothing_behind(tenant: Tenant) -> None:
             if at == 50:
                 before = resident(tenant.api.pid)
             form = {"To": f"+1555{at}" + "9" * 240_000, "From": tenant.number, "Body": "x"}
-            answer = session.post(f"{tenant.root}/Messages.json", data=form, timeout=20)
+            answer = session.post(f"{tenant.root}/Messages.json", data=form, timeout=HANGS)
             assert error_of(answer) == (400, 21211)
     assert resident(tenant.api.pid) - before < 20_000_000
 
@@ -126,7 +127,7 @@ def test_an_endless_chunked_body_is_cut_off(tenant: Tenant) -> None:
 
 def test_a_request_that_is_not_http_ends_only_itself(tenant: Tenant) -> None:
     parts = urlsplit(tenant.api.url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=10)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=HANGS)
     connection.connect()
     assert connection.sock is not None
     connection.sock.sendall(b"\x16\x03\x01 INVITE sip:x SIP/2.0\r\n\r\n")
@@ -163,7 +164,7 @@ def test_head_is_get_without_the_body(tenant: Tenant, path: str) -> None:
 def test_head_of_nothing_and_of_health(tenant: Tenant) -> None:
     assert tenant.request("HEAD", "/Nothing.json").status_code == 404
     assert tenant.request("HEAD", "/Calls/CA" + "0" * 32 + ".json").status_code == 404
-    assert requests.head(f"{tenant.api.url}/offhook/v1/health", timeout=10).status_code == 200
+    assert requests.head(f"{tenant.api.url}/offhook/v1/health", timeout=HANGS).status_code == 200
 
 
 def test_headers_of_every_answer(tenant: Tenant) -> None:

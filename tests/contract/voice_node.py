@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from tests.contract.conftest import Tenant
+from tests.harness.waiting import HANGS
 
 from offhook.bus import subjects
 from offhook.bus.nats import Bus
@@ -42,11 +43,11 @@ def voice_node(tenant: Tenant) -> Iterator[VoiceNode]:
     thread = threading.Thread(target=lambda: asyncio.run(_serve(tenant, node, listening, over)))
     thread.start()
     try:
-        assert listening.wait(20)
+        assert listening.wait(HANGS)
         yield node
     finally:
         over.set()
-        thread.join(20)
+        thread.join(HANGS)
 
 
 async def _serve(tenant: Tenant, node: VoiceNode, listening: threading.Event, over: threading.Event) -> None:

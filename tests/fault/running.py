@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.harness.waiting import HANGS
+
 from offhook.supervisor.process import descendants, die_with_parent
 
 ANY_PORTS = (
@@ -25,7 +27,6 @@ ANY_PORTS = (
     "--sandbox",
     "127.0.0.1:0",
 )
-READY_SECONDS = 60.0
 
 
 class Running:
@@ -64,7 +65,7 @@ class Running:
         self.facts.update(json.loads(line))
         return self.facts
 
-    def said(self, *words: str, seconds: float = 30.0) -> str:
+    def said(self, *words: str, seconds: float = HANGS) -> str:
         """Wait for a line on stderr that contains all of `words`."""
         deadline = time.monotonic() + seconds
         while True:
@@ -77,7 +78,7 @@ class Running:
     def rest_of_stderr(self) -> str:
         """Wait for the end and return all that was not yet read of stderr."""
         lines = []
-        while (line := self.lines.get(timeout=READY_SECONDS)) is not None:
+        while (line := self.lines.get(timeout=HANGS)) is not None:
             lines.append(line)
         return "".join(lines)
 

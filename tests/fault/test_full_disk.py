@@ -12,7 +12,7 @@ import pytest
 from tests.fault.running import ANY_PORTS, Running
 from tests.fault.traffic import Traffic
 from tests.harness.services import short_directory
-from tests.harness.waiting import eventually
+from tests.harness.waiting import HANGS, eventually
 from tests.harness.webhook_app import WebhookApp
 
 from offhook.bus import subjects
@@ -134,8 +134,8 @@ async def test_new_work_is_refused_until_there_is_room_and_then_all_works(
     await eventually(refused)
     await asyncio.sleep(seconds)
     small_disk.make_room()
-    await eventually(accepted, 20)
-    async with asyncio.timeout(30):
+    await eventually(accepted)
+    async with asyncio.timeout(HANGS):
         await traffic.works()
         await traffic.texts_settled(texts)
 

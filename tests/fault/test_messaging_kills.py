@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from tests.fault.running import ANY_PORTS, Running
 from tests.harness.smsc import Smsc
+from tests.harness.waiting import HANGS
 
 TEXTS = 300
 
@@ -64,7 +65,7 @@ async def test_no_acknowledged_text_is_lost(smsc: Smsc, tmp_path: Path, victim: 
             customer = Customer(http, facts)
             acknowledged = await _post_while_killing(customer, running, smsc, victim)
             assert len(acknowledged) > TEXTS // 2
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(HANGS):
                 for sid in acknowledged:
                     await customer.until_delivered(sid)
             arrived = {text.short_message.decode() for text in smsc.texts}

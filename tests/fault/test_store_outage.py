@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 from tests.harness import rows
 from tests.harness.services import ACCOUNT, AUTH_TOKEN
-from tests.harness.waiting import eventually
+from tests.harness.waiting import HANGS, eventually
 
 from offhook.clock import utcnow
 from offhook.store.database import Database, DatabaseUnavailableError
@@ -71,9 +71,9 @@ async def test_no_acknowledged_message_is_lost_and_none_is_charged_twice(
         async def under_way() -> bool:
             return len(made) > 200
 
-        await eventually(under_way, 30)
+        await eventually(under_way)
         await kill_and_restart(own_postgres, 1.0)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANGS):
             await asyncio.gather(*writers)
         assert len(made) == 1500
         assert await store.outbox.depth() == {"work.messages": 1500}
@@ -83,7 +83,7 @@ async def test_no_acknowledged_message_is_lost_and_none_is_charged_twice(
         senders = [asyncio.create_task(send(store, sid)) for sid in made]
         await asyncio.sleep(0.05)
         await kill_and_restart(own_postgres, 0.2)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANGS):
             assert set(await asyncio.gather(*senders)) == {"sent"}
         assert await store.ledger.balance(ACCOUNT) == CENT * 1500
         assert await store.outbox.depth() == {}
@@ -104,7 +104,7 @@ async def test_timelines_and_caches_outlive_an_outage(own_postgres: Postgres) ->
         async def written() -> bool:
             return len(await store.timeline.list(sid)) >= 50
 
-        await eventually(written, 20)
+        await eventually(written)
         names = [entry.name for entry in await store.timeline.list(sid)]
         assert list(dict.fromkeys(names)) == [str(n) for n in range(50)]
         assert await store.accounts.cached.get(ACCOUNT) == account
@@ -117,7 +117,7 @@ async def test_timelines_and_caches_outlive_an_outage(own_postgres: Postgres) ->
                 found = await store.accounts.cached.get(ACCOUNT)
                 return found is not None and found.auth_token == "f" * 32
 
-            await eventually(heard, 10)
+            await eventually(heard)
         finally:
             await other.close()
 

@@ -16,6 +16,7 @@ import pytest
 from tests.fault.running import ANY_PORTS, Running, alive, wait_until_gone
 from tests.fault.traffic import settings_of
 from tests.harness.services import _execute
+from tests.harness.waiting import HANGS
 
 from offhook.supervisor.nats import Nats
 
@@ -64,7 +65,7 @@ def test_json_line_names_everything_and_all_of_it_accepts_traffic(running: Runni
         assert phonenumbers.is_possible_number(phonenumbers.parse(number))
     for address in (facts["api_url"], facts["sandbox_url"], facts["sip"], facts["smpp"]):
         host, _, port = address.removeprefix("http://").rpartition(":")
-        socket.create_connection((host, int(port)), 5).close()
+        socket.create_connection((host, int(port)), HANGS).close()
 
 
 def test_what_has_done_its_work_is_collected(running: Running) -> None:

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.harness.processes import running
+from tests.harness.waiting import HANGS
 
 USER, PASSWORD = "poster", "secret"
-_SECONDS = 20.0
 
 _CONFIG = """
 group = core
@@ -134,7 +134,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + HANGS
     while time.monotonic() < deadline:
         assert process.poll() is None, f"kannel ended with {process.returncode}"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

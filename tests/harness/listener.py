@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
+from tests.harness.waiting import HANGS
 from tests.harness.web_site import serving_site
 
 
@@ -54,7 +55,7 @@ class Listener:
             self._changed.notify_all()
         return await self.answer(heard)
 
-    async def reaches(self, count: int, seconds: float = 10.0) -> list[Heard]:
+    async def reaches(self, count: int, seconds: float = HANGS) -> list[Heard]:
         """Return the requests once there are `count`."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: len(self.heard) >= count)

@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 from tests.harness.processes import running_beside
+from tests.harness.waiting import HANGS
 
 from offhook.audio import g711
 from offhook.audio.frames import BatchReader, pack_batch
@@ -49,7 +50,7 @@ class Worker:
         self,
         kind: type[SomeEvent],
         matches: Callable[[SomeEvent], bool] = lambda _: True,
-        seconds: float = 20.0,
+        seconds: float = HANGS,
     ) -> SomeEvent:
         """The first event of a kind that matches, when it has come."""
         async with asyncio.timeout(seconds):
@@ -65,7 +66,7 @@ class Worker:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def counters(
-        self, leg: int, satisfy: Callable[[protocol.Counters], bool], seconds: float = 20.0
+        self, leg: int, satisfy: Callable[[protocol.Counters], bool], seconds: float = HANGS
     ) -> protocol.Counters:
         """A leg's counters as soon as they satisfy a condition."""
         async with asyncio.timeout(seconds):
@@ -130,7 +131,7 @@ async def _connect(process: asyncio.subprocess.Process, directory: Path) -> Work
         worker.changed.set()
 
     assert process.stdout
-    if await asyncio.wait_for(process.stdout.readline(), 20) != b"ready\n":
+    if await asyncio.wait_for(process.stdout.readline(), HANGS) != b"ready\n":
         raise RuntimeError("the worker ended")
     lost = asyncio.Event()
     client = await MediaClient.connect(str(directory / "media-0.sock"), on_event, lost.set)
@@ -208,7 +209,7 @@ class Phone(asyncio.DatagramProtocol):
             await asyncio.sleep(0.02)
         self.timestamp = (self.timestamp + 800) & 0xFFFFFFFF
 
-    async def received(self, count: int, seconds: float = 20.0) -> None:
+    async def received(self, count: int, seconds: float = HANGS) -> None:
         """Wait until so many packets have come."""
         async with asyncio.timeout(seconds):
             while len(self.packets) < count:
@@ -283,7 +284,7 @@ class Ears:
         self._writer.write(pack_batch([(feed, piece) for piece in pieces]))
         await self._writer.drain()
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = HANGS) -> None:
         """Wait until what was heard meets a condition."""
         async with asyncio.timeout(seconds):
             while not condition():

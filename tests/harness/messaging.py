@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.harness.rows import message, number
 from tests.harness.services import ACCOUNT
 from tests.harness.smsc import Smsc
+from tests.harness.waiting import HANGS
 from tests.harness.web_site import serving_site
 
 from offhook.bus.nats import Bus
@@ -94,7 +95,7 @@ class Platform:
         return await self.found(sid, lambda record: record.status in statuses)
 
     async def found(self, sid: str, condition: Callable[[MessageRecord], bool]) -> MessageRecord:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS):
             while True:
                 record = (await self.store.messages.fetch_batch([sid]))[sid]
                 if condition(record):
@@ -134,7 +135,7 @@ async def reply_with(platform: Platform, webhook: Webhook, twiml: str, phone_num
 
 async def soon(found: Callable[[], Awaitable[Sequence[Item]]]) -> Sequence[Item]:
     """What `found` returns once it is not empty."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while not (items := await found()):  # noqa: ASYNC110 (PostgreSQL tells of no row)
             await asyncio.sleep(0.02)
     return items

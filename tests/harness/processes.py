@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from os import PathLike
 from typing import Any
 
-_SECONDS = 10.0
-"""How long a process may take to end when it is asked to."""
+_SECONDS = 20.0
+"""How long a process may take to end when it is asked to: the busy machine included."""
 
 Argument = str | PathLike[str]
 

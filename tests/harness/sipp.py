@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 from tests.harness.processes import end
+from tests.harness.waiting import HANGS
 
 SIPP = shutil.which("sipp")
-SECONDS = 25
+SECONDS = int(HANGS)
 CALLER = "+15557770123"
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?><scenario name="a call">'

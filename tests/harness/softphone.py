@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 from tests.harness.processes import running
 from tests.harness.transcribe import Samples, read_wav
+from tests.harness.waiting import HANGS
 
 BARESIP = shutil.which("baresip")
 MODULES = Path("/usr/lib/baresip/modules")
 TONE_HZ = 440.0
-WAIT_SECONDS = 20.0
 
 _CONFIG = """\
 poll_method epoll
@@ -59,7 +59,7 @@ class Softphone:
 
     def __init__(self, control: socket.socket, folder: Path) -> None:
         self._control = control
-        self._control.settimeout(WAIT_SECONDS)
+        self._control.settimeout(HANGS)
         self._folder = folder
         self._unread = b""
         self._events: list[dict[str, Any]] = []
@@ -140,7 +140,7 @@ def softphone() -> Iterator[Softphone]:
 
 def _connect(port: int) -> socket.socket:
     """Its control socket, which it opens in its own time."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + HANGS
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port))

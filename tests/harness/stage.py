@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from tests.harness.transcribe import Samples, read_wav, transcribe, was_said
+from tests.harness.waiting import HANGS
 from tests.harness.webhook_app import Folder, WebhookApp
 from twilio.rest import Client  # type: ignore[import-untyped]
 
@@ -74,7 +75,7 @@ class Stage:
         listed = self.client.calls(sid).notifications.list()
         return [int(notification.error_code) for notification in reversed(listed)]
 
-    def until(self, sid: str, name: str, seconds: float = 20.0) -> None:
+    def until(self, sid: str, name: str, seconds: float = HANGS) -> None:
         """Wait for an entry of a call's timeline. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while all(entry["name"] != name for entry in self.platform.timeline(sid)):
@@ -84,7 +85,7 @@ class Stage:
 
     def whole_timeline(self, sid: str) -> list[dict[str, Any]]:
         """The timeline of a call that had audio, once its last entry is written: a moment after its last status."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + HANGS
         while True:
             entries = self.platform.timeline(sid)
             if any(entry["name"] == "counters" for entry in entries):

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from tests.harness.processes import end
+from tests.harness.waiting import HANGS
 
 from offhook.audio.frames import FRAME_SAMPLES, pack_batch
 from offhook.config import READY_VARIABLE, SETTINGS_VARIABLE, Settings, TrunkSettings
@@ -85,7 +86,7 @@ class Ears:
         self.finished.append(news)
         self._news.put_nowait(news)
 
-    async def next(self, seconds: float = 10) -> RecordingFinished:
+    async def next(self, seconds: float = HANGS) -> RecordingFinished:
         """The next one."""
         async with asyncio.timeout(seconds):
             return await self._news.get()

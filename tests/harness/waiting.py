@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Value = TypeVar("Value")
 
+HANGS: Final = 60.0
+"""Seconds after which what a test waits for hangs. A bound and no measure: a busy machine takes its time."""
 
-async def eventually(ask: Callable[[], Awaitable[Value]], seconds: float = 20.0) -> Value:
+
+async def eventually(ask: Callable[[], Awaitable[Value]], seconds: float = HANGS) -> Value:
     """Ask until the answer is true, and return it.
 
     Raises:

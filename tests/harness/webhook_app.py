@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from aiohttp import web
+from tests.harness.waiting import HANGS
 from tests.harness.web_site import serving_site
-
-WAIT_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +59,12 @@ class WebhookApp:
         started: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), daemon=True)
         self._thread.start()
-        started.result(10)
+        started.result(HANGS)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(HANGS)
 
     def folder(self) -> Folder:
         """A place of its own for one scenario."""
@@ -80,7 +79,7 @@ class WebhookApp:
         with self._changed:
             return list(self._received[path])
 
-    def wait(self, path: str, number: int, seconds: float = WAIT_SECONDS) -> list[Received]:
+    def wait(self, path: str, number: int, seconds: float = HANGS) -> list[Received]:
         """The requests to `path`, once there are `number`. Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._received[path]) >= number, seconds):
@@ -142,11 +141,11 @@ class Folder:
         """The requests so far."""
         return self._app.received(f"{self._prefix}/{name}")
 
-    def wait(self, name: str, number: int = 1, *, seconds: float = WAIT_SECONDS) -> Received:
+    def wait(self, name: str, number: int = 1, *, seconds: float = HANGS) -> Received:
         """The `number`th request, once it has come. Raises TimeoutError."""
         return self._app.wait(f"{self._prefix}/{name}", number, seconds)[number - 1]
 
-    def statuses(self, name: str = "status", *, seconds: float = WAIT_SECONDS) -> list[Received]:
+    def statuses(self, name: str = "status", *, seconds: float = HANGS) -> list[Received]:
         """The status callbacks of one call or text in the order they came, once the last has.
 
         Raises TimeoutError.

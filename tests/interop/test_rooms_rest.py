@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from tests.harness.stage import Stage
+from tests.harness.waiting import HANGS
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 
 
 def listed(find: Callable[[], list[Any]]) -> None:
     """Wait until a list is not empty. Raises TimeoutError."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANGS
     while not find():
         if time.monotonic() > deadline:
             raise TimeoutError("the list stays empty")

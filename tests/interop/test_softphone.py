@@ -18,6 +18,7 @@ from tests.harness.raw_sip import SDP, RawPeer, answer_to, tag_of
 from tests.harness.softphone import TONE_HZ, Softphone, softphone
 from tests.harness.stage import Stage, loudest_hz, samples_of, seconds_of_tone
 from tests.harness.transcribe import require_transcription, transcribe, was_said
+from tests.harness.waiting import HANGS
 from tests.harness.webhook_app import Answer
 
 from offhook.audio import g711, wav
@@ -107,7 +108,7 @@ def test_every_octet_of_a_prompt_leaves_before_the_call_is_hung_up(stage: Stage)
 def udp_socket() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("127.0.0.1", 0))
-    made.settimeout(20)
+    made.settimeout(HANGS)
     return made
 
 
@@ -153,7 +154,7 @@ def test_what_it_says_is_recorded_and_it_hangs_up(stage: Stage) -> None:
         assert stage.final_status() == "completed"
         done = stage.web.wait("done").params
     assert done["CallStatus"] == "completed"
-    with urllib.request.urlopen(done["RecordingUrl"], timeout=30) as response:
+    with urllib.request.urlopen(done["RecordingUrl"], timeout=HANGS) as response:
         assert abs(loudest_hz(samples_of(response.read())) - TONE_HZ) < 5
 
 

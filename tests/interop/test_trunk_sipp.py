@@ -30,6 +30,7 @@ from tests.harness.sipp import (
     sdp,
 )
 from tests.harness.stage import Stage
+from tests.harness.waiting import HANGS
 from tests.harness.webhook_app import WebhookApp
 
 from offhook.testing import Platform
@@ -301,7 +302,7 @@ def test_a_repeated_invite_is_one_call(trunk: Sipp, stage: Stage) -> None:
     host, port = target(stage).split(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as carrier:
         carrier.bind(("127.0.0.1", trunk.port))
-        carrier.settimeout(10)
+        carrier.settimeout(HANGS)
         peer = RawPeer(carrier, (host, int(port)))
         invite = peer.request("INVITE", f"sip:{number}@{host}:{port}", body=RAW_SDP)
         peer.send(invite, invite)

@@ -32,6 +32,7 @@ from tests.harness.sipp import (
     sdp,
 )
 from tests.harness.stage import Stage
+from tests.harness.waiting import HANGS
 from tests.harness.webhook_app import WebhookApp
 
 from offhook.supervisor.process import descendants
@@ -127,7 +128,7 @@ def test_refusals_are_counted(stage: Stage) -> None:
     stranger = Sipp(free_port(), "udp")
     stranger.call(stage.platform.facts["sip"], "+15557770998", ask("INVITE", body=sdp()), *refused(404))
     account = (stage.platform.account_sid, stage.platform.auth_token)
-    told = requests.get(f"{stage.platform.api_url}/offhook/v1/diagnosis", auth=account, timeout=10)
+    told = requests.get(f"{stage.platform.api_url}/offhook/v1/diagnosis", auth=account, timeout=HANGS)
     report = told.json()["roles"]["voice"]
     assert report["sip_refused"]["INVITE 404"] >= 1
     assert report["trunks"] == {"carrier": ["127.0.0.1"], "spare": ["127.0.0.1"]}
@@ -136,7 +137,7 @@ def test_refusals_are_counted(stage: Stage) -> None:
 def udp_socket() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("127.0.0.1", 0))
-    made.settimeout(20)
+    made.settimeout(HANGS)
     return made
 
 
@@ -271,7 +272,7 @@ def test_a_phone_over_tcp_that_went_away_is_not_registered(stage: Stage) -> None
     registrar = f"sip:{stage.platform.facts['sip']}"
     own = f"sip:{user}@{stage.platform.facts['sip']}"
     with socket.create_connection(address(stage)) as connection:
-        connection.settimeout(20)
+        connection.settimeout(HANGS)
         peer = RawPeer(connection, address(stage))
 
         def ask_(cseq: int, row: str = "") -> str:

@@ -7,6 +7,7 @@ import socket
 
 from tests.harness.stage import Stage, seconds_of_speech, together, was_told
 from tests.harness.transcribe import require_transcription
+from tests.harness.waiting import HANGS
 from tests.harness.webhook_app import Answer
 
 APOLOGY = "an application error has occurred goodbye"
@@ -29,7 +30,7 @@ def fails(own: Stage, url: str, *codes: int) -> str:
     """Call a phone with this URL and check how it was told and what was written; the SID."""
     phone = own.phone()
     sid = own.call(phone, url=url)
-    heard = phone.wait_for_call("ended", timeout=60.0)
+    heard = phone.wait_for_call("ended", timeout=HANGS)
     assert own.final_status() == "completed"
     assert seconds_of_speech(heard) > 1.5, "the caller was not told"
     assert own.timeline_codes(sid) == list(codes)

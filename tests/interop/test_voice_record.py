@@ -5,6 +5,7 @@ from __future__ import annotations
 import requests
 from tests.harness.stage import Stage, loudest_hz, samples_of, seconds_of_tone, together
 from tests.harness.transcribe import require_transcription, transcribe, was_among
+from tests.harness.waiting import HANGS
 from tests.harness.webhook_app import Answer
 from tests.interop.test_voice_prompts import tone_wav
 
@@ -12,7 +13,7 @@ from tests.interop.test_voice_prompts import tone_wav
 def download(stage: Stage, url: str) -> bytes:
     """A recording, with the account's credentials."""
     login = (stage.platform.account_sid, stage.platform.auth_token)
-    response = requests.get(url, auth=login, timeout=20)
+    response = requests.get(url, auth=login, timeout=HANGS)
     assert response.status_code == 200
     assert response.headers["Content-Type"] in ("audio/x-wav", "audio/wav")
     return response.content

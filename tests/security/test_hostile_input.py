@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 from tests.fault.running import ANY_PORTS, Running
 from tests.fault.traffic import Texts, Traffic
-from tests.harness.waiting import eventually
+from tests.harness.waiting import HANGS, eventually
 from tests.harness.webhook_app import Answer, WebhookApp
 from tests.security.hostile_smsc import BIND_TRANSCEIVER, SUBMIT_SM, HostileSmsc, pdu
 from yarl import URL
@@ -132,7 +132,7 @@ async def test_what_is_no_smpp_does_not_hurt_the_smsc(traffic: Traffic, platform
         writer.write_eof()
         # A peer that closes before it has read everything resets the connection.
         with contextlib.suppress(ConnectionResetError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANGS):
                 await reader.read()
         writer.close()
 
@@ -146,7 +146,7 @@ async def test_a_hostile_smsc_does_not_hurt_messaging(tmp_path: Path, app: Webho
             messaging = running.child("messaging")
             async with Traffic(running, app) as traffic:
                 sids = [await traffic.text("+15557654321", f"number {n}") for n in range(20)]
-                async with asyncio.timeout(40):
+                async with asyncio.timeout(HANGS):
                     await smsc.calmed.wait()
                     assert None not in sids
                     sent = Texts("+15557654321", {str(sid): "" for sid in sids})
@@ -222,7 +222,7 @@ async def test_what_is_no_sip_does_not_hurt_voice(traffic: Traffic, platform: Ru
         writer.write_eof()
         # A peer that closes before it has read everything resets the connection.
         with contextlib.suppress(ConnectionResetError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANGS):
                 await reader.read()
         writer.close()
 
@@ -338,7 +338,7 @@ async def test_the_log_tells_no_secret_number_body_or_digit(traffic: Traffic, pl
         call, message = await traffic.get(f"Calls/{sid}.json"), await traffic.get(f"Messages/{text}.json")
         return (call["status"], message["status"]) == ("completed", "delivered")
 
-    await eventually(over, 15)
+    await eventually(over)
     while True:
         try:
             platform.seen.append(platform.lines.get_nowait() or "")

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from tests.harness.raw_sip import SDP, RawPeer, answer_to, status_of
 from tests.harness.stage import Stage
+from tests.harness.waiting import HANGS
 from tests.harness.webhook_app import WebhookApp
 
 from offhook.supervisor.process import descendants
@@ -95,7 +96,7 @@ def begin_unfinished_calls(scene: Scene) -> None:
 
 def wait_until(true: Callable[[], bool]) -> None:
     """Wait for what nothing announces."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + HANGS
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -104,7 +105,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 def udp_socket() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("127.0.0.1", 0))
-    made.settimeout(10)
+    made.settimeout(HANGS)
     return made
 
 

@@ -11,7 +11,7 @@ import falcon.asgi
 import msgspec
 import pytest
 import uvicorn
-from tests.harness.waiting import eventually
+from tests.harness.waiting import HANGS, eventually
 
 from offhook.api.body import read_form
 from offhook.api.connection import MAX_HEAD, Connection
@@ -49,7 +49,7 @@ class Client:
 
     async def until_closed(self) -> bytes:
         """All that comes before the server closes the connection."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS):
             try:
                 return await self.reader.read()
             except ConnectionResetError:

@@ -16,7 +16,7 @@ import msgspec
 import nats as nats_client
 import pytest
 from nats.js.api import DiscardPolicy, StorageType, StreamConfig
-from tests.harness.waiting import eventually
+from tests.harness.waiting import HANGS, eventually
 
 from offhook.bus import nats as nats_bus
 from offhook.bus import subjects
@@ -43,7 +43,7 @@ class Taken:
         self.work.extend(work)
         self.batches.append(len(work))
 
-    async def reaches(self, count: int, seconds: float = 20.0) -> None:
+    async def reaches(self, count: int, seconds: float = HANGS) -> None:
         async def enough() -> bool:
             return len(self.work) >= count
 
@@ -114,7 +114,7 @@ async def test_consumers_of_one_name_share_the_work(bus: Bus, nats_url: str) -> 
 
     try:
         async with consuming(bus, mine, 10), consuming(other, theirs, 10):
-            await bus.request("$SYS.REQ.USER.INFO", b"", 2)
+            await bus.request("$SYS.REQ.USER.INFO", b"", HANGS)
             for start in range(0, 500, 50):
                 bus.announce(notices(start, start + 50))
             await eventually(all_taken)
@@ -146,14 +146,14 @@ async def test_requests_are_answered_concurrently(bus: Bus, nats_url: str) -> No
 
     try:
         await server.serve(subjects.voice_calls("node-1"), answer)
-        slow = asyncio.create_task(bus.request(subjects.voice_calls("node-1"), b"slow"))
-        assert await bus.request(subjects.voice_calls("node-1"), b"fast") == b"FAST"
+        slow = asyncio.create_task(bus.request(subjects.voice_calls("node-1"), b"slow", HANGS))
+        assert await bus.request(subjects.voice_calls("node-1"), b"fast", HANGS) == b"FAST"
         release.set()
         assert await slow == b"SLOW"
         with pytest.raises(RequestError):
             await bus.request(subjects.voice_calls("node-1"), b"bad", 0.2)
         with pytest.raises(RequestError):
-            await bus.request(subjects.voice_calls("node-2"), b"", 5)
+            await bus.request(subjects.voice_calls("node-2"), b"", HANGS)
     finally:
         await server.close()
 
@@ -248,7 +248,7 @@ async def test_a_killed_server_comes_back_to_the_same_clients(own_nats: Nats, lo
                 shutil.rmtree(own_nats.store_dir)
             await own_nats.start()
             await eventually(connected)
-            await eventually(answered, 15)
+            await eventually(answered)
     finally:
         await bus.close()
 
@@ -312,7 +312,7 @@ async def test_a_role_tells_how_it_is(bus: Bus, nats_url: str) -> None:
     role = await Bus.connect(nats_url, "voice")
     try:
         await role.serve_health("node-1", "voice")
-        report = msgspec.json.decode(await bus.request(subjects.health("node-1", "voice"), b""))
+        report = msgspec.json.decode(await bus.request(subjects.health("node-1", "voice"), b"", HANGS))
         assert "announcements_lost" in report
     finally:
         await role.close()

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from tests.harness import rows
 from tests.harness.services import ACCOUNT
+from tests.harness.waiting import HANGS
 
 from offhook.clock import utcnow
 from offhook.janitor.janitor import Janitor
@@ -143,7 +144,7 @@ async def test_a_sweeper_needs_no_bus_and_goes_on_after_a_failure(store: Store) 
 
     sweeping = asyncio.create_task(sweep(store.outbox, Topic.MESSAGES, 2, take, seconds=0.01))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             await all_taken.wait()
     finally:
         sweeping.cancel()

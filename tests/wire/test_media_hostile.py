@@ -11,6 +11,7 @@ import struct
 
 import pytest
 from tests.harness.media import Ears, Phone, as_ulaw, connect_leg, find, media_worker, speech
+from tests.harness.waiting import HANGS
 
 from offhook.media import protocol
 from offhook.media.client import MediaClient, MediaError
@@ -140,7 +141,7 @@ async def test_garbage_on_the_control_socket_ends_only_that_connection() -> None
         for data in (struct.pack(">I", 4) + b"\xc1\xc1\xc1\xc1", struct.pack(">I", 1 << 31)):
             reader, writer = await asyncio.open_unix_connection(worker.control_path)
             writer.write(data)
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), HANGS) == b""
             writer.close()
         client = await MediaClient.connect(worker.control_path, lambda _: None, lambda: None)
         assert (await client.open_leg()).port

@@ -18,6 +18,7 @@ from tests.harness.media import (
     media_worker,
     speech,
 )
+from tests.harness.waiting import HANGS
 
 from offhook.audio import g711
 from offhook.audio.dtmf_detect import DtmfDetector
@@ -152,7 +153,7 @@ async def test_tones_are_reported_once(codec: protocol.Codec) -> None:
         phone = await Phone.open()
         await connect_leg(worker, phone, codec=codec, dtmf=None)
         await phone.talk(np.concatenate([speech(0.2), pause, *pieces, pause]), 0 if codec == "PCMU" else 8)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS):
             while len(worker.of(protocol.Digit)) < 7:
                 worker.changed.clear()
                 await worker.changed.wait()
@@ -210,7 +211,7 @@ async def test_reports_and_round_trip() -> None:
             loop = asyncio.get_running_loop()
             began = loop.time()
             talking = asyncio.create_task(phone.talk(speech(6)))
-            report, *others = rtcp.unpack(await asyncio.wait_for(loop.sock_recv(control, 1500), 7))
+            report, *others = rtcp.unpack(await asyncio.wait_for(loop.sock_recv(control, 1500), HANGS))
             assert isinstance(report, rtcp.SenderReport)
             answer = rtcp.ReceiverReport(
                 phone.ssrc, (rtcp.ReportBlock(report.ssrc, 0, 3, 0, 80, rtcp.middle(report.ntp), 0),)
@@ -219,7 +220,7 @@ async def test_reports_and_round_trip() -> None:
             counters = await worker.counters(leg, lambda counters: counters.rtt_ms is not None)
             talking.cancel()
             await worker.client.close_leg(leg)
-            ended = rtcp.unpack(await asyncio.wait_for(loop.sock_recv(control, 1500), 2))
+            ended = rtcp.unpack(await asyncio.wait_for(loop.sock_recv(control, 1500), HANGS))
         phone.close()
     assert any(isinstance(other, rtcp.SourceDescription) and other.cname for other in others)
     assert report.ssrc == phone.packets[0].ssrc

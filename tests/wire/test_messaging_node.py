@@ -15,6 +15,7 @@ from tests.harness.messaging import (
     Webhook,
 )
 from tests.harness.services import ACCOUNT
+from tests.harness.waiting import HANGS
 
 from offhook.clock import utcnow
 from offhook.smpp.bodies import SubmitSm
@@ -42,7 +43,7 @@ async def test_a_text_is_sent_delivered_paid_for_and_called_back(
     assert told[1]["MessageSid"] == sid
     assert len(told[1]["RawDlrDoneDate"]) == 10
     names: list[str] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         while len(names) < 4:
             entries = await platform.store.timeline.list(sid)
             names = [entry.name for entry in entries if entry.kind != TimelineKind.CALLBACK]

@@ -17,6 +17,7 @@ from tests.harness.messaging import (
     soon,
 )
 from tests.harness.services import ACCOUNT, AUTH_TOKEN
+from tests.harness.waiting import HANGS
 
 from offhook.messaging.carriers import IncomingText
 from offhook.smpp.vocabulary import Status
@@ -55,7 +56,7 @@ async def test_an_inbound_text_is_answered(platform: Platform, webhook: Webhook)
     assert len(replies) == 2
     begun = (await soon(lambda: platform.store.timeline.list(replies[0].sid)))[0]
     assert (begun.name, begun.detail["reply_to"]) == ("queued", received.sid)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while (await platform.store.outbox.depth()).get(Topic.MESSAGES):
             pass
 
@@ -79,7 +80,7 @@ async def test_an_action_is_told_of_the_reply_and_signed(platform: Platform, web
     await platform.store.numbers.update(ACCOUNT, mine.sid, {"sms_url": f"{webhook.url}/sms"})
     webhook.answers["/sms"] = (200, '<Response><Message action="/told">Thanks</Message></Response>')
     assert await platform.smsc.deliver(THEIRS[1:], OURS[1:], b"Hi there") == 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS):
         _, asked, _ = await webhook.asked.get()
         path, told, signature = await webhook.asked.get()
     assert (path, told["SmsSid"], told["SmsStatus"]) == ("/told", told["MessageSid"], "queued")
@@ -119,7 +120,7 @@ async def test_a_reply_from_a_number_of_somebody_else_is_not_sent(
     await platform.smsc.deliver(THEIRS[1:], OURS[1:], b"Hi")
     await webhook.asked.get()
     (received,) = await platform.listed("inbound")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS):
         while not (notes := await platform.store.notifications.about(received.sid)):
             pass
     assert [note.error_code for note in notes] == [14108]

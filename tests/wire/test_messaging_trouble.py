@@ -11,6 +11,7 @@ from tests.harness.messaging import (
     Platform,
     soon,
 )
+from tests.harness.waiting import HANGS
 
 from offhook.clock import utcnow
 from offhook.smpp.bodies import SubmitSm
@@ -102,7 +103,7 @@ async def test_a_receipt_in_another_base_and_one_before_its_response(platform: P
     early = asyncio.ensure_future(
         smsc.deliver(THEIRS[1:], OURS[1:], f"id:{4 + 0xABC} stat:DELIVRD".encode(), esm_class=0x04)
     )
-    assert await asyncio.wait_for(early, 10) == 0
+    assert await asyncio.wait_for(early, HANGS) == 0
     await platform.until(await platform.send(), "delivered")
 
 

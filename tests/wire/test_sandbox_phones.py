@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.harness.sockets import bind_both
+from tests.harness.waiting import HANGS
 from tests.unit.test_config import make_settings
 
 from offhook.sandbox.behaviour import PlaceCall
@@ -23,7 +24,7 @@ from offhook.streams.client import StreamsClient
 async def test_a_phone_names_addresses_that_can_be_reached(listens_on: str, tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as platform:
         platform.bind((listens_on, 0))
-        platform.settimeout(10)
+        platform.settimeout(HANGS)
         port = platform.getsockname()[1]
         udp, tcp = bind_both("127.0.0.1")
         own = udp.getsockname()[1]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.harness.waiting import HANGS
 
 from offhook.config import Settings, TrunkSettings
 from offhook.messaging.connection import SmppConnection
@@ -52,7 +53,7 @@ class Esme:
         self.changed.set()
 
     async def until(self, submitted: int = 0, receipts: int = 0) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS):
             while len(self.submitted) < submitted or len(self.receipts) < receipts:
                 self.changed.clear()
                 await self.changed.wait()
@@ -83,7 +84,7 @@ async def bound(port: int, kind: type[Bind] = BindTransceiver) -> AsyncIterator[
     )
     esme.connection.session.bind(kind(ACCOUNT.system_id, ACCOUNT.password), esme.connection.now())
     esme.connection.flush()
-    await asyncio.wait_for(esme.changed.wait(), 10)
+    await asyncio.wait_for(esme.changed.wait(), HANGS)
     try:
         yield esme
     finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.harness.processes import running_beside
 from tests.harness.sockets import bind_both
+from tests.harness.waiting import HANGS
 
 from offhook.clock import monotonic
 from offhook.sdp.negotiate import answer, offer, read_answer
@@ -41,7 +42,7 @@ from offhook.sip.headers import parse_name_addr
 SIPP = shutil.which("sipp")
 SCENARIOS = Path(__file__).parent / "sipp"
 CALLS = 40
-SECONDS = 30
+SECONDS = int(HANGS)
 MODES = {UDP: "u1", TCP: "t1"}
 
 pytestmark = pytest.mark.skipif(SIPP is None, reason="sipp is not installed (Debian package sip-tester)")

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.harness.sockets import bind_both
+from tests.harness.waiting import HANGS
 
 from offhook.clock import monotonic
 from offhook.signalling import connections as module
@@ -26,7 +27,6 @@ OPTIONS = (
     b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
     b"To: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
-SECONDS = 10
 
 
 class Agent:
@@ -70,7 +70,7 @@ class Agent:
 
     async def next(self, kind: type[Event]) -> Event:
         """The next event of that kind; others before it are skipped."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(HANGS):
             while not isinstance(event := await self.told.get(), kind):
                 pass
         return event
@@ -166,7 +166,7 @@ async def open_to(agent: Agent) -> tuple[asyncio.StreamReader, asyncio.StreamWri
 
 
 async def closed(reader: asyncio.StreamReader) -> bool:
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(HANGS):
         try:
             return await reader.read() == b""
         except ConnectionResetError:
@@ -209,7 +209,7 @@ async def test_a_stream_without_a_usable_length_is_answered_and_closed(length: b
         writer.write(
             OPTIONS + OPTIONS.replace(b"Content-Length: 0", length).replace(b"z9hG4bK1", b"z9hG4bK2")
         )
-        answers = await asyncio.wait_for(reader.read(), SECONDS)
+        answers = await asyncio.wait_for(reader.read(), HANGS)
         assert [line.split()[1] for line in answers.splitlines() if line.startswith(b"SIP/2.0 ")] == [
             b"200",
             b"400",

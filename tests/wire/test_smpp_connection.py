@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import pytest
 import uvloop
 from tests.harness.smsc import Smsc
+from tests.harness.waiting import HANGS
 
 from offhook.messaging.carriers import DeliveryReport, IncomingText, OutgoingText
 from offhook.messaging.carriers.smpp import SmppCarrier
@@ -79,7 +80,7 @@ class Notes:
 
     async def wait(self, condition: Callable[[], bool]) -> None:
         """Wait for a report that makes `condition` true."""
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(HANGS), self.changed:
             await self.changed.wait_for(condition)
 
 
@@ -244,7 +245,7 @@ def test_a_timer_that_is_due_at_once() -> None:
                 "127.0.0.1",
                 smsc.port,
             )
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HANGS):
                 await connection.closed
         return errors
 

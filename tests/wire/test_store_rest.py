@@ -111,7 +111,7 @@ async def test_the_cache_hears_of_changes_by_other_processes(store: Store, datab
             account = await store.accounts.cached.get(ACCOUNT)
             return account is not None and account.auth_token != AUTH_TOKEN
 
-        await eventually(changed, 2)
+        await eventually(changed)
     finally:
         await other.close()
 

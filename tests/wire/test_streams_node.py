@@ -23,6 +23,7 @@ from tests.harness.streams import (
     streams_process,
 )
 from tests.harness.transcribe import missing_reason, require_transcription, transcribe, was_said
+from tests.harness.waiting import HANGS
 from tests.harness.web_site import serving_site
 
 from offhook.audio.tones import tone
@@ -222,7 +223,7 @@ async def test_a_hanging_speech_worker_does_not_stop_the_role(node: StreamsProce
             os.kill(pid, signal.SIGSTOP)
         async with file_server() as (_, url), asyncio.timeout(3):
             await client.prepare(f"{url}/a.wav")
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(HANGS):
             assert len(await say(client, "After the deadline.")) > 4000
 
 
@@ -321,7 +322,7 @@ async def test_a_killed_role_loses_no_more_than_the_last_second(tmp_path: Path) 
 
 def wait_for_size(path: Path, size: int) -> None:
     """Blocks until a file has grown to `size` bytes."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANGS
     while not path.exists() or path.stat().st_size < size:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -334,7 +335,7 @@ async def gone(pid: int) -> None:
         ended = asyncio.Event()
         asyncio.get_running_loop().add_reader(handle, ended.set)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANGS):
                 await ended.wait()
         finally:
             asyncio.get_running_loop().remove_reader(handle)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.harness.transcribe import require_transcription, transcribe, was_said
-from tests.harness.waiting import eventually
+from tests.harness.waiting import HANGS, eventually
 
 from offhook.speech.engine import SpeakPiece
 from offhook.speech.tts import Speech, installed_engines
@@ -53,7 +53,7 @@ async def test_a_worker_that_misses_its_deadline_is_replaced() -> None:
         await pool.wait_warm()
         (before,) = pool.pids
         os.kill(before, signal.SIGSTOP)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS):
             assert await pool.speak(SpeakPiece("Hello.", "en-us", False, 0), 0)
         assert before not in pool.pids
     finally:
@@ -65,7 +65,7 @@ async def test_an_engine_that_cannot_start_fails_its_requests() -> None:
     pool = WorkerPool("no-such-engine", 1)
     pool.expect()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS):
             with pytest.raises(SpeechError, match="not available"):
                 await pool.speak(SpeakPiece("Hello.", "en-us", False, 0), 0)
         assert not pool.available
@@ -150,7 +150,7 @@ async def test_the_engine_that_loads_slowly_is_loaded_when_a_call_is_expected_to
     async with speaking(tmp_path, "piper", "espeak") as speech:
         assert not speech.pools["piper"].pids
         speech.expect()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS):
             await speech.pools["piper"].wait_warm()
         assert not speech.pools["espeak"].pids
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_NAMED_SECONDS = 10.0
+_NAMED_SECONDS = 30.0
 _REPLY_SECONDS = 30.0
 _STATES = ("ringing", "answered", "ended")
 

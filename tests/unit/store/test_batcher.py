@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from tests.harness.fake_clock import on_fake_clock
+from tests.harness.waiting import HANGS
 
 from offhook.store.batcher import Batcher
 
@@ -72,7 +73,7 @@ async def test_a_batch_is_no_larger_than_its_size() -> None:
 async def test_a_write_right_after_the_last_one_is_not_forgotten() -> None:
     batcher = Batcher(Table().write)
     for n in range(100):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(HANGS):
             assert await batcher.add(str(n)) == str(n)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.harness.processes import running
+from tests.harness.waiting import HANGS
 
 from offhook.config import ConfigurationError
 from offhook.supervisor import datadir
@@ -74,7 +75,7 @@ async def test_processes_of_an_earlier_run_are_waited_for_and_then_killed(
         monkeypatch.setattr(datadir, "_ORPHAN_SECONDS", 0.3)
         later = DataDirectory(tmp_path)
         await later.orphans_ended()
-        assert orphan.wait(5) == -9
+        assert orphan.wait(HANGS) == -9
         later.close()
 
 

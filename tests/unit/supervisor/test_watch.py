@@ -8,6 +8,7 @@ import signal
 import sys
 
 import pytest
+from tests.harness.waiting import HANGS
 
 from offhook.supervisor.process import Child
 from offhook.supervisor.watch import keep_running
@@ -49,7 +50,7 @@ async def test_a_service_that_does_not_work_is_ended_and_started_again(
     await service.start()
     keeping = asyncio.create_task(keep_running(service, check_seconds=0.01))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS):
             await service.revived.wait()
         await asyncio.sleep(0.1)
         assert service.lives == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import parse_qsl
 
 import pytest
 from tests.harness.sockets import bind_both
@@ -20,10 +21,10 @@ from offhook.sip.endpoint import Endpoint
 from offhook.sip.flow import TCP, UDP, Address, Send
 from offhook.sip.registrar import Binding
 from offhook.sip.uri import parse_uri
-from offhook.store.records import NumberRecord, SipCredentialRecord
-from offhook.twiml.effects import DialSip
-from offhook.voice.leg import Leg
-from offhook.voice.routing import LOOP_HEADER, Routing, UnroutableError
+from offhook.store.records import ApplicationRecord, NumberRecord, SipCredentialRecord
+from offhook.twiml.effects import DialApplication, DialSip
+from offhook.voice.leg import Destination, Leg
+from offhook.voice.routing import APPLICATION_HEADER, LOOP_HEADER, Routing, UnroutableError
 
 PUBLIC = "203.0.113.7"
 TRUNKS = (
@@ -39,6 +40,26 @@ async def no_number(number: str) -> NumberRecord | None:
 async def no_phone(user: str) -> SipCredentialRecord | None:
     """Nobody has a phone."""
     return None
+
+
+APPLICATIONS = {
+    record.sid: record
+    for record in (
+        ApplicationRecord("AP1", "AC1", "", utcnow(), utcnow(), voice_url="http://a.example/"),
+        ApplicationRecord("AP2", "AC1", "", utcnow(), utcnow()),
+        ApplicationRecord("AP3", "AC2", "", utcnow(), utcnow(), voice_url="http://a.example/"),
+        ApplicationRecord(
+            *("AP4", "AC2", "", utcnow(), utcnow()),
+            voice_url="http://a.example/",
+            public_application_connect_enabled=True,
+        ),
+    )
+}
+
+
+async def find_application(sid: str) -> ApplicationRecord | None:
+    """The applications of two accounts."""
+    return APPLICATIONS.get(sid)
 
 
 class Platform:
@@ -63,7 +84,7 @@ class Platform:
         )
         self.transports = SipTransports.over(self.endpoint, udp, tcp, lambda events: None)
         guard = Guard(allow_nets=["192.0.2.0/24", "203.0.113.0/24", "127.0.0.0/8"])
-        self.routing = Routing(self.settings, self.transports, guard, find_number, no_phone)
+        self.routing = Routing(self.settings, self.transports, guard, find_number, no_phone, find_application)
 
     async def start(self) -> Platform:
         await self.transports.start()
@@ -228,3 +249,33 @@ async def test_audio_is_asked_for_at_the_address_that_sip_names(
     assert f"c=IN IP4 {told}\r\n" in sdp
     assert f"Contact: <sip:offhook@{told}:{platform.settings.sip_port}" in head
     assert f" {told}:{platform.settings.sip_port};branch=" in head
+
+
+async def to_application(platform: Platform, target: DialApplication) -> Destination:
+    return await platform.routing.destination(f"app:{target.sid}", "sip:alice@example.com", "AC1", sip=target)
+
+
+async def test_an_application_is_called_on_the_platform_itself(platform: Platform) -> None:
+    told = (("Param_Ticket", "9 & 8"),)
+    found = await to_application(platform, DialApplication("AP1", "+15105550100", told, "gold"))
+    assert found.request_uri == f"sip:AP1@127.0.0.1:{platform.settings.sip_port}"
+    headers = dict(found.headers)
+    assert LOOP_HEADER in headers
+    assert parse_qsl(headers[APPLICATION_HEADER]) == [
+        ("From", "sip:alice@example.com"),
+        ("To", "+15105550100"),
+        ("CustomerId", "gold"),
+        ("Param_Ticket", "9 & 8"),
+    ]
+
+
+async def test_an_application_of_another_account_is_called_if_it_lets_others(platform: Platform) -> None:
+    found = await to_application(platform, DialApplication("AP4", "AP4"))
+    assert ("CustomerId", "AC1") in parse_qsl(dict(found.headers)[APPLICATION_HEADER])
+
+
+@pytest.mark.parametrize(("sid", "code"), [("AP2", 11100), ("AP3", 21218), ("AP9", 21218)])
+async def test_what_is_no_application_to_dial_is_not_called(platform: Platform, sid: str, code: int) -> None:
+    with pytest.raises(UnroutableError) as caught:
+        await to_application(platform, DialApplication(sid, sid))
+    assert caught.value.code == code

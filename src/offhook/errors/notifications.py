@@ -64,6 +64,7 @@ _GENERAL_ERRORS: Final[dict[int, str]] = {
     15000: "Call progress: internal failure",
     15002: "Call progress: the event waited too long in its queue",
     15004: "The action URL must be absolute in TwiML that updates a call in progress",
+    21218: "The SID is not that of an application that the account may dial",
     22001: "The call timed out",
     22005: "The queue of calls is full",
 }

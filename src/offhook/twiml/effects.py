@@ -197,7 +197,23 @@ class DialClient:
     callback: StatusCallback | None = None
 
 
-DialTarget = DialNumber | DialSip | DialClient
+@dataclass(frozen=True, slots=True)
+class DialApplication:
+    """An `<Application>`: whatever answers at the VoiceUrl of `sid`.
+
+    `to` is whom it sees called. It is told the `parameters`, and who calls: `customer_id`, by default the account.
+    """
+
+    sid: str
+    to: str
+    parameters: Pairs = ()
+    customer_id: str | None = None
+    url: str | None = None
+    method: Method = "POST"
+    callback: StatusCallback | None = None
+
+
+DialTarget = DialNumber | DialSip | DialClient | DialApplication
 RecordMode = Literal[
     "do-not-record",
     "record-from-answer",

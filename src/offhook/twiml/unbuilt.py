@@ -46,7 +46,6 @@ VERBS: dict[str, Unbuilt] = {
 }
 
 NOUNS: dict[str, Unbuilt] = {
-    "Application": _of(f"url method {_CALLBACK} customerId copyParentTo", "ApplicationSid Parameter"),
     "Sim": _of(code=NO_SIM),
     "WhatsApp": _of(f"url method {_CALLBACK}"),
 }

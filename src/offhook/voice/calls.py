@@ -13,7 +13,7 @@ from offhook.clock import new_sid, utcnow
 from offhook.media.client import MediaError
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.records import AccountRecord, CallRecord
-from offhook.twiml.effects import DialClient, DialNumber, DialSip, DialTarget
+from offhook.twiml.effects import DialApplication, DialClient, DialNumber, DialSip, DialTarget
 from offhook.twiml.entry import CallFacts, EntryPoint
 from offhook.voice import journal
 from offhook.voice.leg import Destination, Leg
@@ -137,6 +137,8 @@ def _dialled(target: DialTarget) -> str:
             return target.uri
         case DialClient():
             return f"client:{target.identity}"
+        case DialApplication():
+            return f"app:{target.sid}"
 
 
 def _request(target: DialTarget) -> CallRequest:

@@ -1,14 +1,16 @@
 """Admitting an inbound INVITE: who calls, which number of whose account, and the call that comes of it.
 
 An INVITE from the trunk (or our own) is a call to a number; one from anywhere else is a phone's, which has to
-prove who it is. What is admitted becomes a row before its TwiML is asked for.
+prove who it is. Our own may be to an application (``<Dial><Application>``), and says what its webhooks are told. What
+is admitted becomes a row before its TwiML is asked for.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl
 
 from offhook.calls import events
 from offhook.calls.call import Call
@@ -31,11 +33,28 @@ from offhook.twiml.entry import CallFacts, Entry, EntryPoint, method_of
 from offhook.voice import journal, notes
 from offhook.voice.calls import Calls
 from offhook.voice.leg import MAX_FORWARDS, Leg
+from offhook.voice.routing import APPLICATION_HEADER
 from offhook.voice.services import Services
 
 logger = logging.getLogger(__name__)
 
 _MAX_PROVEN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """Who is called, and whose URLs answer. `params`: what its webhooks say besides the standard parameters."""
+
+    from_: str
+    to: str
+    answering: NumberRecord | ApplicationRecord
+    number_sid: str | None = None
+    params: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def application_sid(self) -> str | None:
+        """The application that answers."""
+        return self.answering.sid if isinstance(self.answering, ApplicationRecord) else None
 
 
 class Inbound:
@@ -81,12 +100,36 @@ class Inbound:
         if invite.replaces is not None:
             self._replace(invite, invite.replaces, phone)
             return
-        called = called_number(request.request_uri)
-        number = await self._services.store.numbers.cached.get(called)
-        if number is None or (phone is not None and number.account_sid != phone.account_sid):
+        if routing.is_our_own(request) and (told := request.get(APPLICATION_HEADER)) is not None:
+            called = await self._application(request.request_uri.user_text, told)
+        else:
+            called = await self._number(invite, phone)
+        if called is None:
             self._refuse(invite, 404, "the number called is not one of the platform's")
             return
-        await self._connect(invite, number, phone)
+        await self._connect(invite, called)
+
+    async def _application(self, sid: str, told: str) -> _Called | None:
+        """An application that ``<Dial>`` calls, unless it has been deleted since."""
+        application = await self._services.store.applications.cached.get(sid)
+        if application is None:
+            return None
+        (_, caller), (_, to), *params = parse_qsl(told, keep_blank_values=True)
+        return _Called(caller, to, application, params=tuple(params))
+
+    async def _number(self, invite: IncomingInvite, phone: SipCredentialRecord | None) -> _Called | None:
+        """A number; a phone can call those of its account."""
+        store, request = self._services.store, invite.request
+        number = await store.numbers.cached.get(called_number(request.request_uri))
+        if number is None or (phone is not None and number.account_sid != phone.account_sid):
+            return None
+        application = await store.applications.of_account(number.account_sid, number.voice_application_sid)
+        answering = application or number
+        if phone is None:
+            shown = called_number(request.from_.uri)
+            return _Called(shown, number.phone_number, answering, number.sid)
+        shown = f"sip:{phone.username}@{request.from_.uri.host}"
+        return _Called(shown, number.phone_number, answering, number.sid, _sip_params(invite))
 
     def _replace(self, invite: IncomingInvite, leg: int, phone: SipCredentialRecord | None) -> None:
         """Let the caller take the place of a leg: a phone that of its account's, a trunk any (RFC 3891 section 3)."""
@@ -128,14 +171,12 @@ class Inbound:
         else:
             self._forget(invite)
 
-    async def _connect(
-        self, invite: IncomingInvite, number: NumberRecord, phone: SipCredentialRecord | None
-    ) -> None:
+    async def _connect(self, invite: IncomingInvite, called: _Called) -> None:
         """Make the call: its leg, its row, then its TwiML."""
         services = self._services
         if self._disk.full():
             raise DiskFullError("the disk of the data directory is nearly full")
-        account = await services.store.accounts.cached.get(number.account_sid)
+        account = await services.store.accounts.cached.get(called.answering.account_sid)
         if account is None or not account.is_active:
             self._refuse(invite, 403, "the account is not active")
             return
@@ -151,17 +192,15 @@ class Inbound:
             self._refuse(invite, 488, str(error))
             await leg.close()
             return
-        applications = services.store.applications
-        application = await applications.of_account(number.account_sid, number.voice_application_sid)
-        record = self._record(invite, number, application, phone)
+        record = self._record(called)
         await self._calls.put_on_record(record, leg)
         if invite.leg not in self._admitting:
             await self._abandoned(leg, record)
             return
-        session = self._calls.begin(_call(record, application or number), record, account, leg)
+        session = self._calls.begin(_call(record, called.answering), record, account, leg)
         session.feed(events.Began())
         if session.call.entry is None:
-            session.notify(11100, "The number has no voice URL.", "")
+            session.notify(11100, "What is called has no voice URL.", "")
             session.feed(events.HangUpRequested(events.EndedBy.NO_INSTRUCTIONS))
 
     async def _abandoned(self, leg: Leg, record: CallRecord) -> None:
@@ -169,35 +208,25 @@ class Inbound:
         await leg.close()
         await journal.abandon(self._services.store, record)
 
-    def _record(
-        self,
-        invite: IncomingInvite,
-        number: NumberRecord,
-        application: ApplicationRecord | None,
-        phone: SipCredentialRecord | None,
-    ) -> CallRecord:
-        answering = application or number
-        request = invite.request
-        caller = request.from_.uri
-        shown = called_number(caller) if phone is None else f"sip:{phone.username}@{caller.host}"
-        now = utcnow()
+    def _record(self, called: _Called) -> CallRecord:
+        answering, now = called.answering, utcnow()
         return CallRecord(
             sid=new_sid("CA"),
-            account_sid=number.account_sid,
-            to=number.phone_number,
-            from_=shown,
+            account_sid=answering.account_sid,
+            to=called.to,
+            from_=called.from_,
             status=CallStatus.QUEUED,
             direction=Direction.INBOUND,
             date_created=now,
             date_updated=now,
-            phone_number_sid=number.sid,
+            phone_number_sid=called.number_sid,
             node=self._services.tenure.lease.node,
             lease=self._services.tenure.lease.id,
             request=CallRequest(
-                application_sid=application.sid if application is not None else None,
+                application_sid=called.application_sid,
                 status_callback=answering.status_callback,
                 status_callback_method=method_of(answering.status_callback_method),
-                webhook_params=_sip_params(invite) if phone is not None else (),
+                webhook_params=called.params,
             ).stored(),
         )
 

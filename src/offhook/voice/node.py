@@ -107,7 +107,12 @@ class Node:
         endpoint = Endpoint(_endpoint_config(settings), lambda: secrets.token_hex(8))
         transports = SipTransports(endpoint, settings, sip_events.take)
         routing = Routing(
-            settings, transports, http.guard, store.numbers.cached.get, store.sip_credentials.find
+            settings,
+            transports,
+            http.guard,
+            store.numbers.cached.get,
+            store.sip_credentials.find,
+            store.applications.cached.get,
         )
         await routing.trunks.refresh()
         switchboard = Switchboard()

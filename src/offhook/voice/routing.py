@@ -2,6 +2,7 @@
 
 * A number of the platform is called on the platform itself, over its own SIP port.
 * Any other number goes to a trunk, the first by priority that can take it.
+* An application is called on the platform itself too; in a header the INVITE says what its webhooks will.
 * A ``sip:`` address of this platform goes to where its phone registered, to all places at once; any other to its host,
   if the address guard allows it.
 
@@ -15,6 +16,8 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from urllib.parse import urlencode
 
 from offhook.clock import monotonic
 from offhook.config import Settings
@@ -29,15 +32,20 @@ from offhook.sip.flow import DEFAULT_PORT, TCP, UDP, Address, Flow
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import Field, Request
 from offhook.sip.uri import Uri, parse_uri, sip_uri
-from offhook.store.records import NumberRecord, SipCredentialRecord
-from offhook.twiml.effects import DialClient, DialSip, DialTarget
+from offhook.store.records import ApplicationRecord, NumberRecord, SipCredentialRecord
+from offhook.twiml.effects import DialApplication, DialClient, DialSip, DialTarget
 from offhook.voice.leg import Destination
 from offhook.voice.trunks import Route, Trunks, addresses_of
 
 LOOP_HEADER = "X-Offhook-Loop"
 """Says that an INVITE is the platform's own, on its way to one of its numbers."""
 
+APPLICATION_HEADER = "X-Offhook-Application"
+"""What the call to an application is: ``From``, ``To``, and what else its webhooks say, as a form has it."""
+
 _NOT_REGISTERED = 32009
+_NO_APPLICATION = 21218
+_NO_VOICE_URL = 11100
 _NO_TRUNK = 32011
 _BAD_SIP_URI = 13243
 _ADDRESS_REFUSED = 13254
@@ -65,13 +73,15 @@ class Routing:
         guard: Guard,
         find_number: Callable[[str], Awaitable[NumberRecord | None]],
         find_phone: Callable[[str], Awaitable[SipCredentialRecord | None]],
+        find_application: Callable[[str], Awaitable[ApplicationRecord | None]],
     ) -> None:
-        """`find_number` looks an E.164 number up among those the platform owns, `find_phone` a phone by its user."""
+        """Look up: an E.164 number among those the platform owns, a phone by its user, an application by its SID."""
         self._settings = settings
         self._transports = transports
         self._guard = guard
         self._find_number = find_number
         self._find_phone = find_phone
+        self._find_application = find_application
         self._token = secrets.token_hex(16)
         self.trunks = Trunks(settings.trunks)
 
@@ -84,6 +94,8 @@ class Routing:
         self, called: str, caller: str, account_sid: str, *, sip: DialTarget | None = None
     ) -> Destination:
         """Where to send the INVITE to `called` (E.164 or a ``sip:`` address). Raises UnroutableError."""
+        if isinstance(sip, DialApplication):
+            return await self._to_application(sip, caller, account_sid)
         if called.lower().startswith(("sip:", "sips:")):
             return await self._to_address(called, caller, sip if isinstance(sip, DialSip) else None)
         if called.startswith("client:"):
@@ -94,6 +106,20 @@ class Routing:
         if await self._find_number(called) is not None:
             return self._to_ourselves(called, caller)
         return self._to_trunks(called, caller)
+
+    async def _to_application(self, target: DialApplication, caller: str, account_sid: str) -> Destination:
+        """An application is the account's own, or lets others dial it (PublicApplicationConnectEnabled)."""
+        found = await self._find_application(target.sid)
+        if found is None or (
+            found.account_sid != account_sid and not found.public_application_connect_enabled
+        ):
+            raise UnroutableError(_NO_APPLICATION, "There is no such application.")
+        if not found.voice_url:
+            raise UnroutableError(_NO_VOICE_URL, "The application has no voice URL.")
+        told = (("From", caller), ("To", target.to), ("CustomerId", target.customer_id or account_sid))
+        own = self._to_ourselves(target.sid, caller)
+        header = (APPLICATION_HEADER, urlencode((*told, *target.parameters)))
+        return replace(own, headers=(*own.headers, header))
 
     def _to_ourselves(self, called: str, caller: str) -> Destination:
         own = Address(reachable(self._settings.sip_host), self._settings.sip_port)

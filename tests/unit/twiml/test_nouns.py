@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.twiml.transcript import RINGING, attribute_table, codes, only, run
+from tests.unit.twiml.transcript import CALLED, RINGING, attribute_table, codes, only, run
 
 from offhook.twiml.effects import (
     Answer,
     Confer,
     Dial,
+    DialApplication,
     DialClient,
     DialNumber,
     DialSip,
@@ -22,6 +23,7 @@ from offhook.twiml.effects import (
 from offhook.twiml.entry import EntryPoint
 from offhook.twiml.events import DialDone, HungUp
 from offhook.twiml.holdmusic import HOLD_MUSIC
+from offhook.twiml.nouns.application import Application
 from offhook.twiml.nouns.client import Client
 from offhook.twiml.nouns.conference import Conference
 from offhook.twiml.nouns.number import Number
@@ -366,3 +368,53 @@ def test_parameters_that_are_too_long_are_not_told() -> None:
     written = f'<Client>alice<Parameter name="n" value="{"x" * 800}"/></Client>'
     call = run(f"<Dial>{written}</Dial>")
     assert codes(call.asked) == [13215] and call.active(Dial).targets == (DialClient("alice"),)
+
+
+# Applications
+
+AP = "AP" + "a" * 32
+
+
+def test_attributes_of_application() -> None:
+    assert attribute_table(Application) == {
+        "customerId": (None, 12200),
+        "copyParentTo": (False, 12200),
+        "url": (None, 11100),
+        "method": ("POST", 12200),
+        "statusCallback": (None, 11100),
+        "statusCallbackMethod": ("POST", 12200),
+        "statusCallbackEvent": (("completed",), 12200),
+    }
+
+
+def test_application() -> None:
+    assert targets(f"<Application>{AP}</Application>") == (DialApplication(AP, to=AP),)
+    assert targets(
+        '<Application customerId="gold" copyParentTo="true" url="whisper" method="GET" statusCallback="/cb">'
+        f'<ApplicationSid>{AP}</ApplicationSid><Parameter name="Ticket" value="9 &amp; 8"/></Application>'
+    ) == (
+        DialApplication(
+            AP,
+            to=CALLED,
+            parameters=(("Param_Ticket", "9 & 8"),),
+            customer_id="gold",
+            url="https://app.example/voice/whisper",
+            method="GET",
+            callback=StatusCallback("https://app.example/cb", "POST", ("completed",)),
+        ),
+    )
+
+
+@pytest.mark.parametrize("sid", ["", "AP1", "CA" + "a" * 32])
+def test_what_is_no_application_is_not_called(sid: str) -> None:
+    written = f"<Application><ApplicationSid>{sid}</ApplicationSid></Application>"
+    assert codes(run(f"<Dial>{written}</Dial>").asked) == [21218]
+
+
+def test_an_application_with_a_wrong_whisper_is_not_called() -> None:
+    assert codes(run(f'<Dial><Application url="mailto:x">{AP}</Application></Dial>').asked) == [11100]
+
+
+def test_an_application_is_called_with_any_caller_id() -> None:
+    call = run(f'<Dial callerId="reception"><Application>{AP}</Application></Dial>')
+    assert (call.active(Dial).caller_id, call.active(Dial).check_caller_id) == ("reception", False)

@@ -35,6 +35,7 @@ TEXT = {
     "Dial": "+15554445555",
     "Sip": "sip:a@b.example",
     "Uri": "sip:a@b.example",
+    "Application": "AP0123456789abcdef0123456789abcdef",
 }
 INSIDE = {"Gather": "<Say>Press</Say>", "Refer": "<Sip>sip:a@b.example</Sip>"}
 OTHER_VALUES = (

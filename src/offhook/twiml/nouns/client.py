@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 from offhook.twiml.attributes import http_method, web_url, words
 from offhook.twiml.effects import DialClient, DialTarget, Pairs
 from offhook.twiml.noun import Noun
+from offhook.twiml.nouns.parameters import parameters
 from offhook.twiml.turn import Turn
 
-INVALIDIDENTITY: Final = 13215
+INVALID_IDENTITY: Final = 13215
 PARAMETERS_HEADER: Final = "X-Twilio-Params"
-LONGEST_PARAMETERS: Final = 800
 IDENTITY = re.compile(r"[^\s<>\"@;?:]{1,121}")
 
 
@@ -38,7 +38,7 @@ class Client(Noun):
         named = [child.text for child in self.element.children if child.name == "Identity"]
         identity = (named[0] if named else self.element.text).strip()
         if not IDENTITY.fullmatch(identity):
-            turn.warn(INVALIDIDENTITY, self.element, f"{identity[:80]!r} is not an identity")
+            turn.warn(INVALID_IDENTITY, self.element, f"{identity[:80]!r} is not an identity")
             return ()
         whisper = turn.absolute(self.url) if self.url else ""
         if whisper is None:
@@ -46,7 +46,7 @@ class Client(Noun):
         return (
             DialClient(
                 identity,
-                headers=self._parameters(turn),
+                headers=self._headers(turn),
                 url=whisper or None,
                 method=self.method,
                 callback=turn.callback(
@@ -55,16 +55,6 @@ class Client(Noun):
             ),
         )
 
-    def _parameters(self, turn: Turn) -> Pairs:
-        given = [
-            (child.get("name") or "", child.get("value") or "")
-            for child in self.element.children
-            if child.name == "Parameter"
-        ]
-        told = urlencode(given)
-        if len(told) > LONGEST_PARAMETERS:
-            turn.warn(
-                INVALIDIDENTITY, self.element, f"Parameters are longer than {LONGEST_PARAMETERS} characters"
-            )
-            return ()
+    def _headers(self, turn: Turn) -> Pairs:
+        told = urlencode(parameters(self.element, turn))
         return ((PARAMETERS_HEADER, told),) if told else ()

@@ -12,8 +12,11 @@ from tests.fault.running import ANY_PORTS, Running
 from tests.fault.traffic import TEXTS, Texts, Traffic, kill, process_with
 from tests.harness.webhook_app import WebhookApp
 
-SOON = 12.0
-"""Seconds within which the calls of a process that died have ended, its restart included."""
+SOON = 30.0
+"""Seconds within which the calls of a process that died have ended, its restart included.
+
+Well below the minute after which leases and claims lapse by themselves: nobody waited for that.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ class Platform:
         self.stack.push_async_callback(store.close)
         http = WebhookClient(Guard(allow_loopback=True), "http://127.0.0.1:1")
         self.stack.push_async_callback(http.close)
-        await keep_promises(store, bus, http, self.stack)
+        await keep_promises(store, bus, http, "node-1", self.stack)
         account = SmscSettings("offhook", "secret", "127.0.0.1", self.smsc.port)
         carriers: list[Carrier] = [LoopbackCarrier(owned_by(store)), SmppCarrier(account)]
         self.node = await take_texts(store, bus, http, carriers, self.stack)

@@ -41,7 +41,9 @@ async def client() -> AsyncIterator[WebhookClient]:
 
 @asynccontextmanager
 async def dispatching(store: Store, client: WebhookClient, **options: Any) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(store, client, **{"retry_seconds": FAST, **options})
+    dispatcher = Dispatcher(
+        store, client, options.pop("name", "node-1"), **{"retry_seconds": FAST, **options}
+    )
     task = asyncio.create_task(dispatcher.run())
     try:
         yield dispatcher
@@ -173,7 +175,7 @@ async def test_a_dead_url_keeps_back_no_other_urls_callbacks(
 
 async def claimed_events(store: Store) -> list[str]:
     """What may go out now, which is then on its way."""
-    return [row.payload["event"] for row in await store.outbox.claim_callbacks(100)]
+    return [row.payload["event"] for row in await store.outbox.claim_callbacks(100, "node-2")]
 
 
 async def fail_first(store: Store, ago: str) -> None:
@@ -290,12 +292,37 @@ async def test_a_callback_that_nobody_settled_goes_out_again_with_its_token(
     """A dispatcher dies between the answer and the deletion: at least once means a second time here."""
     call = rows.call()
     await enqueue(store, call.sid, f"{listener.url}/", "ringing", "completed")
-    [claimed] = await store.outbox.claim_callbacks(10, timedelta(seconds=0.3))
+    [claimed] = await store.outbox.claim_callbacks(10, "node-2", timedelta(seconds=0.3))
     async with dispatching(store, client):
         heard = await listener.reaches(2)
         await empty(store)
     assert [request.params["CallStatus"] for request in heard] == ["ringing", "completed"]
     assert heard[0].headers["I-Twilio-Idempotency-Token"] == claimed.payload["token"]
+
+
+async def test_a_dispatcher_that_starts_again_sends_at_once_what_it_had_claimed(
+    store: Store, client: WebhookClient, listener: Listener
+) -> None:
+    left, others = rows.call(), rows.call()
+    await enqueue(store, left.sid, f"{listener.url}/left", "answered", "completed")
+    [claimed] = await store.outbox.claim_callbacks(10, "node-1")
+    await enqueue(store, others.sid, f"{listener.url}/others", "completed")
+    await store.outbox.claim_callbacks(10, "node-2")
+    async with dispatching(store, client, name="node-1"):
+        heard = await listener.reaches(2)
+    assert [(request.path, request.params["CallStatus"]) for request in heard] == [
+        ("/left", "answered"),
+        ("/left", "completed"),
+    ]
+    assert heard[0].headers["I-Twilio-Idempotency-Token"] == claimed.payload["token"]
+
+
+async def test_what_failed_keeps_its_pause_when_the_dispatcher_starts_again(store: Store) -> None:
+    await enqueue(store, rows.call().sid, "http://127.0.0.1:1/", "completed")
+    [claimed] = await store.outbox.claim_callbacks(10, "node-1")
+    await store.outbox.retry(claimed.id, timedelta(minutes=1))
+    assert await store.outbox.give_back("node-1") == 0
+    assert await store.outbox.claim_callbacks(10, "node-1") == []
 
 
 async def test_a_dispatcher_that_stops_gives_back_what_was_not_answered(
@@ -312,7 +339,7 @@ async def test_a_dispatcher_that_stops_gives_back_what_was_not_answered(
     await enqueue(store, rows.call().sid, f"{listener.url}/", "completed")
     async with dispatching(store, client):
         await listener.reaches(1)
-    [row] = await store.outbox.claim_callbacks(10)
+    [row] = await store.outbox.claim_callbacks(10, "node-2")
     assert row.attempts == 1
     blocked.set()
 
@@ -323,7 +350,7 @@ async def test_two_dispatchers_send_each_callback_once(
     calls = [rows.call() for _ in range(40)]
     for call in calls:
         await enqueue(store, call.sid, f"{listener.url}/{call.sid}", "ringing", "completed")
-    async with dispatching(store, client), dispatching(store, client):
+    async with dispatching(store, client, name="node-1"), dispatching(store, client, name="node-2"):
         await listener.reaches(80)
         await empty(store)
     assert len(listener.heard) == 80

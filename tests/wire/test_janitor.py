@@ -60,7 +60,7 @@ async def test_an_orphan_gets_one_final_callback(store: Store) -> None:
     calls = await make_live(store)
     await store.leases.acquire("node-1")
     await asyncio.gather(*(Janitor(store).round() for _ in range(3)))
-    claimed = await store.outbox.claim_callbacks(100)
+    claimed = await store.outbox.claim_callbacks(100, "node-1")
     assert sorted(row.resource_sid for row in claimed) == sorted(call.sid for call in calls.values())
     [answered] = [row for row in claimed if row.resource_sid == calls["in-progress"].sid]
     params = dict(answered.payload["params"])
@@ -69,7 +69,7 @@ async def test_an_orphan_gets_one_final_callback(store: Store) -> None:
     assert params["CallDuration"] in {"61", "62", "63"}
     for row in claimed:
         await store.outbox.done(row.id)
-    assert await store.outbox.claim_callbacks(100) == []
+    assert await store.outbox.claim_callbacks(100, "node-1") == []
 
 
 async def test_a_node_that_does_not_renew_loses_its_calls_when_its_time_is_up(store: Store) -> None:

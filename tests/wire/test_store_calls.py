@@ -189,7 +189,7 @@ async def test_moves_of_one_call_keep_their_order_and_number_their_callbacks(sto
     )
     assert [record.status for record in results if record] == [status for status, _ in steps]
     sent = []
-    while claimed := await store.outbox.claim_callbacks(10):
+    while claimed := await store.outbox.claim_callbacks(10, "node-1"):
         assert len(claimed) == 1
         sent.append(claimed[0].payload["params"])
         await store.outbox.done(claimed[0].id)

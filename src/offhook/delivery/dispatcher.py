@@ -68,6 +68,7 @@ class Dispatcher:
     Args:
         store: its outbox, accounts, notifications and timelines are used.
         client: sends them.
+        name: its own among all dispatchers of the outbox, the same when it is started again.
         retry_seconds: pauses between attempts.
         behind_failed: how long a callback that failed keeps back the later ones of its lane.
     """
@@ -76,6 +77,7 @@ class Dispatcher:
         self,
         store: Store,
         client: WebhookClient,
+        name: str,
         *,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
         slots: int = SLOTS,
@@ -84,6 +86,7 @@ class Dispatcher:
     ) -> None:
         self._store = store
         self._client = client
+        self._name = name
         self._retry_seconds = retry_seconds
         self._slots = slots
         self._slots_per_host = slots_per_host
@@ -98,15 +101,24 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Send callbacks until cancelled; then give back what was not answered within a few seconds."""
+        began = False
         try:
             while True:
                 try:
+                    if not began:
+                        began = await self._begin()
                     await self._round()
                 except Exception:
                     logger.exception("callbacks could not be claimed")
                     await asyncio.sleep(_LONGEST_WAIT)
         finally:
             await self._give_back()
+
+    async def _begin(self) -> bool:
+        """Take up what an earlier life was about to send when it died: it may be sent twice, but does not wait."""
+        if left := await self._store.outbox.give_back(self._name):
+            logger.info("%d callbacks that were under way are sent again", left)
+        return True
 
     async def _round(self) -> None:
         """Take what is due, or else wait until something may be."""
@@ -115,7 +127,9 @@ class Dispatcher:
         if not free:
             await self._wake.wait()
             return
-        rows = await self._store.outbox.claim_callbacks(min(free, _BATCH), behind_failed=self._behind_failed)
+        rows = await self._store.outbox.claim_callbacks(
+            min(free, _BATCH), self._name, behind_failed=self._behind_failed
+        )
         for row in rows:
             await self._start(row)
         if not rows:

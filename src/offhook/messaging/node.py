@@ -53,7 +53,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Outbound:
     stack.push_async_callback(store.close)
     http = WebhookClient.for_platform(settings)
     stack.push_async_callback(http.close)
-    await keep_promises(store, bus, http, stack)
+    await keep_promises(store, bus, http, settings.node, stack)
     retention = Retention(store, Path(settings.data_dir), settings.retention)
     stack.push_async_callback(_stop, asyncio.create_task(retention.run()))
     await bus.serve_health(settings.node, "messaging")
@@ -91,9 +91,11 @@ async def take_texts(
     return outbound
 
 
-async def keep_promises(store: Store, bus: Bus, http: WebhookClient, stack: AsyncExitStack) -> None:
+async def keep_promises(
+    store: Store, bus: Bus, http: WebhookClient, node: str, stack: AsyncExitStack
+) -> None:
     """Send status callbacks and put right what dead processes left; `stack` undoes it."""
-    dispatcher = Dispatcher(store, http)
+    dispatcher = Dispatcher(store, http, node)
 
     async def wake(subject: str, payload: bytes) -> None:
         dispatcher.wake()

@@ -2,7 +2,8 @@
 
 A row is inserted in the transaction that makes its fact, announced on the bus after the commit, claimed by a
 consumer for a while (`due_at` moves into the future), and deleted when its work is done. A consumer that dies
-leaves the row, which becomes due again. What nobody claims a consumer's sweeper takes from the table itself, ever
+leaves the row, which becomes due again; a dispatcher that starts gives back what its name had claimed, so that a
+restart keeps no callback waiting. What nobody claims a consumer's sweeper takes from the table itself, ever
 more rarely (`announce_at`), so that neither a lost announcement nor a lost NATS loses work.
 
 Callbacks are not announced one by one: those of one resource to one URL are a lane, in which they go out one
@@ -42,7 +43,7 @@ _OLDER = """
 """
 
 _CLAIM_CALLBACKS = f"""
-    UPDATE outbox SET due_at = now() + $2, attempts = attempts + 1
+    UPDATE outbox SET due_at = now() + $2, attempts = attempts + 1, claimed_by = $4
     WHERE id IN (
         SELECT id FROM outbox AS head
         WHERE topic = 'work.callbacks' AND due_at <= now() AND (
@@ -76,15 +77,23 @@ class Outbox:
         self._done: Batcher[int, None] = Batcher(self._delete, size=1000)
 
     async def claim_callbacks(
-        self, limit: int, hold: timedelta = CLAIM, *, behind_failed: timedelta = HOLD
+        self, limit: int, claimant: str, hold: timedelta = CLAIM, *, behind_failed: timedelta = HOLD
     ) -> list[OutboxRow]:
         """Claim up to `limit` callbacks that are due and need not wait for an older one of their lane.
 
-        `behind_failed` is how long they wait for one that failed. `payload` is {account_sid, url, method,
-        params: [[name, value]…], event, token}.
+        `claimant` names who may give them back after it died, `behind_failed` is how long they wait for one that
+        failed. `payload` is {account_sid, url, method, params: [[name, value]…], event, token}.
         """
-        rows = await self._database.fetch(_CLAIM_CALLBACKS, limit, hold, behind_failed)
+        rows = await self._database.fetch(_CLAIM_CALLBACKS, limit, hold, behind_failed, claimant)
         return sorted(loads(OutboxRow, rows), key=lambda row: row.id)
+
+    async def give_back(self, claimant: str) -> int:
+        """Have the callbacks that an earlier life of `claimant` has claimed due at once; returns how many."""
+        return await self._database.execute(
+            "UPDATE outbox SET due_at = now(), claimed_by = NULL "
+            "WHERE topic = 'work.callbacks' AND claimed_by = $1",
+            claimant,
+        )
 
     async def callback_due_in(self) -> float | None:
         """Seconds until the oldest callback of a lane may be claimed: 0 or less when one may, None when there is none.
@@ -97,7 +106,8 @@ class Outbox:
     async def retry(self, row_id: int, after: timedelta) -> None:
         """Give back a claimed row whose telling failed; it is due again `after` from now."""
         await self._database.execute(
-            "UPDATE outbox SET due_at = now() + $2, failed_at = coalesce(failed_at, now()) WHERE id = $1",
+            "UPDATE outbox SET due_at = now() + $2, claimed_by = NULL, failed_at = coalesce(failed_at, now()) "
+            "WHERE id = $1",
             row_id,
             after,
         )
@@ -105,7 +115,9 @@ class Outbox:
     async def postpone(self, row_id: int, after: timedelta) -> None:
         """Give a claimed row back as if it had not been claimed; it is due again `after` from now."""
         await self._database.execute(
-            "UPDATE outbox SET due_at = now() + $2, attempts = attempts - 1 WHERE id = $1", row_id, after
+            "UPDATE outbox SET due_at = now() + $2, claimed_by = NULL, attempts = attempts - 1 WHERE id = $1",
+            row_id,
+            after,
         )
 
     async def done(self, row_id: int) -> None:

@@ -402,6 +402,7 @@ outbox = Table(
     _required("due_at", TIME, server_default=text("now()")),
     _required("announce_at", TIME, server_default=text("now() + interval '5 seconds'")),
     Column("failed_at", TIME),
+    Column("claimed_by", Text),
     Column("lane", BigInteger, Computed("hashtextextended(payload ->> 'url', 0)", persisted=True)),
     _one_of("topic", "work.calls", "work.messages", "work.callbacks"),
     Index("ix_outbox_resource_sid", "resource_sid", "topic", "id"),

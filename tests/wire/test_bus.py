@@ -158,6 +158,37 @@ async def test_requests_are_answered_concurrently(bus: Bus, nats_url: str) -> No
         await server.close()
 
 
+async def test_serving_begins_when_the_server_has_read_the_subscription(
+    bus: Bus, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await Bus.connect(nats_url, "voice")
+    full, draining = asyncio.Event(), asyncio.Event()
+    drain = server._client._transport.drain  # type: ignore[union-attr]
+
+    async def slowly() -> None:
+        full.set()
+        await draining.wait()
+        await drain()
+
+    async def answer(payload: bytes) -> bytes:
+        return payload
+
+    monkeypatch.setattr(server._client._transport, "drain", slowly)
+    try:
+        server.emit("events.AC1.CA1", b"what is being written while the subscription is made")
+        await full.wait()
+        serving = asyncio.create_task(server.serve(subjects.voice_calls("node-1"), answer))
+        for _ in range(10):
+            await bus.request("$SYS.REQ.USER.INFO", b"")
+        assert not serving.done()
+        draining.set()
+        await serving
+        assert await bus.request(subjects.voice_calls("node-1"), b"first") == b"first"
+    finally:
+        draining.set()
+        await server.close()
+
+
 async def test_live_events_are_heard_by_account(bus: Bus) -> None:
     heard: list[tuple[str, bytes]] = []
 

@@ -292,9 +292,13 @@ class Bus:
         self._audience.listens(message.subject.partition(".")[2], monotonic())
 
     async def _settle(self) -> None:
-        """Return when the server knows of what was subscribed; if it is away, it will be told on return."""
+        """Return when the server knows of what was subscribed; if it is away, it will be told on return.
+
+        A request to nobody follows the subscription on its way, and what the server answers shows that it has
+        read both. The client's own flush would not do: its PING overtakes what waits to be written.
+        """
         with contextlib.suppress(NatsError, OSError, TimeoutError):
-            await self._client.flush(2)
+            await self._client.request(self._client.new_inbox(), timeout=2)
 
     async def serve_health(self, node: str, role: str) -> None:
         """Answer how this process is, as `metrics.registry` has it, on `health.NODE.ROLE`."""

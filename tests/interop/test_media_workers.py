@@ -24,6 +24,7 @@ from tests.interop.test_voice_conference import (
     matrix,
     play_all,
     seconds_heard,
+    speak_in_turn,
 )
 from tests.interop.test_voice_prompts import tone_wav
 from tests.interop.test_voice_queue import enqueue, take
@@ -108,6 +109,10 @@ def test_a_conference_over_two_workers(stage: Stage, tmp_path: Path) -> None:
         [True, True, False, False],
         [True, True, False, False],
     ]
+
+
+def test_who_speaks_is_told_wherever_they_are(stage: Stage, tmp_path: Path) -> None:
+    speak_in_turn(stage, tmp_path, "speakers")
 
 
 def test_the_held_hear_nobody_and_come_back(stage: Stage, tmp_path: Path) -> None:

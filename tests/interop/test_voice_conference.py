@@ -127,6 +127,62 @@ def test_callbacks_are_numbered_without_gaps(stage: Stage, tmp_path: Path) -> No
     assert ended.call_sid_ending_conference == members[0].sid
 
 
+def speech_told(stage: Stage, path: str, event: str, sid: str, count: int = 1) -> None:
+    """Wait until the callback has been told so often that a participant begins or ceases to speak."""
+    number = 1
+    while True:
+        stage.web.wait(path, number)
+        told = [received.params for received in stage.web.received(path)]
+        what = (f"participant-speech-{event}", sid)
+        if sum((one["StatusCallbackEvent"], one.get("CallSid")) == what for one in told) >= count:
+            return
+        number = len(told) + 1
+
+
+def speak_in_turn(stage: Stage, folder: Path, name: str) -> None:
+    """Two speak, one is muted and says something, the other leaves in the middle of a sentence."""
+    attributes = f'statusCallback="{stage.web.url(name)}" statusCallbackEvent="join leave mute speaker end"'
+    one, other = enter(stage, folder, name, 2, attributes)
+    short, long = folder / "short.wav", folder / "long.wav"
+    short.write_bytes(tone_wav(one.hz, 0.6))
+    long.write_bytes(tone_wav(one.hz, 30))
+    for member in (one, other):
+        member.call.play(short)
+        speech_told(stage, name, "stop", member.sid)
+    (found,) = stage.client.conferences.list(friendly_name=name, status="in-progress")
+    stage.client.conferences(found.sid).participants(one.sid).update(muted=True)
+    one.call.play(short)
+    other.call.play(long)
+    speech_told(stage, name, "start", other.sid, 2)
+    other.call.hang_up()
+    other.call.wait("ended")
+    one.call.hang_up()
+    told = sorted(events(stage, name, "conference-end"), key=lambda params: int(params["SequenceNumber"]))
+    assert [int(params["SequenceNumber"]) for params in told] == list(range(1, len(told) + 1))
+    names = {one.sid: "one", other.sid: "other", None: ""}
+    assert [(params["StatusCallbackEvent"], names[params.get("CallSid")]) for params in told] == [
+        ("participant-join", "one"),
+        ("participant-join", "other"),
+        ("participant-speech-start", "one"),
+        ("participant-speech-stop", "one"),
+        ("participant-speech-start", "other"),
+        ("participant-speech-stop", "other"),
+        ("participant-mute", "one"),
+        ("participant-speech-start", "other"),
+        ("participant-speech-stop", "other"),
+        ("participant-leave", "other"),
+        ("participant-leave", "one"),
+        ("conference-end", ""),
+    ]
+    kept = [entry for entry in stage.whole_timeline(one.sid) if entry["kind"] == "note"]
+    names_kept = [entry["name"] for entry in kept]
+    assert "participant-mute" in names_kept and not any("speech" in name for name in names_kept)
+
+
+def test_who_speaks_is_told_in_turn(stage: Stage, tmp_path: Path) -> None:
+    speak_in_turn(stage, tmp_path, "speakers")
+
+
 def test_the_muted_are_not_heard_and_who_is_kicked_is_gone(stage: Stage, tmp_path: Path) -> None:
     members = enter(stage, tmp_path, "some", 4, 'muted="true"')
     (found,) = stage.client.conferences.list(friendly_name="some", status="in-progress")

@@ -211,7 +211,10 @@ async def test_who_speaks_is_told() -> None:
         await worker.event(protocol.Speech, lambda event: not event.speaking)
         a.close()
         b.close()
-    assert worker.of(protocol.Speech) == [protocol.Speech(leg_a, True), protocol.Speech(leg_a, False)]
+    assert worker.of(protocol.Speech) == [
+        protocol.Speech(room, leg_a, True),
+        protocol.Speech(room, leg_a, False),
+    ]
 
 
 async def test_bridge_becomes_a_room_and_a_bridge_again() -> None:

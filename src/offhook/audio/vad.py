@@ -54,17 +54,28 @@ class VoiceActivity:
 
 
 class VoiceActivityBank:
-    """The same for many streams at once, each at a slot below `capacity`, which tells when speech begins and ends."""
+    """The same for many streams at once, each at a slot below `capacity`, which tells when speech begins and ends.
 
-    def __init__(self, capacity: int, hang_frames: int = HANG_FRAMES) -> None:
+    It begins when loud frames outnumber the quiet ones of late by `onset_frames`: a knock at the line is no word.
+    """
+
+    def __init__(self, capacity: int, hang_frames: int = HANG_FRAMES, onset_frames: int = 1) -> None:
         self._hang_frames = hang_frames
+        self._onset_frames = onset_frames
+        self._onset = np.zeros(capacity, dtype=np.int32)
         self._floor = np.full(capacity, _FLOOR_START, dtype=np.float32)
         self._hang = np.zeros(capacity, dtype=np.int32)
 
     def reset(self, slot: int) -> None:
         """Another stream begins there."""
         self._floor[slot] = _FLOOR_START
-        self._hang[slot] = 0
+        self.silence(slot)
+
+    def silence(self, slot: int) -> bool:
+        """The stream there is not to be heard: whether that ends its speech."""
+        ended = bool(self._hang[slot])
+        self._hang[slot] = self._onset[slot] = 0
+        return ended
 
     def feed(self, slots: npt.NDArray[np.intp], frames: npt.NDArray[np.integer]) -> list[tuple[int, bool]]:
         """The rows, one for each slot, at which speech begins (True) or has ended. Slots must be different."""
@@ -73,5 +84,8 @@ class VoiceActivityBank:
         floor, hang = self._floor[slots], self._hang[slots]
         loud = level > np.maximum(MIN_SPEECH_RMS, OVER_FLOOR * floor)
         self._floor[slots] = np.clip(np.minimum(level, floor * _FLOOR_RISE), 1.0, _FLOOR_MAX)
-        now = self._hang[slots] = np.where(loud, self._hang_frames, np.maximum(0, hang - 1))
+        onset = np.clip(self._onset[slots] + np.where(loud, 1, -1), 0, self._onset_frames)
+        self._onset[slots] = onset
+        speaks = loud & ((hang > 0) | (onset == self._onset_frames))
+        now = self._hang[slots] = np.where(speaks, self._hang_frames, np.maximum(0, hang - 1))
         return [(int(row), bool(now[row])) for row in np.flatnonzero((now > 0) != (hang > 0))]

@@ -24,13 +24,13 @@ class Mixer:
     """Mixes the rooms of a worker.
 
     slots: the rooms', to whose frames plays are written. fading: seats whose fade is heard in this tick.
-    speech: legs that began or ceased to speak in this tick.
+    speech: rooms, and which of their legs began or ceased to speak since it was cleared.
     """
 
     def __init__(self, rooms: Rooms, kernel: TickKernel) -> None:
         self.slots: Slots = _NONE
         self.fading: list[Seat] = []
-        self.speech: list[tuple[int, bool]] = []
+        self.speech: list[tuple[Room, int, bool]] = []
         self._rooms = rooms
         self._kernel = kernel
         self._arranged: list[Room] = []
@@ -69,11 +69,20 @@ class Mixer:
         for seat in seats:
             other = self._find(seat.room, seat.coached)
             seat.whispers_to = other.leg.number if other is not None and other.part is not None else 0
-        self._observed = _indexes([row for row, seat in enumerate(seats) if seat.room.speech])
+        self._arrange_observed(seats)
         self.fading = [seat for seat in seats if not seat.settled]
         self._speaking = _ramps([(seat.speaking, seat.speaks) for seat in seats])
         self._hearing = _ramps([(seat.hearing, seat.hears) for seat in seats])
         self._whispers = Whispers(seats, self._row_of)
+
+    def _arrange_observed(self, seats: list[Seat]) -> None:
+        """Find out whose speech is to be told of. Who is not to be heard by all has ceased to speak."""
+        activity = self._rooms.activity
+        observed = [(row, seat) for row, seat in enumerate(seats) if seat.room.speech]
+        self._observed = _indexes([row for row, seat in observed if seat.speaks])
+        for _, seat in observed:
+            if not seat.speaks and activity.silence(seat.leg.slot):
+                self.speech.append((seat.room, seat.leg.number, False))
 
     def _find(self, room: Room, number: int) -> Seat | None:
         """A leg's seat, if it is in this room."""
@@ -82,7 +91,6 @@ class Mixer:
 
     def mix(self, heard: Samples) -> None:
         """Add to every leg's outgoing frame what it hears of its room. `heard`: a row for each leg that is ticked."""
-        self.speech = []
         if self._arranged:
             self._mix(heard)
         self._rooms.endings.clear()
@@ -109,8 +117,11 @@ class Mixer:
     def _observe(self, spoken: Wide) -> None:
         """See who begins and ceases to speak, in rooms that are to tell."""
         rows = self._observed
-        changes = self._rooms.activity.feed(self._leg_slots[rows], spoken[rows]) if len(rows) else []
-        self.speech += [(self._seats[rows[at]].leg.number, speaks) for at, speaks in changes]
+        if not len(rows):
+            return
+        for at, speaks in self._rooms.activity.feed(self._leg_slots[rows], spoken[rows]):
+            seat = self._seats[rows[at]]
+            self.speech.append((seat.room, seat.leg.number, speaks))
 
     def _end(self, rows: Wide, *, whispered: bool) -> None:
         """Add the last frames of legs that were closed to the rooms' rows, or to those of the legs they coached."""

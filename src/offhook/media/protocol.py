@@ -405,12 +405,13 @@ class RtpTimeout(_Message, frozen=True):
 
 
 class Speech(_Message, frozen=True):
-    """A leg in a room that asked for it begins to speak, or has been silent for a second.
+    """In a room that asked for it (`leg`), the leg `speaker` begins to speak, or has been silent for a second.
 
-    A leg that leaves while it speaks is not told of again.
+    Who is muted, coaches, or leaves its room ceases to speak then; of a leg that is closed nothing more is said.
     """
 
     leg: int
+    speaker: int
     speaking: bool
 
 

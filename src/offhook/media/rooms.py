@@ -27,6 +27,9 @@ FADE_OUT: Final = np.arange(FRAME_SAMPLES - 1, -1, -1, dtype=np.float32) / FRAME
 SPEECH_HANG_FRAMES: Final = 50
 """Silence between words and sentences, a second of it, is not the end of speech."""
 
+SPEECH_ONSET_FRAMES: Final = 5
+"""A tenth of a second of sound is speech; with the hang, a leg begins to speak less than once a second."""
+
 
 class Room(Audible):
     """One room. seats: of the legs in it, and of those about to be out. speech: who speaks in it is told."""
@@ -132,7 +135,7 @@ class Rooms:
         """free_slots: where slots are taken from and given back to."""
         self.open: dict[int, Room] = {}
         self.gains: Gains = np.ones(len(kernel.frames_out), dtype=np.float32)
-        self.activity = VoiceActivityBank(len(kernel.frames_out), SPEECH_HANG_FRAMES)
+        self.activity = VoiceActivityBank(len(kernel.frames_out), SPEECH_HANG_FRAMES, SPEECH_ONSET_FRAMES)
         self.endings: list[Ending] = []
         self._kernel = kernel
         self._free_slots = free_slots

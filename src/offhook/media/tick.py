@@ -82,8 +82,9 @@ class Tick:
         self._breathe()
         self._hear_taps(heard)
         self._link.flush(now)
-        for number, speaking in self._mixer.speech:
-            self._legs.tell(protocol.Speech(number, speaking))
+        for room, number, speaking in self._mixer.speech:
+            self._legs.tell(protocol.Speech(room.number, number, speaking))
+        self._mixer.speech.clear()
         if self._mixer.fading:
             self._legs.settle(self._mixer.fading)
         self._number += 1

@@ -23,6 +23,7 @@ from offhook.calls.rooms.conference import (
     ParticipantEntered,
     conference_name,
 )
+from offhook.calls.rooms.conference_state import SPEAKER, is_about_speech
 from offhook.calls.rooms.participant import Participant
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
@@ -111,7 +112,6 @@ async def _open(services: Services, account: AccountRecord, request: Confer, bes
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
         record = await services.store.conferences.open(wanted)
     media = await services.workers.find(beside)
-    room = await media.open_room()
     trim = request.trim == "trim-silence"
     conference = Conference(
         record.sid,
@@ -121,6 +121,7 @@ async def _open(services: Services, account: AccountRecord, request: Confer, bes
         most=request.most,
         request=RoomRecording(1, trim, False, request.recording_callback) if request.record else None,
     )
+    room = await media.open_room(speech=conference.tells(SPEAKER))
     if services.rooms.find(account.sid, conference.name) is None:
         services.rooms.add(conference, Mixed(services, account, conference, media, room))
     else:
@@ -171,6 +172,8 @@ class Mixed:
         self._announcements: set[Announcement] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._parts: dict[str, effects.Mix] = {}
+        self._tells_speech = conference.tells(SPEAKER)
+        self._speakers: dict[int, str] = {}
         services.switchboard.attach_media((media.worker, room), self)
         subject = Subject(account.sid, media, room, conference_sid=conference.sid)
         listeners = Listeners(self._note, _nobody, self._recorded, self._start_task, self._rows.write)
@@ -184,6 +187,7 @@ class Mixed:
                 self._mix(effect)
             case effects.Unmix(call_sid):
                 self._parts.pop(call_sid, None)
+                self._is_in(call_sid, None)
                 if (call := self._services.switchboard.find(call_sid)) is not None:
                     call.leg.unmix()
             case effects.Beep(entering):
@@ -195,7 +199,9 @@ class Mixed:
             case effects.StopRecording():
                 self._recorder.stop_conference()
             case effects.Report():
-                self._put_on_record(effect)
+                # Callbacks of who speaks are on record themselves; more of it would fill the timelines of a meeting.
+                if not is_about_speech(effect.event):
+                    self._put_on_record(effect)
                 self._rows.report(effect)
 
     def changed(self, before: Room, after: Room) -> None:
@@ -224,6 +230,8 @@ class Mixed:
         if isinstance(event, protocol.PlayFinished):
             for announcement in tuple(self._announcements):
                 announcement.on_play_finished(event)
+        elif isinstance(event, protocol.Speech) and (sid := self._speakers.get(event.speaker)) is not None:
+            self._take(events.Spoke(sid, event.speaking))
 
     def media_lost(self) -> None:
         """The room's media worker has gone: those in the room whom other workers carry go on at one of these."""
@@ -235,10 +243,12 @@ class Mixed:
         """Make the room anew where there is a media worker, unless that has been done."""
         if self._media.connected or (media := self._services.workers.pick()) is None:
             return
-        opening = media.start_room()
+        opening = media.start_room(speech=self._tells_speech)
         self._media, self._room = media, opening.number
         self._recorder.move(media, opening.number)
         self._services.switchboard.attach_media((media.worker, opening.number), self)
+        for sid in list(self._speakers.values()):
+            self._is_in(sid, None)
         self._start_task(self._reopen(media, opening), "reopen")
         for part in self._parts.values():
             self._mix(part)
@@ -264,12 +274,23 @@ class Mixed:
             return
         coached = switchboard.find(part.coaches) if part.coaches is not None else None
         heard = part.heard and (part.coaches is None or coached is not None)
-        call.leg.mix(
+        number = call.leg.mix(
             *(self._media, self._room),
             heard=heard,
             hears=part.hears,
             coaches=coached.leg if coached is not None else None,
         )
+        self._is_in(part.call_sid, number)
+
+    def _is_in(self, call_sid: str, number: int | None) -> None:
+        """Note under what number, of a leg or of a link's end, the room hears a participant, if it tells who speaks."""
+        if not self._tells_speech or (number is not None and self._speakers.get(number) == call_sid):
+            return
+        # What was heard under another number is not told of any more, its end included.
+        self._speakers = {known: sid for known, sid in self._speakers.items() if sid != call_sid}
+        self._take(events.Spoke(call_sid, speaking=False))
+        if number is not None:
+            self._speakers[number] = call_sid
 
     def _play(self, items: tuple[protocol.Item, ...]) -> None:
         self._media.play(self._room, items)

@@ -260,14 +260,18 @@ class Leg:
 
     def mix(
         self, media: MediaClient, room: int, *, heard: bool, hears: bool, coaches: Leg | None = None
-    ) -> None:
-        """Take this leg into a room of a media worker, or change its part there; `coaches` alone hears it."""
+    ) -> int:
+        """Take this leg into a room of a media worker, or change its part there; `coaches` alone hears it.
+
+        Returns the number under which it is in the room.
+        """
         number = self._enter(media, room)
         coached = coaches._number_in(media, room) if coaches is not None else 0
         # Who coaches somebody who is not there is heard by nobody, rather than by all.
         media.mix(
             room, number, heard=heard and (coaches is None or coached > 0), hears=hears, coaches=coached
         )
+        return number
 
     def unmix(self) -> None:
         """Take this leg out of its room."""

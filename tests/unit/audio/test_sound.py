@@ -112,6 +112,17 @@ def test_bank_hears_the_same_speech_as_one_stream_at_a_time() -> None:
     assert (0, True) not in quiet
 
 
+def test_bank_takes_a_knock_for_no_speech_and_silences_at_once() -> None:
+    bank, slots = VoiceActivityBank(2, onset_frames=3), np.array([0, 1])
+    told: list[tuple[int, int, bool]] = []
+    for tick in range(12):
+        knock = 3000 if tick in (1, 2) else 0
+        frames = np.stack([np.full(160, level, dtype=np.int16) for level in (knock, 3000)])
+        told += [(tick, row, speaks) for row, speaks in bank.feed(slots, frames)]
+    assert told == [(2, 1, True)]
+    assert [bank.silence(slot) for slot in (0, 1, 1)] == [False, True, False]
+
+
 def test_wav_round_trip_and_other_encodings() -> None:
     stereo = np.random.default_rng(1).integers(-32768, 32767, (100, 2)).astype(np.int16)
     back = wav.read(wav.write(stereo, rate=16000))

@@ -18,6 +18,8 @@ from offhook.calls.rooms.conference import (
     COMPLETED,
     FULL,
     LABEL_IN_USE,
+    SPEECH_AT_ONCE,
+    SPEECH_INTERVAL,
     Conference,
     ConferenceEffect,
     ConferenceEvent,
@@ -427,11 +429,80 @@ def test_only_what_is_asked_for_is_told_and_numbered_without_gaps() -> None:
     ]
 
 
-def test_speech_is_reported() -> None:
+def speakers(driver: Driver) -> list[tuple[str, str, str]]:
+    """The speech that was told of: who begins and ceases, and whether it is muted."""
+    return [
+        (event.removeprefix("participant-speech-"), params["CallSid"], params["Muted"])
+        for event, params in driver.told
+        if event.startswith("participant-speech-")
+    ]
+
+
+def test_who_speaks_is_told_once_and_numbered_with_all_else() -> None:
+    driver = Driver().meets("CA1", "CA2")
+    for sid, speaks in (("CA1", True), ("CA1", True), ("CA2", True), ("CA1", False), ("CA1", False)):
+        assert driver.on(Spoke(sid, speaks)) == []
+    assert speakers(driver) == [
+        ("start", "CA1", "false"),
+        ("start", "CA2", "false"),
+        ("stop", "CA1", "false"),
+    ]
+    assert [one.sequence for one in driver.reports] == [1, 2, 3, 4, 5, 6]
+
+
+def test_nobody_speaks_before_the_start_nor_muted_held_or_as_a_coach() -> None:
+    driver = Driver().meets("CA1")
+    driver.on(Spoke("CA1", True))
+    driver.enters("CA2", muted=True)
+    driver.enters("CA3", coaches="CA1")
+    driver.enters("CA4")
+    driver.on(Modified("CA4", hold=True))
+    for sid in ("CA2", "CA3", "CA4"):
+        driver.on(Spoke(sid, True))
+    assert speakers(driver) == []
+    driver.on(Modified("CA4", hold=False))
+    driver.on(Spoke("CA4", True))
+    assert speakers(driver) == [("start", "CA4", "false")]
+
+
+@pytest.mark.parametrize(
+    ("event", "then"),
+    [
+        (Modified("CA1", muted=True), ["participant-mute"]),
+        (Modified("CA1", hold=True), ["participant-hold"]),
+        (Modified("CA1", coaches="CA2"), ["participant-modify"]),
+        (Left("CA1"), ["participant-leave"]),
+        (Kicked("CA1"), ["participant-leave"]),
+        (EndRequested(), ["participant-leave", "participant-leave", "conference-end"]),
+    ],
+)
+def test_who_is_not_heard_any_more_has_ceased_to_speak_before(
+    event: ConferenceEvent, then: list[str]
+) -> None:
     driver = Driver().meets("CA1", "CA2")
     driver.on(Spoke("CA1", True))
+    driver.on(event)
     driver.on(Spoke("CA1", False))
-    assert driver.names[-2:] == ["participant-speech-start", "participant-speech-stop"]
+    start = driver.names.index("participant-speech-start")
+    assert driver.names[start + 1 :] == ["participant-speech-stop", *then]
+    assert [one.sequence for one in driver.reports] == list(range(1, len(driver.reports) + 1))
+
+
+def test_speech_is_told_of_at_a_bounded_rate() -> None:
+    driver = Driver().meets("CA1", "CA2")
+    for _ in range(SPEECH_AT_ONCE + 20):
+        driver.on(Spoke("CA1", True))
+        driver.on(Spoke("CA1", False))
+    assert len(speakers(driver)) == 2 * SPEECH_AT_ONCE
+    driver.on(Spoke("CA1", True), after=SPEECH_INTERVAL)
+    driver.on(Spoke("CA2", True))
+    assert [told[:2] for told in speakers(driver)[2 * SPEECH_AT_ONCE :]] == [("start", "CA1")]
+
+
+def test_speech_that_nobody_asked_for_is_not_followed() -> None:
+    driver = Driver("start", "end").meets("CA1", "CA2")
+    assert not driver.room.tells("speaker")
+    assert Driver("speaker").room.tells("speaker")
 
 
 def test_what_nobody_asked_for_is_on_record_and_told_to_nobody() -> None:
@@ -492,6 +563,7 @@ happenings = st.one_of(
     ),
     st.builds(Announced, st.one_of(st.none(), sids), st.just(SAID)),
     st.builds(AnnouncementOver, st.one_of(st.none(), sids)),
+    st.builds(Spoke, sids, st.booleans()),
     st.just(EndRequested()),
 )
 
@@ -533,7 +605,11 @@ def test_whatever_happens_each_has_one_place_and_one_music(
                 else None
             )
             assert music.get(sid, []) == ([wanted] if wanted else [])
+        assert all(mixed[sid].heard and present[sid].coaches is None for sid in driver.room.speaking)
     assert [one.sequence for one in driver.reports] == list(range(1, len(driver.reports) + 1))
     assert driver.names.count("conference-end") <= 1
     joined, gone = driver.names.count("participant-join"), driver.names.count("participant-leave")
     assert joined - gone == len(driver.room.participants)
+    for sid in ("CA1", "CA2", "CA3", "CA4"):
+        spoke = [what for what, who, _ in speakers(driver) if who == sid]
+        assert spoke == ["start", "stop"] * (len(spoke) // 2) + ["start"] * (sid in driver.room.speaking)

@@ -63,6 +63,12 @@ class Floor:
         self.left = self.rooms.settle(self.mixer.fading)
         return {leg: leg.frame_out.copy() for leg in self.legs}
 
+    def changes_of_speech(self, tick: int, room: Room) -> list[tuple[int, int, bool]]:
+        """Who has begun or ceased to speak in this room."""
+        told = [(tick, number, speaks) for at, number, speaks in self.mixer.speech if at is room]
+        self.mixer.speech.clear()
+        return told
+
     def steady(self, said: dict[Leg, int], played: dict[Leg | Room, int] | None = None) -> dict[Leg, int]:
         """The same when every fade is over, and all samples are alike."""
         while self.tick(said, played) and self.mixer.fading:
@@ -307,9 +313,40 @@ def test_who_speaks_is_told_once_where_it_was_asked_for(floor: Floor) -> None:
     floor.seat(room, a)
     floor.seat(room, muted, heard=False)
     floor.seat(other, elsewhere)
-    told: list[tuple[int, tuple[int, bool]]] = []
+    told: list[tuple[int, int, bool]] = []
     for tick in range(200):
         loud = 3000 if 20 <= tick < 40 or 60 <= tick < 80 else 5
         floor.tick({a: loud, muted: loud, elsewhere: loud})
-        told += [(tick, change) for change in floor.mixer.speech]
-    assert told == [(20, (1, True)), (129, (1, False))]
+        told += floor.changes_of_speech(tick, room)
+    assert told == [(24, 1, True), (129, 1, False)]
+
+
+def test_who_is_muted_coaches_or_leaves_ceases_to_speak_at_once(floor: Floor) -> None:
+    a, b, c, d = (floor.leg(number) for number in range(1, 5))
+    room = floor.room(100, speech=True)
+    changes = {
+        10: lambda: floor.seat(room, a, heard=False),
+        20: lambda: floor.seat(room, b, coaches=4),
+        30: lambda: floor.rooms.leave(c),
+        40: lambda: floor.seat(room, a),
+    }
+    for leg in (a, b, c, d):
+        floor.seat(room, leg)
+    told: list[tuple[int, int, bool]] = []
+    for tick in range(60):
+        changes.get(tick, lambda: None)()
+        floor.tick({a: 3000, b: 3000, c: 3000, d: 5})
+        told += floor.changes_of_speech(tick, room)
+    assert told == [
+        *((4, number, True) for number in (1, 2, 3)),
+        *((tick, number, False) for number, tick in ((1, 10), (2, 20), (3, 30))),
+        (44, 1, True),
+    ]
+
+
+def test_a_knock_is_not_speech(floor: Floor) -> None:
+    a, room = floor.leg(1), floor.room(100, speech=True)
+    floor.seat(room, a)
+    for tick in range(100):
+        floor.tick({a: 3000 if tick % 10 < 4 else 0})
+    assert not floor.mixer.speech

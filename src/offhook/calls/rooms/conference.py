@@ -65,6 +65,11 @@ LABEL_IN_USE: Final = 16025
 COACHED_ON_HOLD: Final = 16027
 COACHED_NOT_PRESENT: Final = 16028
 
+SPEECH_AT_ONCE: Final = 50
+"""So many participants of a conference may begin to speak at once and be told of;"""
+SPEECH_INTERVAL: Final = 0.2
+"""after that, one in so many seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParticipantEntered:
@@ -137,8 +142,10 @@ def _of_participant(
             return room, (Tell(one.call_sid, RoomPushed(room.name, Purpose.ANNOUNCEMENT, entry)),)
         case AnnouncementOver():
             return _announced(room, one.params, event)
-        case Spoke(_, speaking):
-            return report(room, f"participant-speech-{'start' if speaking else 'stop'}", one.params)
+        case Spoke(_, True):
+            return _speaks(room, one, now)
+        case Spoke():
+            return _silent(room, one)
 
 
 def _entered(room: Conference, one: Participant, now: float) -> Step:
@@ -187,8 +194,10 @@ def _left(
     room: Conference, one: Participant, reason: ReasonLeft, status: str, now: float, *, kicked: bool = False
 ) -> Step:
     """A participant has gone; the conference goes on unless that was the last one, or one that ends it."""
+    room, done = _silent(room, one)
     room = replace(room, participants=tuple(other for other in room.participants if other is not one))
-    room, done = report(room, "participant-leave", one.leaving(reason, status))
+    room, gone = report(room, "participant-leave", one.leaving(reason, status))
+    done += gone
     if one.end_on_exit:
         ended = ReasonEnded.MODERATOR_KICKED if kicked else ReasonEnded.MODERATOR_LEFT
         room, more = _end(room, ended, one, ReasonLeft.ENDED_BY_MODERATOR, now)
@@ -218,8 +227,9 @@ def _end(room: Conference, reason: ReasonEnded, by: Participant | None, left: Re
     )
     told: tuple[ConferenceEffect, ...] = ()
     for one in everybody:
-        room, more = report(room, "participant-leave", one.leaving(left, "in-progress"))
-        told += (*more, Tell(one.call_sid, RoomEnded(room.name, _seconds(room, now))))
+        room, silent = _silent(room, one)
+        room, gone = report(room, "participant-leave", one.leaving(left, "in-progress"))
+        told += (*silent, *gone, Tell(one.call_sid, RoomEnded(room.name, _seconds(room, now))))
     if room.recording:
         told += (StopRecording(None),)
     room, ended = report(room, "conference-end", ending(reason, by))
@@ -230,10 +240,38 @@ def _modified(room: Conference, one: Participant, event: Modified) -> Step:
     after = one.modified(event)
     room = replace(room, participants=tuple(after if other is one else other for other in room.participants))
     done: tuple[ConferenceEffect, ...] = ()
+    if not _is_heard(room, after):
+        room, done = _silent(room, one)
     for name in changes(one, after):
         room, more = report(room, name, after.params)
         done += more
     return room, done
+
+
+# Who speaks
+
+
+def _speaks(room: Conference, one: Participant, now: float) -> Step:
+    """A participant that all hear begins to speak. Of more who do so at once than may be told of, nothing is said."""
+    limit = (SPEECH_AT_ONCE - 1) * SPEECH_INTERVAL
+    if one.call_sid in room.speaking or not _is_heard(room, one) or room.speech_due - now > limit:
+        return room, ()
+    due = max(room.speech_due, now) + SPEECH_INTERVAL
+    room = replace(room, speaking=room.speaking | {one.call_sid}, speech_due=due)
+    return report(room, "participant-speech-start", one.params)
+
+
+def _silent(room: Conference, one: Participant) -> Step:
+    """A participant does not speak: that is told of whoever was told to, also when it is muted, held, or gone."""
+    if one.call_sid not in room.speaking:
+        return room, ()
+    room = replace(room, speaking=room.speaking - {one.call_sid})
+    return report(room, "participant-speech-stop", one.params)
+
+
+def _is_heard(room: Conference, one: Participant) -> bool:
+    """Whether all others hear a participant; one who coaches speaks to one alone."""
+    return _mix(room, one).heard and one.coaches is None
 
 
 def _announced(room: Conference, to: Pairs, event: AnnouncementOver) -> Step:

@@ -12,6 +12,8 @@ from offhook.calls.rooms.effects import Announce, Beep, Mix, Record, Report, Sto
 from offhook.calls.rooms.participant import Participant
 from offhook.twiml.effects import Pairs, StatusCallback
 
+SPEAKER: Final = "speaker"
+"""By this word of statusCallbackEvent it is asked who speaks."""
 _GROUPS: Final = {
     "conference-start": "start",
     "conference-end": "end",
@@ -22,8 +24,8 @@ _GROUPS: Final = {
     "participant-hold": "hold",
     "participant-unhold": "hold",
     "participant-modify": "modify",
-    "participant-speech-start": "speaker",
-    "participant-speech-stop": "speaker",
+    "participant-speech-start": SPEAKER,
+    "participant-speech-stop": SPEAKER,
     "announcement-end": "announcement",
     "announcement-fail": "announcement",
 }
@@ -50,7 +52,10 @@ class ReasonEnded(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conference:
-    """A conference as it stands. What it is told to whom and how it is recorded is the first participant's wish."""
+    """A conference as it stands. What it is told to whom and how it is recorded is the first participant's wish.
+
+    `speaking`: of which calls that is told. `speech_due`: when there may be more of it, at an even rate.
+    """
 
     sid: str
     account_sid: str
@@ -65,6 +70,8 @@ class Conference:
     reason: ReasonEnded | None = None
     ended_by: Participant | None = None
     sequence: int = 0
+    speaking: frozenset[str] = frozenset()
+    speech_due: float = 0.0
     recording: bool = False
     recorded: Recorded | None = None
 
@@ -77,6 +84,10 @@ class Conference:
     def closed(self) -> bool:
         """Whether nothing will happen to it any more."""
         return self.status is ConferenceStatus.COMPLETED and not self.recording
+
+    def tells(self, group: str) -> bool:
+        """Whether its callback wants the events of this word of statusCallbackEvent."""
+        return self.callback is not None and group in self.callback.events
 
     def find(self, call_sid: str) -> Participant | None:
         """The participant that a call is."""
@@ -92,9 +103,14 @@ def conference_name(friendly_name: str) -> str:
     return f"conference/{friendly_name}"
 
 
+def is_about_speech(event: str) -> bool:
+    """Whether an event says who speaks: there is no end of these."""
+    return _GROUPS[event] == SPEAKER
+
+
 def report(room: Conference, event: str, params: Pairs = ()) -> Step:
     """Say what has happened; it has a number if the callback wants to know."""
-    if room.callback is None or _GROUPS[event] not in room.callback.events:
+    if not room.tells(_GROUPS[event]):
         return room, (Report(event, None, params),)
     room = replace(room, sequence=room.sequence + 1)
     return room, (Report(event, room.sequence, params),)

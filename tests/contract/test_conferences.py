@@ -258,6 +258,7 @@ def test_a_participant_is_dialled_into_a_conference_made_for_it(tenant: Tenant) 
     assert (call.to, call.from_, call.status) == (PHONE, tenant.number, "queued")
     assert (one.status, one.conference_sid) == ("queued", conference.sid)
     assert (conference.friendly_name, conference.status, conference.node) == ("Weekly Review", "init", None)
+    assert (call.request["early_media"], "conference" in call.request) == (True, False)
     (noun,) = etree.fromstring(call.request["twiml"]).findall("./Dial/Conference")
     assert noun.text == "Weekly Review"
     assert dict(noun.items()) == {"startConferenceOnEnter": "true", "endConferenceOnExit": "false"}
@@ -341,6 +342,7 @@ def test_every_parameter_reaches_the_call_or_the_noun(tenant: Tenant) -> None:
         "recordingStatusCallbackEvent": "completed absent",
     }
     assert asked == {
+        "conference": sid,
         "status_callback": "http://example.com/status",
         "status_callback_method": "GET",
         "status_callback_event": ["initiated", "ringing"],

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.harness.stage import Stage
+from tests.harness.raw_sip import SDP
+from tests.harness.stage import Stage, samples_heard
 from tests.harness.waiting import HANGS
+from tests.interop.test_softphone import udp_socket
+from tests.interop.test_voice_conference import seconds_heard
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
+
+from offhook.audio.g711 import ulaw_encode
+from offhook.audio.tones import tone
+from offhook.rtp.packet import Packet, pack
 
 
 def listed(find: Callable[[], list[Any]]) -> None:
@@ -67,6 +76,101 @@ def test_participants_are_dialled_changed_and_removed(stage: Stage) -> None:
     again = dialled.create(to=stage.phone().number, from_=stage.owned, wait_url="")
     assert again.conference_sid != first.conference_sid
     client.conferences(again.conference_sid).update(status="completed")
+
+
+class Ringing:
+    """A SIP phone written by hand that is called, and says a tone before it answers."""
+
+    def __init__(self, sip: socket.socket, audio: socket.socket) -> None:
+        self._sip, self._audio = sip, audio
+        self.address = "sip:desk@{}:{}".format(*sip.getsockname())
+        self._invite = ""
+        self._platform = ("", 0)
+
+    def is_called(self) -> None:
+        """Wait for the INVITE, and say that audio comes."""
+        while not self._invite.startswith("INVITE "):
+            octets, self._platform = self._sip.recvfrom(65535)
+            self._invite = octets.decode()
+        port = self._audio.getsockname()[1]
+        self.answer("183 Session Progress", SDP.replace("m=audio 9 ", f"m=audio {port} "))
+
+    def answer(self, status: str, body: str = "") -> None:
+        """Answer the INVITE."""
+        kept = re.findall(r"^(?:Via|From|Call-ID|CSeq):[^\n]*\n", self._invite, re.MULTILINE)
+        to = re.findall(r"^To:[^\r\n]*", self._invite, re.MULTILINE)[0] + ";tag=desk\r\n"
+        kind = "Content-Type: application/sdp\r\n" if body else ""
+        head = f"SIP/2.0 {status}\r\n{''.join(kept)}{to}Contact: <{self.address}>\r\n{kind}"
+        text = f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
+        self._sip.sendto(text.encode(), self._platform)
+
+    def says(self, hz: float, seconds: float) -> None:
+        """Send a tone at the pace of a telephone."""
+        port = int(re.findall(r"^m=audio (\d+)", self._invite, re.MULTILINE)[0])
+        payload = ulaw_encode(tone([hz], int(8000 * seconds))).tobytes()
+        for number, start in enumerate(range(0, len(payload), 160)):
+            packet = Packet(0, number == 0, number, start, 7, payload[start : start + 160])
+            self._audio.sendto(pack(packet), ("127.0.0.1", port))
+            time.sleep(0.02)
+
+
+def test_a_participant_is_heard_before_it_answers(stage: Stage) -> None:
+    client, agent = stage.client, stage.phone()
+    first = client.conferences("Early").participants.create(
+        to=agent.number,
+        from_=stage.owned,
+        beep="false",
+        wait_url="",
+        conference_status_callback=stage.web.url("early"),
+        conference_status_callback_event=["start", "end", "join", "leave"],
+    )
+    call = agent.wait_for_call("answered")
+    stage.web.wait("early", 1)
+    participants = client.conferences(first.conference_sid).participants
+    with udp_socket() as sip, udp_socket() as audio:
+        desk = Ringing(sip, audio)
+        second = participants.create(to=desk.address, from_=stage.owned, beep="false", wait_url="")
+        desk.is_called()
+        stage.web.wait("early", 3)
+        listed(lambda: [one for one in participants.list() if one.status == "ringing"])
+        with pytest.raises(TwilioRestException) as rings:
+            participants(second.call_sid).update(muted=True)
+        assert rings.value.code == 21220
+        desk.says(500, 1.5)
+        desk.answer("486 Busy Here")
+        stage.web.wait("early", 4)
+    client.conferences(first.conference_sid).update(status="completed")
+    told = [stage.web.wait("early", number).params for number in range(1, 7)]
+    assert [params["StatusCallbackEvent"] for params in told] == [
+        *("participant-join", "participant-join", "conference-start"),
+        *("participant-leave", "participant-leave", "conference-end"),
+    ]
+    assert (told[3]["CallSid"], told[3]["ParticipantCallStatus"]) == (second.call_sid, "busy")
+    assert seconds_heard(samples_heard(call.wait("ended")), 500) > 1.0
+
+
+def test_who_answers_after_the_end_of_its_conference_makes_no_other(stage: Stage) -> None:
+    client, agent = stage.client, stage.phone()
+    first = client.conferences("Over").participants.create(
+        to=agent.number,
+        from_=stage.owned,
+        wait_url="",
+        conference_status_callback=stage.web.url("over"),
+        conference_status_callback_event=["join", "end"],
+    )
+    call = agent.wait_for_call("answered")
+    stage.web.wait("over", 1)
+    with udp_socket() as sip, udp_socket() as audio:
+        desk = Ringing(sip, audio)
+        second = client.conferences(first.conference_sid).participants.create(
+            to=desk.address, from_=stage.owned, wait_url="", early_media=False
+        )
+        desk.is_called()
+        call.hang_up()
+        stage.web.wait("over", 2)
+        desk.answer("200 OK", SDP)
+        stage.until(second.call_sid, "16022")
+    assert len(client.conferences.list(friendly_name="Over")) == 1
 
 
 def test_calls_are_taken_out_of_a_queue(stage: Stage) -> None:

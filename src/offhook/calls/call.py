@@ -132,7 +132,7 @@ def _live(call: Call, event: _LiveEvent, now: float) -> Step:
         case events.LegTrying():
             return replace(call, reached=True), ()
         case events.LegRinging():
-            return _ringing(replace(call, reached=True), event)
+            return _ringing(replace(call, reached=True), event, now)
         case events.LegAnswered():
             return _answered(call, event, now)
         case events.LegFailed():
@@ -166,12 +166,16 @@ def _begin(call: Call, now: float) -> Step:
     return call, (effects.SetTimer(RING_TIMER, call.ring_timeout), *changed, effects.PlaceLeg())
 
 
-def _ringing(call: Call, event: events.LegRinging) -> Step:
+def _ringing(call: Call, event: events.LegRinging, now: float) -> Step:
+    """The far end rings. What it is heard to say, the conference of a participant that was dialled for it hears."""
     if call.is_answered:
         return call, ()
     call, changed = change(call, CallStatus.RINGING)
     if (parent := call.parent) is not None:
         changed += (effects.Tell(parent.call_sid, events.ChildRinging(parent.child, event.early_media)),)
+    if event.early_media and call.early and call.execution is None:
+        call, begun = running.run(call, now)
+        changed += begun
     return call, changed
 
 
@@ -184,6 +188,8 @@ def _answered(call: Call, event: events.LegAnswered, now: float) -> Step:
     if (parent := call.parent) is not None:
         told = events.ChildAnswered(parent.child, call.sip_call_id, event.sip_headers)
         done += (effects.Tell(parent.call_sid, told),)
+    if call.early and call.execution is not None:
+        return call, (*done, effects.TellAnswered(call.place.room)) if isinstance(call.place, In) else done
     if isinstance(call.place, In) and call.entry is not None:
         # Its early media was heard. What it says to its whisper is not for the caller.
         done += (effects.Leave(call.place.room),)
@@ -324,7 +330,7 @@ def _given(call: Call, entry: Entry, by: EndedBy, now: float) -> Step:
         gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response, by)
         done += (effects.Tell(parent.call_sid, gone),)
         call = replace(call, parent=None, place=ALONE)
-    call, left, after = meeting.redirected(call, now)
+    call, left, after = meeting.redirected(replace(call, conference=None), now)
     call, begun = running.interpret(call, heard.Redirected(entry, after), now)
     return call, (*done, *left, *begun)
 

@@ -163,10 +163,11 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class EnterConference:
-    """Let this call into a conference, which begins to be if it is not there."""
+    """Let this call into a conference, which begins to be if it is not there, or (`sid`) into that one alone."""
 
     room: str
     request: twiml.Confer
+    sid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,13 @@ class TellRoom:
     room: str
     failed: str | None = None
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TellAnswered:
+    """Tell the conference, which has heard this call's early media, that it is answered."""
+
+    room: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +266,7 @@ CallEffect = (
     | EnterQueue
     | TakeFromQueue
     | TellRoom
+    | TellAnswered
     | Leave
     | PlayRingback
     | StopRingback

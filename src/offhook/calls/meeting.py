@@ -56,7 +56,7 @@ def confer(call: Call, request: twiml.Confer) -> Met:
     room = conference_name(request.name)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, request.time_limit)
     call = replace(call, place=In(room, Conferring(request)))
-    return call, (effects.EnterConference(room, request), limit), ()
+    return call, (effects.EnterConference(room, request, call.conference), limit), ()
 
 
 def enqueue(call: Call, request: twiml.Enqueue, now: float) -> Met:

@@ -23,6 +23,8 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         application_sid: the application that gave the URLs.
         status_callback_event: the events that the status callback reports.
         send_digits: keys pressed as soon as the call is answered.
+        conference: the SID of the only conference that its TwiML may enter.
+        early_media: whether it enters that before it is answered, when there is something to hear of it.
         sip_auth_username, sip_auth_password: who we are, should the SIP address called ask.
         webhook_params: what every webhook of the call says besides the standard parameters (``SipHeader_X-…``).
     """
@@ -39,6 +41,8 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     timeout: int = 60
     time_limit: int = 14400
     send_digits: str | None = None
+    conference: str | None = None
+    early_media: bool = False
     record: bool = False
     recording_channels: Literal["mono", "dual"] = "mono"
     recording_track: Literal["both", "inbound", "outbound"] = "both"

@@ -142,7 +142,9 @@ def hang_up(call: Call, now: float) -> Step:
     """Its TwiML is over, and the far end has heard it."""
     code = call.leaving.code if call.leaving is not None else None
     by = EndedBy.TWIML if code is None else EndedBy.TWIML_FAILED
-    return end(call, CallStatus.COMPLETED, by, now, leg_end(call), code)
+    rings = call.early and not call.is_answered
+    status = CallStatus.CANCELED if rings else CallStatus.COMPLETED
+    return end(call, status, by, now, leg_end(call), code)
 
 
 def _dial(call: Call, request: twiml.Dial) -> Step:

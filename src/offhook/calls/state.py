@@ -63,6 +63,10 @@ class Call:
     answered_at: float | None = None
     duration: int = 0
     execution: interpreter.State | None = None
+    early: bool = False
+    """Whether it runs its TwiML, and so enters its conference, as soon as it has early media."""
+    conference: str | None = None
+    """The SID of the only conference that it may enter, until it gets other TwiML."""
     place: Place = ALONE
     next_child: int = 1
     sip_call_id: str | None = None

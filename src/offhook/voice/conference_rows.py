@@ -92,7 +92,7 @@ class ConferenceRows:
             conference_sid=self._sid,
             call_sid=one.call_sid,
             account_sid=self._account_sid,
-            status="connected",
+            status="queued" if one.rings else "connected",
             date_created=self._entered.setdefault(one.call_sid, now),
             date_updated=now,
             label=one.label,

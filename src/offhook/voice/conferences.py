@@ -17,6 +17,7 @@ from offhook.calls.effects import EnterConference, RoomRecording
 from offhook.calls.events import CallEvent, Recorded, TurnedAway
 from offhook.calls.rooms import effects, events
 from offhook.calls.rooms.conference import (
+    COMPLETED,
     Conference,
     ConferenceEvent,
     ConferenceStatus,
@@ -69,13 +70,19 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
     try:
         while meeting.still_enters(visitor.call, effect):
             room = services.rooms.find(account.sid, effect.room)
+            if room is None and effect.sid is not None and await _is_over(services, account, effect.sid):
+                visitor.feed(TurnedAway(effect.room, COMPLETED))
+                return
             if room is None:
                 await _open(services, account, request, visitor.leg.media)
+            elif isinstance(room, Conference) and effect.sid not in (None, room.sid):
+                visitor.feed(TurnedAway(effect.room, COMPLETED))
+                break
             elif isinstance(room, Conference) and room.status is ConferenceStatus.COMPLETED:
                 # Its recording is not complete yet; the next of this name is another.
                 await asyncio.sleep(_UNTIL_CLOSED_SECONDS)
             else:
-                entered = ParticipantEntered(_participant(visitor.call.sid, request))
+                entered = ParticipantEntered(_participant(visitor.call, request))
                 break
     except (DatabaseUnavailableError, MediaError) as error:
         logger.error("a conference cannot be made: %s", error)
@@ -135,9 +142,15 @@ def _stored(callback: StatusCallback | None) -> Mapping[str, Any] | None:
     return {"url": callback.url, "method": callback.method, "events": list(callback.events)}
 
 
-def _participant(call_sid: str, request: Confer) -> Participant:
+async def _is_over(services: Services, account: AccountRecord, sid: str) -> bool:
+    """Whether nobody enters this conference any more."""
+    row = await services.store.conferences.fetch(account.sid, sid)
+    return row is None or row.status == ConferenceStatus.COMPLETED
+
+
+def _participant(call: Call, request: Confer) -> Participant:
     return Participant(
-        call_sid,
+        call.sid,
         label=request.label,
         muted=request.muted,
         coaches=request.coach,
@@ -146,6 +159,7 @@ def _participant(call_sid: str, request: Confer) -> Participant:
         beep_on_enter=request.beep in ("true", "onEnter"),
         beep_on_exit=request.beep in ("true", "onExit"),
         wait=request.wait,
+        rings=not call.is_answered,
     )
 
 

@@ -90,4 +90,6 @@ def _call(record: CallRecord) -> Call:
         asked.entry,
         ring_timeout=float(asked.timeout),
         time_limit=float(asked.time_limit),
+        early=asked.early_media,
+        conference=asked.conference,
     )

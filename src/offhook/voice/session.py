@@ -332,6 +332,8 @@ class CallSession:
                 self.start_task(queues.take(self, effect), "dequeue")
             case effects.TellRoom(name, failed, url):
                 self._tell_room(name, room_events.AnnouncementOver(self.call.sid, failed, url))
+            case effects.TellAnswered():
+                self._tell_room(effect.room, room_events.Answered(self.call.sid))
             case effects.Leave():
                 left = room_events.Left(self.call.sid, effect.redirected, self.call.status)
                 self._tell_room(effect.room, left)

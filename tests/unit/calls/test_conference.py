@@ -33,6 +33,7 @@ from offhook.calls.rooms.effects import Announce, Beep, Mix, Record, Report, Sto
 from offhook.calls.rooms.events import (
     Announced,
     AnnouncementOver,
+    Answered,
     EndRequested,
     Kicked,
     Left,
@@ -486,6 +487,18 @@ def test_who_is_not_heard_any_more_has_ceased_to_speak_before(
     start = driver.names.index("participant-speech-start")
     assert driver.names[start + 1 :] == ["participant-speech-stop", *then]
     assert [one.sequence for one in driver.reports] == list(range(1, len(driver.reports) + 1))
+
+
+def test_early_media_is_heard_and_is_no_speech() -> None:
+    driver = Driver().meets("CA1")
+    assert hears("CA2") in driver.enters("CA2", rings=True)
+    driver.on(Spoke("CA2", True))
+    assert driver.on(Answered("CA2")) == []
+    driver.on(Answered("CA9"))
+    driver.on(Spoke("CA2", True))
+    assert speakers(driver) == [("start", "CA2", "false")]
+    assert driver.names[:3] == ["participant-join", "participant-join", "conference-start"]
+    assert [one.rings for one in driver.room.participants] == [False, False]
 
 
 def test_speech_is_told_of_at_a_bounded_rate() -> None:

@@ -192,6 +192,8 @@ class Orders(RuleBasedStateMachine):
                 self.entering.append((sid, effect))
             case effects.TellRoom(name, failed, url):
                 self._send(sid, name, happens.AnnouncementOver(sid, failed, url))
+            case effects.TellAnswered(name):
+                self._send(sid, name, happens.Answered(sid))
             case effects.Leave():
                 self._send(sid, effect.room, happens.Left(sid, effect.redirected))
             case effects.SetTimer():

@@ -1,8 +1,13 @@
 """A participant that is dialled into a conference, with everything that a call and a conference can be asked for.
 
 It is a call whose TwiML is ``<Dial><Conference>``, written here from the parameters. `ConferenceSid` in the path may
-be a friendly name: if no conference of that name is live, it is made. With a SID, too, the call is dialled for the
-name, so it makes another conference should that one end before the call is answered.
+be a friendly name: if no conference of that name is live, it is made, also if it ends before the call is answered.
+
+Decisions, where Twilio's documents are silent. A call that was dialled for a SID enters that conference or none: if it
+has ended by then the call has a notification (16022) and ends. `EarlyMedia` lets others "hear the state of the outbound
+call": the participant enters, with `participant-join` and all that follows, when the far end sends audio before it
+answers (183 with SDP); one that only rings enters when it answers. If it comes to nothing it leaves with the
+`ParticipantCallStatus` of its call. Until it answers it can be removed, not changed.
 """
 
 from __future__ import annotations
@@ -122,6 +127,7 @@ class CreateParticipant(Form):
     status_callback_event: tuple[CallbackEvent, ...] = (CallbackEvent.COMPLETED,)
     timeout: Annotated[int, Between(5, 600)] = 60
     time_limit: Annotated[int, Between(1, 86400)] = 14400
+    early_media: bool = True
     sip_auth_username: str = ""
     sip_auth_password: str = ""
     record: bool = False
@@ -170,7 +176,7 @@ class CreateParticipant(Form):
 async def create_participant(
     context: Context, conference_sid: str, form: CreateParticipant
 ) -> ParticipantRecord | None:
-    """Dial a participant; it enters the conference when it answers."""
+    """Dial a participant; it enters the conference when it answers, or is heard before."""
     who = await parties(context, form.to, form.from_, form.caller_id)
     check_credentials(form.sip_auth_username, form.sip_auth_password)
     _check_label(form.label)
@@ -179,7 +185,8 @@ async def create_participant(
     if conference is None:
         return None
     await _check_others(context, conference, form.label, coached)
-    call = new_call(context, who, _request(form, twiml(form, conference.friendly_name)))
+    only = conference.sid if ids.is_sid(conference_sid, ids.CONFERENCE) else None
+    call = new_call(context, who, _request(form, twiml(form, conference.friendly_name), only))
     participant = ParticipantRecord(
         conference_sid=conference.sid,
         call_sid=call.sid,
@@ -250,10 +257,12 @@ async def _check_others(
         raise errors.rest(16027)
 
 
-def _request(form: CreateParticipant, document: str) -> CallRequest:
-    """What the voice node is asked to dial."""
+def _request(form: CreateParticipant, document: str, conference: str | None) -> CallRequest:
+    """What the voice node is asked to dial, and for which conference alone."""
     return CallRequest(
         twiml=document,
+        conference=conference,
+        early_media=form.early_media,
         status_callback=form.status_callback or None,
         status_callback_method=form.status_callback_method.value,
         status_callback_event=form.status_callback_event,

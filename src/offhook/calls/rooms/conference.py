@@ -34,6 +34,7 @@ from offhook.calls.rooms.effects import (
 from offhook.calls.rooms.events import (
     Announced,
     AnnouncementOver,
+    Answered,
     EndRequested,
     Kicked,
     Left,
@@ -80,6 +81,7 @@ class ParticipantEntered:
 
 ConferenceEvent = (
     ParticipantEntered
+    | Answered
     | Left
     | Kicked
     | Modified
@@ -126,10 +128,12 @@ def _stepped(room: Conference, event: ConferenceEvent, now: float) -> Step:
 def _of_participant(
     room: Conference,
     one: Participant,
-    event: Left | Kicked | Modified | Announced | AnnouncementOver | Spoke,
+    event: Answered | Left | Kicked | Modified | Announced | AnnouncementOver | Spoke,
     now: float,
 ) -> Step:
     match event:
+        case Answered():
+            return _put(room, one, replace(one, rings=False)), ()
         case Left(_, redirected, status):
             reason = ReasonLeft.UPDATED if redirected else ReasonLeft.HUNG_UP
             return _left(room, one, reason, status, now)
@@ -236,9 +240,14 @@ def _end(room: Conference, reason: ReasonEnded, by: Participant | None, left: Re
     return room, told + ended
 
 
+def _put(room: Conference, one: Participant, after: Participant) -> Conference:
+    """A participant is not as it was."""
+    return replace(room, participants=tuple(after if other is one else other for other in room.participants))
+
+
 def _modified(room: Conference, one: Participant, event: Modified) -> Step:
     after = one.modified(event)
-    room = replace(room, participants=tuple(after if other is one else other for other in room.participants))
+    room = _put(room, one, after)
     done: tuple[ConferenceEffect, ...] = ()
     if not _is_heard(room, after):
         room, done = _silent(room, one)
@@ -270,8 +279,8 @@ def _silent(room: Conference, one: Participant) -> Step:
 
 
 def _is_heard(room: Conference, one: Participant) -> bool:
-    """Whether all others hear a participant; one who coaches speaks to one alone."""
-    return _mix(room, one).heard and one.coaches is None
+    """Whether all others hear a participant speak: who coaches speaks to one alone, and ringing is no speech."""
+    return _mix(room, one).heard and one.coaches is None and not one.rings
 
 
 def _announced(room: Conference, to: Pairs, event: AnnouncementOver) -> Step:

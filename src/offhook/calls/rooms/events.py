@@ -38,6 +38,13 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A call that has come into a conference with its early media is answered."""
+
+    call_sid: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingComplete:
     """The room's recording is over; None when nothing was kept."""
 

@@ -22,7 +22,10 @@ class ReasonLeft(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A call in a conference. `coaches` is the SID of the only call that hears it; `wait` None is silence."""
+    """A call in a conference. `coaches` is the SID of the only call that hears it; `wait` None is silence.
+
+    `rings`: it is not answered yet, and heard by its early media.
+    """
 
     call_sid: str
     label: str | None = None
@@ -35,6 +38,7 @@ class Participant:
     beep_on_enter: bool = True
     beep_on_exit: bool = True
     wait: Entry | None = None
+    rings: bool = False
 
     @property
     def params(self) -> Pairs:

@@ -44,9 +44,10 @@ class FetchFailed:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A Speak, PlayUrl, PlayDigits or Beep came to its end by itself."""
+    """A Speak, PlayUrl, PlayDigits or Beep came to its end by itself; `silent`: there was nothing to hear of it."""
 
     play: int
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

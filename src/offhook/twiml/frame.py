@@ -37,6 +37,8 @@ OVER_A_VERB: Mapping[Purpose, frozenset[str]] = {
 REPEATED = frozenset({Purpose.WAIT, Purpose.HOLD, Purpose.QUEUE})
 """What begins again at its end."""
 VERB_NOT_ALLOWED = 13238
+LONGEST_REST = 60
+"""Seconds until a document of which nothing is heard begins again: one, and twice as many each time, up to this."""
 
 
 class Phase(Enum):
@@ -46,6 +48,7 @@ class Phase(Enum):
     RUNNING = "the verb"
     FINISHING = "the answer to a last request, which is not run"
     HELD = "the end of what is heard above it, to begin then"
+    RESTING = "its time to begin again, as nothing was heard of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,12 @@ def begin(frame: Frame, turn: Turn) -> After:
     return _run(frame, document, turn)
 
 
+def rest(frame: Frame, turn: Turn) -> Frame:
+    """Begin again later: nothing is heard of the document, perhaps because its audio cannot be had now."""
+    turn.start(effects.StartTimer, min(2 ** (frame.documents - 1), LONGEST_REST))
+    return replace(frame, phase=Phase.RESTING)
+
+
 def _retrieved(frame: Frame, entry: Retrieved, turn: Turn) -> After:
     """Run the document that somebody has asked for before."""
     request = effects.Fetch(turn.new_id(), entry.url, entry.method)
@@ -111,20 +120,21 @@ def _retrieved(frame: Frame, entry: Retrieved, turn: Turn) -> After:
 def answered(frame: Frame, event: events.Answer, turn: Turn) -> After:
     """What something that the frame has started has come to."""
     verb = frame.verb
+    if frame.phase is Phase.RESTING:
+        return begin(replace(frame, phase=Phase.FETCHING), turn)
     if verb is None:
         return frame
     turn.recodes = verb.recodes
     if isinstance(event, events.PlayFailed):
         blamed = turn.over.url if isinstance(turn.over, effects.PlayUrl) else None
         turn.notify(event.code, event.detail or "The audio could not be played", blamed)
-    return _after(_time_passed(frame, event), verb.step(event, turn), turn)
+    return _after(frame, verb.step(event, turn), turn)
 
 
 def pressed(frame: Frame, event: events.DigitPressed, turn: Turn) -> After:
     """A key: the verb's if it hears digits, else kept for the next that does, if there can be one."""
     if "Gather" not in OVER_A_VERB.get(frame.purpose, ("Gather",)):
         return frame
-    frame = replace(frame, documents=0)
     if frame.verb is None or not frame.verb.hears_digits:
         turn.typed += event.digit
         return frame
@@ -150,10 +160,14 @@ def responded(frame: Frame, event: events.Fetched | events.FetchFailed, turn: Tu
     return _run(replace(frame, request=None, of_fallback=request.error is not None), document, turn)
 
 
-def _time_passed(frame: Frame, event: events.Answer) -> Frame:
+def time_passed(frame: Frame, event: events.Answer | events.DigitPressed) -> Frame:
     """Forget how many documents there were, if the event means that the caller has heard or done something."""
+    if frame.phase is Phase.RESTING:
+        return frame
     match event:
-        case events.Played() | events.TimerFired() | events.RecordingDone():
+        case events.DigitPressed() if "Gather" in OVER_A_VERB.get(frame.purpose, ("Gather",)):
+            return replace(frame, documents=0)
+        case events.Played(silent=False) | events.TimerFired() | events.RecordingDone():
             return replace(frame, documents=0)
         case events.DialDone(bridged=bridged, status=status) if bridged or status == "no-answer":
             return replace(frame, documents=0)
@@ -172,6 +186,8 @@ def _after(frame: Frame, outcome: Outcome, turn: Turn) -> After:
     frame = replace(frame, verb=None)
     if isinstance(outcome, Goto):
         return _goto(frame, outcome, turn)
+    if isinstance(outcome, Failed) and frame.purpose in REPEATED:
+        return _next(frame, turn)  # Of music that cannot be had the rest is heard.
     if isinstance(outcome, Failed):
         return _fall_back(frame, outcome.code, outcome.url, turn)
     if outcome is NEXT:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from offhook.errors import title
 from offhook.twiml import effects, events, frame
 from offhook.twiml.effects import Effect
 from offhook.twiml.entry import (
@@ -165,6 +166,8 @@ def _answered(state: State, event: events.Answer, turn: Turn) -> State:
     for index, waiting in enumerate(state.frames):
         _stand_in(waiting, turn)
         if turn.ended(event):
+            waiting = frame.time_passed(waiting, event)
+            state = _put(state, index, waiting)
             return _gone_on(state, index, frame.answered(waiting, event, turn), turn)
     answered = answered_id(event)
     for name, (started, effect) in list(turn.background.items()):
@@ -208,9 +211,11 @@ def _digit(state: State, event: events.DigitPressed, turn: Turn) -> State:
     if not state.frames:
         turn.typed += event.digit
         return state
-    newest = state.frames[-1]
+    index = len(state.frames) - 1
+    newest = state.frames[index]
     _stand_in(newest, turn)
-    return _settle(state, len(state.frames) - 1, frame.pressed(newest, event, turn), turn)
+    newest = frame.time_passed(newest, event)
+    return _settle(_put(state, index, newest), index, frame.pressed(newest, event, turn), turn)
 
 
 def _hung_up(state: State, turn: Turn) -> State:
@@ -234,6 +239,11 @@ def _stand_in(at_work: Frame, turn: Turn) -> None:
     if told is None and at_work.purpose in REPEATED:
         told = frozenset()
     turn.stand_in(at_work.base, at_work.active, at_work.notices, told, at_work.purpose)
+
+
+def _put(state: State, index: int, changed: Frame) -> State:
+    """A frame is not as it was."""
+    return replace(state, frames=(*state.frames[:index], changed, *state.frames[index + 1 :]))
 
 
 def _push(state: State, new: Frame, turn: Turn) -> State:
@@ -287,7 +297,7 @@ def _settle(state: State, index: int, after: After, turn: Turn) -> State:
     """Keep a frame as it now is, or see to its end."""
     if isinstance(after, Frame):
         kept = replace(after, active=tuple(turn.active.items()), notices=turn.notices, told=turn.told)
-        return replace(state, frames=(*state.frames[:index], kept, *state.frames[index + 1 :]))
+        return _put(state, index, kept)
     turn.release()
     ended = replace(state.frames[index], told=turn.told)
     state = replace(state, frames=(*state.frames[:index], *state.frames[index + 1 :]))
@@ -313,19 +323,26 @@ def _heard(state: State, ended: Frame, index: int, after: After, turn: Turn) -> 
         case Purpose.HANDOVER:
             turn.want(effects.Join())
         case Purpose.ANNOUNCEMENT:
-            failed = "the document could not be run" if isinstance(after, Enter) else None
+            failed = _reason(after) if isinstance(after, Enter) else None
             turn.want(_announced(ended, failed))
             return _woken(state, turn)
         case _ if after is Flow.POP:
             # A document that is fetched has been counted; an inline one that is over at once has not.
-            documents = ended.documents + isinstance(ended.entry, InlineTwiml)
+            at_once = isinstance(ended.entry, InlineTwiml) and ended.phase is not frame.Phase.RUNNING
+            documents = ended.documents + at_once
             again = Frame(ended.purpose, ended.entry, state.dialect, documents=documents, told=ended.told)
             state = replace(state, frames=(*state.frames[:index], again, *state.frames[index:]))
             _stand_in(again, turn)
-            return _settle(state, index, frame.begin(again, turn), turn)
+            begun = frame.rest(again, turn) if documents else frame.begin(again, turn)
+            return _settle(state, index, begun, turn)
         case _ if after is Flow.END:
             turn.want(effects.HangUp())
     return state
+
+
+def _reason(failed: Enter) -> str:
+    """What kept a document from being run."""
+    return f"{failed.code} {title(failed.code)}" if failed.code is not None else "The document cannot be run"
 
 
 def _announced(announcement: Frame, failed: str | None) -> effects.Announced:

@@ -91,7 +91,7 @@ class Prompts:
         if event.reason == "failed":
             self._tell(events.PlayFailed(play, _INTERNAL_FAILURE, event.detail))
         else:
-            self._tell(events.Played(play))
+            self._tell(events.Played(play, silent=event.milliseconds == 0))
 
     def start_ringback(self, country: str) -> None:
         """Let the caller hear that a dialled call rings."""
@@ -144,7 +144,7 @@ class Prompts:
                 else:
                     self._media.extend_play(self._leg, media_play, [item], more=True)
         if media_play is None:
-            self._tell(events.Played(effect.play))
+            self._tell(events.Played(effect.play, silent=True))
         else:
             self._media.extend_play(self._leg, media_play, [])
 
@@ -155,7 +155,7 @@ class Prompts:
         if items:
             self._play(effect.play, items, loop=effect.loop)
         else:
-            self._tell(events.Played(effect.play))
+            self._tell(events.Played(effect.play, silent=True))
 
     def _fail(self, play: int, error: StreamsError) -> None:
         """Tell of a play that could not be made, or of which the rest could not."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from tests.unit.twiml.transcript import ANSWERED, CALLED, CALLER, RINGING, URL, Transcript, codes, only, run
 
+from offhook.errors import title
 from offhook.errors.notifications import NOTIFICATIONS
 from offhook.twiml.effects import (
     Announced,
     Answer,
     Confer,
     Dial,
+    Effect,
     EndDial,
     Enqueue,
     Fetch,
@@ -22,6 +24,7 @@ from offhook.twiml.effects import (
     Speak,
     StartTimer,
     StopPlay,
+    StopTimer,
     Trace,
 )
 from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml, Purpose
@@ -40,6 +43,7 @@ from offhook.twiml.events import (
     Redirected,
     TimerFired,
 )
+from offhook.twiml.frame import LONGEST_REST
 from offhook.twiml.interpreter import MOST_ANNOUNCEMENTS, MOST_DOCUMENTS, MOST_TYPED_AHEAD, step
 from offhook.twiml.unbuilt import NOUNS, VERBS
 
@@ -358,8 +362,9 @@ def test_a_wait_that_says_nothing_gives_few_notices() -> None:
     call = run(f"<Dial>{CALLED}</Dial>")
     call.on(Pushed(Purpose.QUEUE, EntryPoint(URL)))
     told = []
-    while call.state.frames[-1].request is not None:
+    while call.state.frames[-1].purpose is Purpose.QUEUE:
         told += codes(call.respond("<Response><Record/></Response>"))
+        told += codes(rested(call))
     assert told == [13238, 14106]
 
 
@@ -433,18 +438,48 @@ def test_music_begins_again_at_its_end(purpose: Purpose) -> None:
 def test_music_of_which_nothing_is_heard_is_not_asked_for_without_end() -> None:
     call = conferring()
     call.on(Pushed(Purpose.WAIT, WAIT))
-    asked = 1
+    asked, rests = 1, []
     while call.state.frames[-1].purpose is Purpose.WAIT:
         call.respond("<Response/>")
-        asked += len([effect for effect in call.asked if isinstance(effect, Fetch)])
+        rests.append(call.active(StartTimer).seconds)
+        asked += len([effect for effect in rested(call) if isinstance(effect, Fetch)])
     assert asked == MOST_DOCUMENTS and codes(call.asked) == [14106]
+    assert rests == [1, 2, 4, 8, 16, 32, *[LONGEST_REST] * (MOST_DOCUMENTS - 6)]
     assert not call.finished and call.active(Confer)
+
+
+@pytest.mark.parametrize("audio", ["<Say>Wait</Say>", "<Pause/>"])
+def test_music_goes_on_for_as_long_as_it_is_heard(audio: str) -> None:
+    call = conferring()
+    call.on(Pushed(Purpose.WAIT, WAIT))
+    for _ in range(3 * MOST_DOCUMENTS):
+        call.respond(f"<Response>{audio}</Response>")
+        (started,) = call.state.frames[-1].active
+        call.on(Played(started[0]) if "Say" in audio else TimerFired(started[0]))
+    assert call.state.frames[-1].request is not None and codes(call.asked) == []
+
+
+def test_audio_without_a_sound_is_not_played_without_end() -> None:
+    call = conferring()
+    play = hears(call, Purpose.WAIT, WAIT, "<Say>Wait</Say>")
+    call.on(Played(play, silent=True))
+    assert call.active(StartTimer).seconds == 1
+    assert call.on(Popped(Purpose.WAIT)) == [StopTimer(call.state.next_id)]
+
+
+def rested(call: Transcript) -> list[Effect]:
+    """The time of a document of which nothing was heard comes again."""
+    return call.on(TimerFired(call.active(StartTimer).timer))
 
 
 def test_inline_music_of_which_nothing_is_heard_falls_silent() -> None:
     call = conferring()
-    asked = call.on(Pushed(Purpose.HOLD, InlineTwiml("<Response/>")))
-    assert codes(asked) == [14106] and call.active(Confer)
+    call.on(Pushed(Purpose.HOLD, InlineTwiml("<Response/>")))
+    rests = 0
+    while call.state.frames[-1].purpose is Purpose.HOLD:
+        rested(call)
+        rests += 1
+    assert rests == MOST_DOCUMENTS and codes(call.asked) == [14106] and call.active(Confer)
 
 
 @pytest.mark.parametrize("purpose", [Purpose.WAIT, Purpose.HOLD, Purpose.QUEUE])
@@ -458,12 +493,27 @@ def test_music_that_cannot_be_had_is_silence(purpose: Purpose) -> None:
     assert len(call.state.frames) == 1
 
 
-def test_music_that_cannot_be_played_is_silence() -> None:
+def test_of_music_that_cannot_be_played_the_rest_is_heard() -> None:
     call = conferring()
     call.on(Pushed(Purpose.WAIT, WAIT))
+    for again in range(3):
+        call.respond("<Response><Play>ftp://a</Play><Play>a.wav</Play><Say>Wait</Say></Response>")
+        asked = call.on(PlayFailed(only(PlayUrl, call.asked).play, 13420))
+        assert codes(asked) == ([] if again else [13420])
+        assert only(Fetch, call.on(Played(only(Speak, asked).play))).url == WAIT.url
+
+
+def test_music_that_cannot_be_played_is_tried_again_at_leisure() -> None:
+    call = conferring()
+    call.on(Pushed(Purpose.HOLD, WAIT))
+    told = []
+    for rest in (1, 2, 4, 8):
+        call.respond("<Response><Play>a.wav</Play></Response>")
+        told += codes(call.on(PlayFailed(only(PlayUrl, call.asked).play, 13420)))
+        assert call.active(StartTimer).seconds == rest
+        rested(call)
     call.respond("<Response><Play>a.wav</Play></Response>")
-    assert codes(call.on(PlayFailed(only(PlayUrl, call.asked).play, 13420))) == [13420]
-    assert len(call.state.frames) == 1 and call.active(Confer)
+    assert only(Fetch, call.on(Played(only(PlayUrl, call.asked).play))) and told == [13420]
 
 
 def test_only_what_is_music_may_stand_in_music() -> None:
@@ -502,7 +552,11 @@ def test_an_announcement_that_fails_says_so() -> None:
     call = conferring()
     call.on(Pushed(Purpose.ANNOUNCEMENT, SAID))
     asked = call.on(FetchFailed(only(Fetch, call.asked).request, 11200))
-    assert codes(asked) == [11200] and only(Announced, asked).failed is not None
+    assert codes(asked) == [11200] and only(Announced, asked).failed == f"11200 {title(11200)}"
+    call.on(Pushed(Purpose.ANNOUNCEMENT, SAID))
+    call.respond("<Response><Play>a.wav</Play></Response>")
+    asked = call.on(PlayFailed(only(PlayUrl, call.asked).play, 13420))
+    assert only(Announced, asked).failed == f"13420 {title(13420)}"
     assert call.on(Pushed(Purpose.ANNOUNCEMENT, InlineTwiml("<Response/>"))) == [Announced(None, "")]
 
 

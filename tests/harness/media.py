@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 from tests.harness.processes import running_beside
@@ -74,6 +75,10 @@ class Worker:
                 counters = await self.client.stats(leg)
                 if satisfy(counters):
                     return counters
+
+    async def sent(self, leg: int) -> int:
+        """How many packets a leg has sent by now."""
+        return (await self.client.stats(leg)).packets_sent
 
     @property
     def audio_path(self) -> str:
@@ -139,10 +144,12 @@ async def _connect(process: asyncio.subprocess.Process, directory: Path) -> Work
     return worker
 
 
-class Phone(asyncio.DatagramProtocol):
+class Phone:
     """The peer of a leg: sends what it is told to, and keeps every packet that it receives."""
 
-    def __init__(self, ssrc: int = 0x1234) -> None:
+    def __init__(self, bound: socket.socket, ssrc: int = 0x1234) -> None:
+        self._socket = bound
+        self.host, self.port = bound.getsockname()
         self.packets: list[rtp.Packet] = []
         self.arrivals: list[float] = []
         self.changed = asyncio.Event()
@@ -153,26 +160,28 @@ class Phone(asyncio.DatagramProtocol):
 
     @classmethod
     async def open(cls, ssrc: int = 0x1234) -> Phone:
-        _, phone = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: cls(ssrc), local_addr=("127.0.0.1", 0)
-        )
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bound.bind(("127.0.0.1", 0))
+        bound.setblocking(False)
+        phone = cls(bound, ssrc)
+        asyncio.get_running_loop().add_reader(bound, phone._read)
         return phone
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.DatagramTransport, transport)
-        self.host, self.port = transport.get_extra_info("sockname")
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.packets.append(rtp.unpack(data))
-        self.arrivals.append(asyncio.get_running_loop().time())
-        self.changed.set()
+    def _read(self) -> None:
+        """Take all that has come, in this turn of the loop: what the worker says of it later is heard later."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.packets.append(rtp.unpack(self._socket.recv(65535)))
+                self.arrivals.append(asyncio.get_running_loop().time())
+                self.changed.set()
 
     def close(self) -> None:
-        self.transport.close()
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
 
     def raw(self, data: bytes) -> None:
         """Send any bytes."""
-        self.transport.sendto(data, self.leg_address)
+        self._socket.sendto(data, self.leg_address)
 
     def frame(self, payload: bytes, payload_type: int = 0, *, marker: bool = False) -> None:
         """Send a packet, and let its time pass."""
@@ -211,10 +220,18 @@ class Phone(asyncio.DatagramProtocol):
 
     async def received(self, count: int, seconds: float = HANGS) -> None:
         """Wait until so many packets have come."""
+        await self.until(lambda: len(self.packets) >= count, seconds)
+
+    async def until(self, condition: Callable[[], bool], seconds: float = HANGS) -> None:
+        """Wait until what has come meets a condition."""
         async with asyncio.timeout(seconds):
-            while len(self.packets) < count:
+            while not condition():
                 self.changed.clear()
                 await self.changed.wait()
+
+    def keys(self, payload_type: int = 101) -> list[rtp.Packet]:
+        """The telephone events so far."""
+        return [packet for packet in self.packets if packet.payload_type == payload_type]
 
     def heard(self, payload_type: int = 0) -> Samples:
         """The audio of all packets so far, in order."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.harness.rows import message, number
 from tests.harness.services import ACCOUNT
 from tests.harness.smsc import Smsc
-from tests.harness.waiting import HANGS
+from tests.harness.waiting import HANGS, eventually
 from tests.harness.web_site import serving_site
 
 from offhook.bus.nats import Bus
@@ -77,12 +77,22 @@ class Platform:
         self.stack.push_async_callback(http.close)
         await keep_promises(store, bus, http, "node-1", self.stack)
         account = SmscSettings("offhook", "secret", "127.0.0.1", self.smsc.port)
-        carriers: list[Carrier] = [LoopbackCarrier(owned_by(store)), SmppCarrier(account)]
+        self.carrier = SmppCarrier(account)
+        carriers: list[Carrier] = [LoopbackCarrier(owned_by(store)), self.carrier]
         self.node = await take_texts(store, bus, http, carriers, self.stack)
 
     async def stop(self) -> None:
         """Stop it in an orderly way."""
         await self.stack.aclose()
+
+    async def lose_smsc(self) -> None:
+        """Stop the SMSC; the node has noticed when this returns."""
+        await self.smsc.stop()
+
+        async def unbound() -> bool:
+            return self.carrier.room() == 0
+
+        await eventually(unbound)
 
     async def send(self, body: str = "Hello", **fields: Any) -> str:
         """Make an outbound text as POST /Messages does."""

@@ -6,7 +6,10 @@ import hashlib
 import itertools
 import re
 import secrets
+import select
 import socket
+
+from tests.harness.waiting import HANGS
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0 101\r\n"
@@ -14,6 +17,8 @@ SDP = (
 )
 
 _branches = itertools.count(1)
+_REPEAT_SECONDS = 1.0
+"""After which a request is sent again: a socket that is flooded may have lost it."""
 
 
 class RawPeer:
@@ -27,6 +32,7 @@ class RawPeer:
         self._user = user
         self._address = "{}:{}".format(*bound.getsockname())
         self.call_id = secrets.token_hex(8)
+        self._seen: set[str] = set()
 
     def request(
         self,
@@ -55,17 +61,29 @@ class RawPeer:
         for message in messages:
             self._socket.sendto(message, self._platform)
 
-    def final(self) -> str:
-        """The next final response to come. Raises TimeoutError."""
+    def final(self, *, again: bool = False) -> str:
+        """The next final response to come; one that was given out before only if it is wanted `again`.
+
+        Raises TimeoutError.
+        """
         while True:
             text = self._socket.recv(65535).decode()
-            if re.match(r"SIP/2\.0 [2-6]", text):
+            if re.match(r"SIP/2\.0 [2-6]", text) and (again or text not in self._seen):
+                self._seen.add(text)
                 return text
 
     def status(self, message: bytes) -> int:
-        """Send a request; the status of its final response."""
-        self.send(message)
-        return status_of(self.final())
+        """Send a request, as often as it takes (RFC 3261, 17.1); the status of its final response.
+
+        Raises TimeoutError.
+        """
+        left = self._socket.gettimeout() or HANGS
+        while True:
+            self.send(message)
+            if select.select([self._socket], [], [], min(left, _REPEAT_SECONDS))[0]:
+                return status_of(self.final())
+            if (left := left - _REPEAT_SECONDS) <= 0:
+                raise TimeoutError("no final response")
 
 
 def status_of(response: str) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from tests.harness.transcribe import Samples, read_wav, transcribe, was_said
-from tests.harness.waiting import HANGS
+from tests.harness.waiting import until
 from tests.harness.webhook_app import Folder, WebhookApp
 from twilio.rest import Client  # type: ignore[import-untyped]
 
@@ -75,23 +74,14 @@ class Stage:
         listed = self.client.calls(sid).notifications.list()
         return [int(notification.error_code) for notification in reversed(listed)]
 
-    def until(self, sid: str, name: str, seconds: float = HANGS) -> None:
-        """Wait for an entry of a call's timeline. Raises TimeoutError."""
-        deadline = time.monotonic() + seconds
-        while all(entry["name"] != name for entry in self.platform.timeline(sid)):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{name} is not in the timeline of {sid}")
-            time.sleep(0.05)
+    def until(self, sid: str, name: str, count: int = 1) -> None:
+        """Wait for an entry of a call's timeline, or for more of that name. Raises TimeoutError."""
+        until(lambda: sum(entry["name"] == name for entry in self.platform.timeline(sid)) >= count)
 
     def whole_timeline(self, sid: str) -> list[dict[str, Any]]:
         """The timeline of a call that had audio, once its last entry is written: a moment after its last status."""
-        deadline = time.monotonic() + HANGS
-        while True:
-            entries = self.platform.timeline(sid)
-            if any(entry["name"] == "counters" for entry in entries):
-                return entries
-            assert time.monotonic() < deadline, entries
-            time.sleep(0.1)
+        self.until(sid, "counters")
+        return list(self.platform.timeline(sid))
 
     def timeline_codes(self, sid: str) -> list[int]:
         """The codes of the errors in a call's timeline, in order, once all of it is written."""
@@ -130,6 +120,11 @@ def heard_by(call: Call) -> str:
 def was_told(call: Call, said: str) -> bool:
     """Whether a phone heard this and nothing else."""
     return was_said(said, heard_by(call))
+
+
+def until_tone(call: Call, hz: float, seconds: float = 0.3) -> None:
+    """Wait until a phone has heard so much of a tone. Raises TimeoutError."""
+    until(lambda: seconds_of_tone(samples_heard(call), hz) > seconds)
 
 
 def loudest_hz(samples: Samples) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -10,6 +11,16 @@ Value = TypeVar("Value")
 
 HANGS: Final = 60.0
 """Seconds after which what a test waits for hangs. A bound and no measure: a busy machine takes its time."""
+
+
+def until(ask: Callable[[], Value], seconds: float = HANGS) -> Value:
+    """As `eventually`, for a test without a loop."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it stays {answer!r}")
+        time.sleep(0.05)
+    return answer
 
 
 async def eventually(ask: Callable[[], Awaitable[Value]], seconds: float = HANGS) -> Value:

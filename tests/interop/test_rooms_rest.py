@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from tests.harness.raw_sip import SDP
 from tests.harness.stage import Stage, samples_heard
-from tests.harness.waiting import HANGS
+from tests.harness.waiting import until
 from tests.interop.test_softphone import udp_socket
 from tests.interop.test_voice_conference import seconds_heard
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
@@ -19,15 +17,6 @@ from twilio.base.exceptions import TwilioRestException  # type: ignore[import-un
 from offhook.audio.g711 import ulaw_encode
 from offhook.audio.tones import tone
 from offhook.rtp.packet import Packet, pack
-
-
-def listed(find: Callable[[], list[Any]]) -> None:
-    """Wait until a list is not empty. Raises TimeoutError."""
-    deadline = time.monotonic() + HANGS
-    while not find():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the list stays empty")
-        time.sleep(0.05)
 
 
 def test_participants_are_dialled_changed_and_removed(stage: Stage) -> None:
@@ -56,16 +45,16 @@ def test_participants_are_dialled_changed_and_removed(stage: Stage) -> None:
         "conference-start",
     ]
     assert {params["ConferenceSid"] for params in joined} == {first.conference_sid}
-    assert {one.status for one in room.participants.list()} == {"connected"}
+    until(lambda: {one.status for one in room.participants.list()} == {"connected"})
     assert room.fetch().status == "in-progress"
     assert room.participants("agent").update(muted=True).muted is True
     assert room.participants(second.call_sid).update(hold=True, hold_url="").hold is True
-    assert [one.call_sid for one in room.participants.list(hold=True)] == [second.call_sid]
+    until(lambda: [one.call_sid for one in room.participants.list(hold=True)] == [second.call_sid])
     with pytest.raises(TwilioRestException) as held:
         room.participants("agent").update(call_sid_to_coach=second.call_sid)
     assert held.value.code == 16027
     assert room.participants("agent").delete()
-    assert [one.call_sid for one in room.participants.list()] == [second.call_sid]
+    until(lambda: [one.call_sid for one in room.participants.list()] == [second.call_sid])
     agent.wait_for_call("ended")
     ended = room.update(status="completed")
     assert (ended.status, ended.reason_conference_ended) == ("completed", "conference-ended-via-api")
@@ -132,7 +121,7 @@ def test_a_participant_is_heard_before_it_answers(stage: Stage) -> None:
         second = participants.create(to=desk.address, from_=stage.owned, beep="false", wait_url="")
         desk.is_called()
         stage.web.wait("early", 3)
-        listed(lambda: [one for one in participants.list() if one.status == "ringing"])
+        until(lambda: [one for one in participants.list() if one.status == "ringing"])
         with pytest.raises(TwilioRestException) as rings:
             participants(second.call_sid).update(muted=True)
         assert rings.value.code == 21220
@@ -185,19 +174,20 @@ def test_calls_are_taken_out_of_a_queue(stage: Stage) -> None:
         calls.append(stage.call(stage.phone(), twiml=enqueue))
         stage.called.wait_for_call("answered")
         stage.until(calls[-1], "Enqueue")
+        until(lambda: len(members.list()) == position)  # noqa: B023
         assert client.queues(queue.sid).members(calls[-1]).fetch().position == position
     assert client.queues(queue.sid).fetch().current_size == 2
     front = client.queues(queue.sid).members("Front").update(url=taken, method="GET")
     assert front.call_sid == calls[0]
     assert stage.web.wait("taken").params["CallSid"] == calls[0]
     assert stage.web.wait("action").params["QueueResult"] == "redirected"
-    assert [member.call_sid for member in members.list()] == [calls[1]]
+    until(lambda: [member.call_sid for member in members.list()] == [calls[1]])
     with pytest.raises(TwilioRestException) as occupied:
         client.queues(queue.sid).delete()
     assert occupied.value.code == 20409
     client.calls(calls[1]).update(status="completed")
     stage.called.wait_for_call("ended")
-    assert members.list() == []
+    until(lambda: members.list() == [])
     assert client.queues(queue.sid).delete()
 
 
@@ -206,14 +196,14 @@ def test_who_leaves_last_and_comes_back_at_once_is_in_another_conference(stage: 
     conferences = stage.client.conferences
     sid = stage.call(stage.phone(), twiml=noun * 2)
     stage.called.wait_for_call("answered")
-    listed(lambda: conferences.list(friendly_name="Back at once"))
+    until(lambda: conferences.list(friendly_name="Back at once"))
     (first,) = conferences.list(friendly_name="Back at once")
-    listed(conferences(first.sid).participants.list)
+    until(conferences(first.sid).participants.list)
     assert conferences(first.sid).participants(sid).delete()
-    listed(lambda: conferences.list(friendly_name="Back at once", status="init"))
+    until(lambda: conferences.list(friendly_name="Back at once", status="init"))
     (second,) = conferences.list(friendly_name="Back at once", status="init")
     assert second.sid != first.sid
-    assert conferences(first.sid).fetch().reason_conference_ended == "last-participant-kicked"
-    listed(conferences(second.sid).participants.list)
-    assert [one.call_sid for one in conferences(second.sid).participants.list()] == [sid]
+    until(lambda: conferences(first.sid).fetch().reason_conference_ended == "last-participant-kicked")
+    until(conferences(second.sid).participants.list)
+    until(lambda: [one.call_sid for one in conferences(second.sid).participants.list()] == [sid])
     conferences(second.sid).update(status="completed")

@@ -76,7 +76,7 @@ def test_it_hears_a_prompt_to_its_end(stage: Stage) -> None:
     with registered(stage) as phone:
         stage.call(sip_address(stage, credentials(stage)[0]), twiml=f"<Pause/><Play>{url}</Play><Hangup/>")
         phone.wait_for("CALL_CLOSED")
-        assert abs(seconds_of_tone(phone.heard(), 620) - 1.0) < 0.03
+        assert abs(seconds_of_tone(phone.heard(), 620) - 1.0) < 0.1
 
 
 def test_every_octet_of_a_prompt_leaves_before_the_call_is_hung_up(stage: Stage) -> None:
@@ -124,13 +124,16 @@ def payloads(audio: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_it_calls_and_presses_keys(stage: Stage, transport: str) -> None:
-    gather = '<Gather numDigits="4" finishOnKey="" timeout="10" action="keys"/>'
+    gather = '<Gather numDigits="4" finishOnKey="" timeout="60" action="keys"/>'
     number = stage.number(voice_url=stage.web.twiml("voice", gather))
     stage.web.twiml("keys", "<Hangup/>")
     with registered(stage, transport) as phone:
         phone.do("dial", f"{sip_address(stage, number)};transport={transport}")
         phone.wait_for("CALL_ESTABLISHED")
-        phone.press("4#90")
+        sid = stage.web.wait("voice").params["CallSid"]
+        for count, key in enumerate("4#90", 1):
+            phone.press(key)
+            stage.until(sid, "digit", count)
         keys = stage.web.wait("keys")
         phone.wait_for("CALL_CLOSED")
     assert keys.params["Digits"] == "4#90"
@@ -160,7 +163,7 @@ def test_what_it_says_is_recorded_and_it_hangs_up(stage: Stage) -> None:
 
 def test_it_holds_and_resumes(stage: Stage) -> None:
     number = stage.number(
-        voice_url=stage.web.twiml("voice", '<Gather numDigits="1" timeout="15" action="key"/>')
+        voice_url=stage.web.twiml("voice", '<Gather numDigits="1" timeout="60" action="key"/>')
     )
     stage.web.twiml("key", "<Hangup/>")
     with registered(stage) as phone:

@@ -221,6 +221,7 @@ def test_an_attended_transfer_connects_the_two_that_remain(stage: Stage, tmp_pat
     play(bobs, 500, tmp_path)
     play(carols, 800, tmp_path)
     carols.wait_for_phrases(1)
+    bobs.wait_for_phrases(1)
     bobs.hang_up()
     assert seconds_of_tone(samples_heard(carols.wait("ended")), 500) > 1.5
     assert seconds_of_tone(samples_heard(bobs.wait("ended")), 800) > 1.5
@@ -247,6 +248,7 @@ def test_a_participant_of_a_conference_passes_its_place_on(stage: Stage, tmp_pat
     play(bobs, 500, tmp_path)
     play(carols, 800, tmp_path)
     carols.wait_for_phrases(1)
+    bobs.wait_for_phrases(1)
     bobs.hang_up()
     carols.hang_up()
     assert seconds_heard(samples_heard(carols.wait("ended")), 500) > 1.5

@@ -35,10 +35,13 @@ def test_callbacks_come_in_order_and_signed(stage: Stage) -> None:
     for params in said:
         assert (params["CallSid"], params["To"], params["From"]) == (sid, phone.number, stage.owned)
         assert (params["Direction"], params["CallbackSource"]) == ("outbound-api", "call-progress-events")
-    assert (said[-1]["CallDuration"], said[-1]["Duration"]) == ("1", "1")
+    duration = said[-1]["CallDuration"]
+    assert 1 <= int(duration) < 10
+    assert said[-1]["Duration"] == "1"
     assert "CallDuration" not in said[2]
     call = stage.client.calls(sid).fetch()
-    assert (call.status, call.duration, call.price, call.price_unit) == ("completed", "1", "-0.01000", "USD")
+    assert (call.status, call.duration, call.price_unit) == ("completed", duration, "USD")
+    assert call.price == "-0.01000"
     assert call.start_time <= call.end_time
 
 
@@ -249,7 +252,7 @@ def test_changing_a_live_call(stage: Stage) -> None:
         own = stage.another()
         sid = own.call(own.phone(), twiml=WAITING, time_limit=1)
         assert own.final_status() == "completed"
-        assert own.client.calls(sid).fetch().duration == "1"
+        assert 1 <= int(own.client.calls(sid).fetch().duration) < 30
 
     def digits_sent_when_answered() -> None:
         own = stage.another()
@@ -271,6 +274,7 @@ def test_events_list_the_webhooks(stage: Stage) -> None:
     stage.web.twiml("voice", '<Pause length="1"/>')
     sid = stage.call(stage.phone(), url=stage.web.url("voice"))
     stage.web.statuses()
+    stage.whole_timeline(sid)
     listed = stage.client.calls(sid).events.list()
     asked = [event.request["url"] for event in listed]
     assert stage.web.url("voice") in asked

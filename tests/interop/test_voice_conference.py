@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tests.harness.stage import Stage, samples_heard
 from tests.harness.transcribe import Samples, require_transcription, was_among
+from tests.harness.waiting import until
 from tests.interop.test_voice_prompts import tone_wav
 
 from offhook.testing import Call
@@ -58,9 +59,21 @@ def play_all(members: list[Member], folder: Path, seconds: float) -> None:
         member.call.play(path)
 
 
+def in_progress(stage: Stage, name: str, count: int) -> Any:
+    """The conference in progress of a name, once so many participants are on record, which is written behind."""
+
+    def met() -> Any:
+        for one in stage.client.conferences.list(friendly_name=name, status="in-progress"):
+            if len(stage.client.conferences(one.sid).participants.list()) >= count:
+                return one
+        return None
+
+    return until(met)
+
+
 def end(stage: Stage, name: str) -> None:
     """End the conference and all calls in it."""
-    (found,) = stage.client.conferences.list(friendly_name=name, status="in-progress")
+    found = in_progress(stage, name, 1)
     stage.client.conferences(found.sid).update(status="completed")
 
 
@@ -97,7 +110,7 @@ def test_callbacks_are_numbered_without_gaps(stage: Stage, tmp_path: Path) -> No
     url = stage.web.url("room")
     attributes = f'statusCallback="{url}" statusCallbackEvent="{EVENTS}" participantLabel="host"'
     members = enter(stage, tmp_path, "told", 2, attributes)
-    (found,) = stage.client.conferences.list(friendly_name="told", status="in-progress")
+    found = in_progress(stage, "told", 2)
     participants = stage.client.conferences(found.sid).participants
     assert {one.call_sid for one in participants.list()} == {member.sid for member in members}
     assert participants("host").update(muted=True).muted
@@ -185,7 +198,7 @@ def test_who_speaks_is_told_in_turn(stage: Stage, tmp_path: Path) -> None:
 
 def test_the_muted_are_not_heard_and_who_is_kicked_is_gone(stage: Stage, tmp_path: Path) -> None:
     members = enter(stage, tmp_path, "some", 4, 'muted="true"')
-    (found,) = stage.client.conferences.list(friendly_name="some", status="in-progress")
+    found = in_progress(stage, "some", 4)
     participants = stage.client.conferences(found.sid).participants
     participants(members[1].sid).update(hold=True, hold_url="")
     participants(members[3].sid).delete()
@@ -226,7 +239,7 @@ def test_everybody_hears_an_announcement(stage: Stage, tmp_path: Path) -> None:
     require_transcription()
     members = enter(stage, tmp_path, "announced", 2)
     stage.web.twiml("news", "<Say>The meeting ends in five minutes.</Say>")
-    (found,) = stage.client.conferences.list(friendly_name="announced", status="in-progress")
+    found = in_progress(stage, "announced", 2)
     stage.client.conferences(found.sid).update(announce_url=stage.web.url("news"))
     for member in members:
         member.call.wait_for_phrases(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.harness.stage import Stage
 from tests.harness.transcribe import require_transcription, was_among
+from tests.harness.waiting import until
 
 from offhook.testing import Call
 
@@ -27,21 +28,24 @@ def take(stage: Stage, name: str, attributes: str = "", **behaviour: object) -> 
     stage.web.twiml("taken", "<Hangup/>")
     phone = stage.phone(**behaviour)
     noun = f"<Queue {attributes}>{name}</Queue>"
-    sid = stage.call(phone, twiml=f'<Dial action="{stage.web.url("taken")}" timeout="5">{noun}</Dial>')
+    sid = stage.call(phone, twiml=f'<Dial action="{stage.web.url("taken")}" timeout="10">{noun}</Dial>')
     return sid, phone.wait_for_call("answered")
 
 
 def test_an_agent_talks_with_the_first_who_waits(stage: Stage) -> None:
     require_transcription()
     waits = stage.another()
-    sid, caller = enqueue(waits, "support", say="My engine does not start.", say_after=4)
+    sid, caller = enqueue(waits, "support")
     stage.web.twiml("before", "<Say>An agent is coming.</Say>")
     agent_sid, agent = take(stage, "support", f'url="{stage.web.url("before")}"')
     before = stage.web.wait("before").params
     assert (before["CallSid"], before["DequeingCallSid"]) == (sid, agent_sid)
     assert before["QueueSid"].startswith("QU")
-    # The first is the ringing tone.
-    agent.wait_for_phrases(2)
+    stage.until(agent_sid, "bridged")
+    # It may have heard the ringing tone.
+    heard = agent.refresh().phrases_heard
+    caller.say("My engine does not start.")
+    agent.wait_for_phrases(heard + 1)
     agent.hang_up()
     left = waits.web.wait("left").params
     assert (left["QueueResult"], left["QueueSid"]) == ("bridged", before["QueueSid"])
@@ -80,7 +84,7 @@ def test_who_hangs_up_is_not_waited_for(stage: Stage) -> None:
     sid, caller = enqueue(stage, "gone")
     members = stage.client.queues.list()
     queue = next(one for one in members if one.friendly_name == "gone")
-    assert [one.call_sid for one in stage.client.queues(queue.sid).members.list()] == [sid]
+    until(lambda: [one.call_sid for one in stage.client.queues(queue.sid).members.list()] == [sid])
     caller.hang_up()
     assert stage.web.wait("left").params["QueueResult"] == "hangup"
     assert stage.final_status() == "completed"

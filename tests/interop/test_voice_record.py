@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import requests
 from tests.harness.stage import Stage, loudest_hz, samples_of, seconds_of_tone, together
 from tests.harness.transcribe import require_transcription, transcribe, was_among
@@ -23,7 +25,7 @@ def test_what_the_caller_says_is_kept(stage: Stage) -> None:
     require_transcription()
     stage.web.twiml(
         "voice",
-        '<Record action="kept" timeout="2" recordingStatusCallback="recorded"/><Redirect>no</Redirect>',
+        '<Record action="kept" timeout="4" recordingStatusCallback="recorded"/><Redirect>no</Redirect>',
     )
     stage.web.twiml("kept", "<Hangup/>")
     sid = stage.call(stage.phone(say="Hold on please. The blue door is open."), url=stage.web.url("voice"))
@@ -50,11 +52,13 @@ def test_how_a_recording_ends(stage: Stage) -> None:
         own.web.twiml("voice", f'<Record action="kept" {attributes}/><Redirect>empty</Redirect>')
         own.web.twiml("kept", "<Hangup/>")
         own.web.twiml("empty", "<Hangup/>")
-        own.call(own.phone(**behaviour), url=own.web.url("voice"))
+        sid = own.call(own.phone(**behaviour), url=own.web.url("voice"))
+        own.until(sid, "Record")
 
     def by_a_key() -> None:
         own = stage.another()
-        record(own, "", say="One two three four five.", press="w5", press_after=3.0)
+        record(own, "", say="One two three four five.")
+        own.called.wait_for_call("answered").press("wwww5")
         kept = own.web.wait("kept").params
         assert kept["Digits"] == "5"
         assert int(kept["RecordingDuration"]) >= 1
@@ -68,7 +72,9 @@ def test_how_a_recording_ends(stage: Stage) -> None:
 
     def by_hanging_up() -> None:
         own = stage.another()
-        record(own, "", say="I shall hang up soon.", hangup_after=2.5)
+        record(own, "", say="I shall hang up soon.")
+        time.sleep(2)
+        own.called.wait_for_call("answered").hang_up()
         kept = own.web.wait("kept").params
         assert (kept["Digits"], kept["CallStatus"]) == ("hangup", "completed")
         assert len(samples_of(download(own, kept["RecordingUrl"]))) > 8000
@@ -86,7 +92,7 @@ def test_how_a_recording_ends(stage: Stage) -> None:
 def test_whole_call(stage: Stage) -> None:
     def both_sides(channels: str) -> None:
         own = stage.another()
-        url = own.web.answer("tone.wav", Answer(tone_wav(620.0, 1.0), "audio/wav"))
+        url = own.web.answer("tone.wav", Answer(tone_wav(620.0, 2.0), "audio/wav"))
         sid = own.call(
             own.phone(),
             twiml=f"<Play>{url}</Play>",
@@ -99,7 +105,7 @@ def test_whole_call(stage: Stage) -> None:
         assert told["RecordingChannels"] == ("2" if channels == "dual" else "1")
         heard = samples_of(download(own, told["RecordingUrl"] + ".wav"))
         assert abs(loudest_hz(heard) - 620) < 5
-        assert seconds_of_tone(heard, 620) > 0.9
+        assert seconds_of_tone(heard, 620) > 1.5
         assert [found.sid for found in own.client.calls(sid).recordings.list()] == [told["RecordingSid"]]
 
     together(lambda: both_sides("mono"), lambda: both_sides("dual"))

@@ -11,15 +11,14 @@ import json
 import random
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.harness.raw_sip import SDP, RawPeer, answer_to, status_of
 from tests.harness.stage import Stage
-from tests.harness.waiting import HANGS
+from tests.harness.waiting import HANGS, until
 from tests.harness.webhook_app import WebhookApp
 
 from offhook.supervisor.process import descendants
@@ -91,15 +90,7 @@ def begin_unfinished_calls(scene: Scene) -> None:
     for _ in range(UNFINISHED):
         peer = RawPeer(scene.trunk, scene.address)
         peer.send(peer.request("INVITE", scene.uri(scene.abandoned), body=SDP))
-    wait_until(lambda: media_sockets(scene.platform) >= UNFINISHED)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait for what nothing announces."""
-    deadline = time.monotonic() + HANGS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: media_sockets(scene.platform) >= UNFINISHED)
 
 
 def udp_socket() -> socket.socket:
@@ -148,7 +139,7 @@ def test_a_stranger_calls_nobody(scene: Scene, stranger: RawPeer, user: str) -> 
 
 
 def test_the_operator_is_told_of_a_stranger(scene: Scene, stranger: RawPeer) -> None:
-    wait_until(lambda: b"INVITE from 127.0.0.1:" in scene.log.read_bytes())
+    until(lambda: b"INVITE from 127.0.0.1:" in scene.log.read_bytes())
     (line, *_) = [line for line in scene.log.read_text().splitlines() if "INVITE from 127.0.0.1:" in line]
     assert "over UDP refused with 401: 127.0.0.1 is the trunk 127.0.0.1:" in line
 
@@ -277,7 +268,7 @@ def calls_work(scene: Scene) -> None:
     assert stage.web.wait("keys").params["Digits"] == "42"
     statuses = [callback.params for callback in stage.web.statuses() if callback.params["CallSid"] == sid]
     assert statuses
-    wait_until(lambda: "X-Offhook-Loop: (not shown)" in json.dumps(scene.platform.timeline(sid)))
+    until(lambda: "X-Offhook-Loop: (not shown)" in json.dumps(scene.platform.timeline(sid)))
 
 
 def test_a_flood_of_strangers_leaves_nothing(scene: Scene) -> None:
@@ -327,9 +318,9 @@ def test_a_trunk_that_never_answers_fails_the_call(scene: Scene) -> None:
 
 
 def test_calls_that_nobody_acknowledged_end(scene: Scene) -> None:
-    wait_until(lambda: media_sockets(scene.platform) == 0)
-    calls = scene.stage.client.calls.list(to=scene.abandoned)
-    assert len(calls) == UNFINISHED
-    assert {call.status for call in calls} == {"completed"}
+    until(lambda: media_sockets(scene.platform) == 0)
+    calls = scene.stage.client.calls
+    until(lambda: {call.status for call in calls.list(to=scene.abandoned)} == {"completed"})
+    assert len(calls.list(to=scene.abandoned)) == UNFINISHED
     # Neither audio nor an ACK came: whichever is missed first ends the call.
     assert scene.stage.error_codes(calls[0].sid) in ([32014], [32022])

@@ -103,7 +103,11 @@ async def test_a_request_that_does_not_go_on_is_answered_and_dropped(
     assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"connection: close" in head
     assert msgspec.json.decode(body)["code"] == 20408
-    assert not server.server_state.tasks
+
+    async def done() -> bool:
+        return not server.server_state.tasks
+
+    await eventually(done)
 
 
 @pytest.mark.parametrize("octets", [b"", b"\r\n"])

@@ -108,7 +108,7 @@ async def test_live_feed_is_played_and_ends() -> None:
         await ears.push(feed, audio.tobytes())
         await ears.push(feed, b"")
         finished = await worker.event(protocol.PlayFinished, lambda event: event.play == play)
-        await phone.received(len(phone.packets) + 2)
+        await phone.received(await worker.sent(leg) + 2)
         phone.close()
         await ears.close()
     assert find(phone.heard(), as_ulaw(audio)) >= 0
@@ -192,7 +192,7 @@ async def test_keys_are_sent_as_tones_where_events_were_not_negotiated() -> None
         leg = await connect_leg(worker, phone, dtmf=None)
         play = worker.client.play(leg, [protocol.Digits("42*")])
         await worker.event(protocol.PlayFinished, lambda event: event.play == play)
-        await phone.received(len(phone.packets) + 3)
+        await phone.received(await worker.sent(leg) + 3)
         phone.close()
     heard, detector = phone.heard(), DtmfDetector(1)
     keys = []

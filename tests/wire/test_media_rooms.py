@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from tests.harness.media import Ears, Phone, Worker, as_ulaw, connect_leg, find, media_worker, speech
+from tests.harness.waiting import HANGS
 
 from offhook.audio.g711 import Samples
 from offhook.audio.tones import TONE_AMPLITUDE, tone
@@ -23,6 +24,8 @@ FREQUENCIES = (400, 650, 900, 1150, 1400, 1750, 2100)
 ALICE, BOB, CAROL, DAVE, EVE, MUSIC, BEEP = FREQUENCIES
 MISSING = 30
 """An amplitude that is nothing, next to a tone's 5000."""
+WRONG_LEVEL = -1
+"""Among the tones of a spectrum when one is there, but not at its level."""
 
 
 @dataclass
@@ -44,8 +47,8 @@ def spectrum(audio: Samples) -> set[int]:
     amplitudes = np.abs(np.fft.rfft(audio[-WINDOW:])) / (WINDOW / 2)
     found = {hz: amplitudes[hz * WINDOW // 8000] for hz in FREQUENCIES}
     there = {hz for hz, amplitude in found.items() if amplitude > MISSING}
-    for hz in there:
-        assert found[hz] == pytest.approx(TONE_AMPLITUDE, rel=0.1), found
+    if any(found[hz] != pytest.approx(TONE_AMPLITUDE, rel=0.1) for hz in there):
+        there.add(WRONG_LEVEL)
     return there
 
 
@@ -70,9 +73,15 @@ async def talking(worker: Worker, *frequencies: int) -> AsyncIterator[list[Talke
             talker.phone.close()
 
 
-async def heard_by(talkers: Iterable[Talker]) -> list[set[int]]:
-    """What each of them hears."""
-    return await asyncio.gather(*(talker.hears() for talker in talkers))
+async def until_heard(talkers: Iterable[Talker], *wanted: set[int]) -> None:
+    """Wait until each of them hears these tones and no others: a busy machine loses packets, but not each time."""
+    heard: list[set[int]] = []
+    try:
+        async with asyncio.timeout(HANGS):
+            while heard != list(wanted):
+                heard = await asyncio.gather(*(talker.hears() for talker in talkers))
+    except TimeoutError:
+        raise AssertionError(f"heard {heard}, not {wanted}") from None
 
 
 async def test_spectra_show_who_hears_whom() -> None:
@@ -85,23 +94,25 @@ async def test_spectra_show_who_hears_whom() -> None:
         client.mix(room, coached.leg)
         client.mix(room, coach.leg, coaches=coached.leg)
         client.play(held.leg, [protocol.Tone((MUSIC,), 1000)], loop=0)
-        assert await heard_by(talkers) == [
+        await until_heard(
+            talkers,
             {DAVE},
             {ALICE, DAVE},
             {MUSIC},
             {ALICE, EVE},
             {ALICE, DAVE},
-        ]
+        )
         for talker in talkers:
             client.mix(room, talker.leg)
         client.unmix(alice.leg)
-        assert await heard_by(talkers) == [
+        await until_heard(
+            talkers,
             set(),
             {CAROL, DAVE, EVE},
             {BOB, DAVE, EVE, MUSIC},
             {BOB, CAROL, EVE},
             {BOB, CAROL, DAVE},
-        ]
+        )
 
 
 async def test_rooms_do_not_hear_each_other() -> None:
@@ -109,9 +120,9 @@ async def test_rooms_do_not_hear_each_other() -> None:
         rooms = [await worker.client.open_room() for _ in range(2)]
         for index, talker in enumerate(talkers):
             worker.client.mix(rooms[index % 2], talker.leg)
-        assert await heard_by(talkers) == [{CAROL}, {DAVE}, {ALICE}, {BOB}]
+        await until_heard(talkers, {CAROL}, {DAVE}, {ALICE}, {BOB})
         worker.client.mix(rooms[1], talkers[0].leg)
-        assert await heard_by(talkers) == [{BOB, DAVE}, {ALICE, DAVE}, set(), {ALICE, BOB}]
+        await until_heard(talkers, {BOB, DAVE}, {ALICE, DAVE}, set(), {ALICE, BOB})
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -120,10 +131,9 @@ async def test_mute_and_hold_are_heard_within_two_packets(held: bool) -> None:
         client, room = worker.client, await worker.client.open_room()
         client.mix(room, alice.leg)
         client.mix(room, bob.leg)
-        await heard_by((alice, bob))
+        await until_heard((alice, bob), {BOB}, {ALICE})
         client.mix(room, alice.leg, heard=False, hears=not held)
-        await client.stats(alice.leg)
-        count = len(bob.phone.packets)
+        count = await worker.sent(bob.leg)
         await bob.phone.received(count + 8)
         # One packet may have been on its way, one fades.
         assert np.abs(bob.phone.heard()[(count + 2) * 160 :].astype(int)).max() < MISSING
@@ -140,11 +150,11 @@ async def test_beep_and_prompt_are_heard_by_those_who_should() -> None:
         client.mix(room, held.leg, heard=False, hears=False)
         beep = client.play(room, [protocol.Tone((BEEP,), 2000)])
         prompt = client.play(alice.leg, [protocol.Tone((MUSIC,), 2000)])
-        assert await heard_by(talkers) == [{BOB, BEEP, MUSIC}, {ALICE, BEEP}, set()]
+        await until_heard(talkers, {BOB, BEEP, MUSIC}, {ALICE, BEEP}, set())
         client.stop_play(alice.leg, prompt)
         finished = await worker.event(protocol.PlayFinished, lambda event: event.play == beep)
         assert finished == protocol.PlayFinished(room, beep, "finished", 2000)
-        assert await heard_by(talkers) == [{BOB}, {ALICE}, set()]
+        await until_heard(talkers, {BOB}, {ALICE}, set())
         digits = client.play(room, [protocol.Digits("5")])
         await worker.event(protocol.PlayFinished, lambda event: event.play == digits)
         assert all(packet.payload_type == 0 for packet in bob.phone.packets)
@@ -191,7 +201,7 @@ async def test_key_as_event_is_told_and_not_heard_by_others() -> None:
         await a.talk(np.zeros(800, dtype=np.int16))
         await a.press(5)
         digit = await worker.event(protocol.Digit)
-        await b.received(len(b.packets) + 10)
+        await b.received(await worker.sent(leg_b) + 10)
         a.close()
         b.close()
     assert digit == protocol.Digit(leg_a, "5", "rfc4733")
@@ -227,14 +237,14 @@ async def test_bridge_becomes_a_room_and_a_bridge_again() -> None:
         for talker in talkers:
             client.mix(room, talker.leg)
         assert (await client.load()).relayed == 0
-        assert await heard_by(talkers) == [{BOB, CAROL}, {ALICE, CAROL}, {ALICE, BOB}]
+        await until_heard(talkers, {BOB, CAROL}, {ALICE, CAROL}, {ALICE, BOB})
         client.bridge(alice.leg, bob.leg)
         await carol.hears()
         assert (await client.load()).relayed == 2
-        assert await heard_by(talkers) == [{BOB}, {ALICE}, set()]
+        await until_heard(talkers, {BOB}, {ALICE}, set())
         client.mix(room, alice.leg)
         client.unbridge(alice.leg)
-        assert await heard_by(talkers[1:]) == [set(), set()]
+        await until_heard(talkers[1:], set(), set())
         assert (await client.load()).relayed == 0
         for talker in talkers:
             sequences = [packet.sequence for packet in talker.phone.packets]
@@ -250,7 +260,7 @@ async def test_leg_that_is_closed_leaves_and_room_that_is_closed_frees_all() -> 
             client.mix(room, talker.leg)
         await alice.hears()
         await client.close_leg(alice.leg)
-        assert await heard_by((bob, carol)) == [{CAROL}, {BOB}]
+        await until_heard((bob, carol), {CAROL}, {BOB})
         play = client.play(room, [protocol.Tone((BEEP,), 1000)], loop=0)
         assert (await client.stats(room)).packets_sent == 0
         await client.close_room(room)
@@ -258,12 +268,12 @@ async def test_leg_that_is_closed_leaves_and_room_that_is_closed_frees_all() -> 
         assert finished.reason == "closed"
         client.mix(room, bob.leg)
         client.play(room, [protocol.Tone((BEEP,), 1000)], loop=0)
-        assert await heard_by((bob, carol)) == [set(), set()]
+        await until_heard((bob, carol), set(), set())
         again = await client.open_room()
         assert again != room
         for talker in (bob, carol):
             client.mix(again, talker.leg)
-        assert await heard_by((bob, carol)) == [{CAROL}, {BOB}]
+        await until_heard((bob, carol), {CAROL}, {BOB})
 
 
 async def test_leg_that_is_not_negotiated_is_heard_when_it_is() -> None:
@@ -272,13 +282,13 @@ async def test_leg_that_is_not_negotiated_is_heard_when_it_is() -> None:
         opened = await client.open_leg()
         client.mix(room, opened.leg)
         client.mix(room, alice.leg)
-        assert await alice.hears() == set()
+        await until_heard((alice,), set())
         late = Talker(await Phone.open(BOB), opened.leg, BOB)
         late.phone.leg_address = (opened.host, opened.port)
         client.set_remote(late.leg, late.phone.host, late.phone.port, "PCMU", 0, 101)
         await client.stats(late.leg)
         said = asyncio.create_task(late.phone.talk(tone([BOB], 8000 * 20)))
-        assert await heard_by((alice, late)) == [{BOB}, {ALICE}]
+        await until_heard((alice, late), {BOB}, {ALICE})
         said.cancel()
         client.unmix(late.leg)
         late.phone.close()
@@ -293,7 +303,7 @@ async def test_one_talker_is_heard_sample_by_sample() -> None:
         for leg in (leg_a, leg_b):
             worker.client.mix(room, leg)
         await a.talk(said)
-        await b.received(len(b.packets) + 15)
+        await b.received(await worker.sent(leg_b) + 15)
         a.close()
         b.close()
     assert find(b.heard(), as_ulaw(said[:7000])) >= 0

@@ -18,6 +18,7 @@ from tests.harness.media import (
     media_worker,
     speech,
 )
+from tests.harness.waiting import HANGS
 
 from offhook.media import protocol
 from offhook.rtp import packet as rtp
@@ -61,11 +62,10 @@ async def test_phone_whose_nat_gives_it_another_port_is_found_again() -> None:
             before.sequence,
             before.timestamp,
         )
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while not worker.of(protocol.SourceChanged) and loop.time() - began < 3:
-            after.frame(b"\x11" * 160)
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(HANGS):
+            while not worker.of(protocol.SourceChanged):
+                after.frame(b"\x11" * 160)
+                await asyncio.sleep(0.02)
         changed = await worker.event(protocol.SourceChanged)
         await after.talk(said)
         await ears.until(lambda: find(ears.heard(tap), as_ulaw(said[:3000])) >= 0)
@@ -185,7 +185,8 @@ async def test_events_of_another_ssrc_pass_a_relay_in_one_stream() -> None:
         await worker.event(protocol.FirstPacket, lambda first: first.leg == leg_b)
         worker.client.bridge(leg_a, leg_b)
         assert (await worker.client.load()).relayed == 2
-        count = len(b.packets)
+        count = await worker.sent(leg_b)
+        await b.received(count)
         await talk_and_press(a, 30)
         await b.received(count + 37)
         a.close()
@@ -206,7 +207,7 @@ async def test_packets_are_as_long_as_the_peer_asks() -> None:
         play = worker.client.play(opened.leg, [protocol.Digits("1")])
         await worker.event(protocol.PlayFinished, lambda finished: finished.play == play)
         worker.client.set_remote(opened.leg, phone.host, phone.port, "PCMU", 0, 101)
-        await phone.received(len(phone.packets) + 8)
+        await phone.received(await worker.sent(opened.leg) + 8)
         received = len(phone.packets)
         counters = await worker.client.stats(opened.leg)
         phone.close()

@@ -109,8 +109,7 @@ async def test_a_busy_centre_gets_the_text_again(platform: Platform) -> None:
 
 async def test_while_the_centre_is_away_texts_stay_queued(platform: Platform) -> None:
     await platform.until(await platform.send(), "delivered")
-    await platform.smsc.stop()
-    await asyncio.sleep(0.05)
+    await platform.lose_smsc()
     sids = [await platform.send() for _ in range(20)]
     own = await platform.send(to=ALSO_OURS)
     await platform.until(own, "delivered")

@@ -103,7 +103,7 @@ async def test_a_failing_webhook_goes_to_the_fallback_and_is_noted(
     path, form, _ = await webhook.asked.get()
     assert (path, form["ErrorCode"], form["ErrorUrl"]) == ("/fallback", "11200", f"{webhook.url}/broken")
     (received,) = await platform.listed("inbound")
-    notes = await platform.store.notifications.about(received.sid)
+    notes = await soon(lambda: platform.store.notifications.about(received.sid))
     assert [note.error_code for note in notes] == [11200]
     assert (notes[0].request_url, notes[0].request_method) == (f"{webhook.url}/broken", "POST")
     assert "Body=Hi" in (notes[0].request_variables or "")

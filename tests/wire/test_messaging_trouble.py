@@ -33,8 +33,7 @@ async def test_a_text_says_what_it_waits_for(platform: Platform) -> None:
 
 
 async def test_a_text_that_waits_for_an_smsc_fails_when_its_validity_ends(platform: Platform) -> None:
-    await platform.smsc.stop()
-    await asyncio.sleep(0.05)
+    await platform.lose_smsc()
     started = utcnow()
     sid = await platform.send(request={"validity_period": 2})
     record = await platform.until(sid, "failed")

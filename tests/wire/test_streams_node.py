@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 from tests.harness.streams import (
     Ears,
+    MediaPeer,
     Samples,
     StreamsProcess,
     media_peer,
@@ -23,13 +24,16 @@ from tests.harness.streams import (
     streams_process,
 )
 from tests.harness.transcribe import missing_reason, require_transcription, transcribe, was_said
-from tests.harness.waiting import HANGS
+from tests.harness.waiting import HANGS, eventually
 from tests.harness.web_site import serving_site
 
 from offhook.audio.tones import tone
 from offhook.streams.client import Received, StreamsClient, StreamsError
 
 _numbers = itertools.count()
+
+BARRIER = 999
+"""A tap of nobody's."""
 
 
 def new_sid() -> str:
@@ -100,6 +104,21 @@ async def say(client: StreamsClient, text: str, voice: str = "man", language: st
     """All of a spoken text."""
     paths = [segment.path async for segment in client.synthesize(text, voice, language)]
     return np.concatenate([np.fromfile(path or "", "<i2") for path in paths])
+
+
+async def taken(client: StreamsClient) -> None:
+    """Return when streams has taken what it was told: it answers what it was asked after that."""
+    with pytest.raises(StreamsError):
+        await client.prepare("not a url")
+
+
+async def heard(client: StreamsClient, media: MediaPeer, ears: Ears) -> None:
+    """Return when streams has heard what media sent: a recording that hears something after that is over."""
+    sid = new_sid()
+    await client.start_recording(sid, [BARRIER], max_seconds=0.1)
+    await taken(client)
+    await media.hear({BARRIER: quiet(0.2)})
+    assert (await ears.next()).sid == sid
 
 
 async def test_a_prompt_is_downloaded_once_and_revalidated(node: StreamsProcess) -> None:
@@ -213,7 +232,11 @@ async def test_a_killed_speech_worker_is_replaced(node: StreamsProcess) -> None:
         for pid in before:
             os.kill(pid, signal.SIGKILL)
         assert len(await say(client, "And this comes after the accident.")) > 8000
-        assert not set(before) & set(node.children())
+
+        async def replaced() -> bool:
+            return not set(before) & set(node.children())
+
+        await eventually(replaced)
 
 
 async def test_a_hanging_speech_worker_does_not_stop_the_role(node: StreamsProcess) -> None:
@@ -221,10 +244,12 @@ async def test_a_hanging_speech_worker_does_not_stop_the_role(node: StreamsProce
         await say(client, "First of all.")
         for pid in node.children():
             os.kill(pid, signal.SIGSTOP)
-        async with file_server() as (_, url), asyncio.timeout(3):
+        saying = asyncio.create_task(say(client, "After the deadline."))
+        async with file_server() as (_, url):
             await client.prepare(f"{url}/a.wav")
+        assert not saying.done()
         async with asyncio.timeout(HANGS):
-            assert len(await say(client, "After the deadline.")) > 4000
+            assert len(await saying) > 4000
 
 
 async def test_a_recording_is_what_was_heard(node: StreamsProcess) -> None:
@@ -232,7 +257,7 @@ async def test_a_recording_is_what_was_heard(node: StreamsProcess) -> None:
     ears = Ears()
     async with streams_client(node, ears) as client, media_peer(node) as media:
         await client.start_recording(sid, [7])
-        await asyncio.sleep(0.1)  # voice taps the leg after it has started the recording
+        await taken(client)  # voice taps the leg after it has started the recording
         said = beep(300, 1.5)
         await media.hear({7: said, 8: beep(900, 1.5)})
         await media.end(7)
@@ -247,10 +272,10 @@ async def test_two_channels(node: StreamsProcess) -> None:
     ears = Ears()
     async with streams_client(node, ears) as client, media_peer(node) as media:
         await client.start_recording(sid, [1, 2], channels=2)
-        await asyncio.sleep(0.1)
+        await taken(client)
         left, right = beep(300, 1), beep(700, 1)
         await media.hear({1: left, 2: right})
-        await asyncio.sleep(0.1)
+        await heard(client, media, ears)
         await client.stop_recording(sid)
         news = await ears.next()
     audio = read(news.path)
@@ -264,7 +289,7 @@ async def test_silence_and_length_end_a_recording(node: StreamsProcess) -> None:
         await client.start_recording(sid, [1], silence_seconds=1, trim=True)
         await client.start_recording(longer, [1], max_seconds=2)
         await client.start_recording(silent, [2], silence_seconds=1, trim=True)
-        await asyncio.sleep(0.1)
+        await taken(client)
         await media.hear({1: np.concatenate([quiet(0.9), beep(300, 1), quiet(2)]), 2: quiet(3.9)})
         by_sid = {news.sid: news for news in [await ears.next() for _ in range(3)]}
     assert (by_sid[sid].reason, by_sid[sid].empty) == ("silence", False)
@@ -279,7 +304,7 @@ async def test_many_recordings_at_once(node: StreamsProcess) -> None:
     async with streams_client(node, ears) as client, media_peer(node) as media:
         for number, sid in enumerate(sids):
             await client.start_recording(sid, [number])
-        await asyncio.sleep(0.1)
+        await taken(client)
         await media.hear({number: beep(200 + number, 2) for number in range(50)})
         media.close()
         for _ in sids:
@@ -303,7 +328,7 @@ async def test_a_killed_role_loses_no_more_than_the_last_second(tmp_path: Path) 
         async with streams_client(process, ears) as client:
             async with media_peer(process) as media:
                 await client.start_recording(sid, [1])
-                await asyncio.sleep(0.1)
+                await taken(client)
                 await media.hear({1: beep(300, 5.5)})
                 part = Path(process.settings.data_dir) / "recordings" / f"{sid}.wav.part"
                 await asyncio.to_thread(wait_for_size, part, 44 + 5 * 16000)
@@ -345,12 +370,13 @@ async def gone(pid: int) -> None:
 async def test_sigterm_finishes_recordings_and_leaves_no_process(tmp_path: Path) -> None:
     sid = new_sid()
     with streams_process(tmp_path) as process:
-        async with streams_client(process) as client, media_peer(process) as media:
+        ears = Ears()
+        async with streams_client(process, ears) as client, media_peer(process) as media:
             await say(client, "Hello.")
             await client.start_recording(sid, [1])
-            await asyncio.sleep(0.1)
+            await taken(client)
             await media.hear({1: beep(300, 1)})
-            await asyncio.sleep(0.1)
+            await heard(client, media, ears)
             workers = process.children()
             assert await asyncio.to_thread(process.stop) == 0
     for pid in workers:

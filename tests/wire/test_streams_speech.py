@@ -47,7 +47,7 @@ async def test_without_any_engine_nothing_is_said(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_misses_its_deadline_is_replaced() -> None:
-    pool = WorkerPool("espeak", 1, deadline=0.5)
+    pool = WorkerPool("espeak", 1, deadline=2)
     pool.expect()
     try:
         await pool.wait_warm()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.fault.running import ANY_PORTS, Running, wait_until_gone
 from tests.fault.test_supervisor import free_port
+from tests.harness.waiting import HANGS
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_children_end_with_a_killed_supervisor_and_the_next_start_is_clean(tmp_p
         old_run_dir = Path((data / "run").read_text().strip())
         first.process.kill()
         first.process.wait()
-    assert wait_until_gone(family, 10) == []
+    assert wait_until_gone(family, HANGS) == []
     with Running(data, *flags) as second:
         again = second.ready()
         assert not old_run_dir.exists()

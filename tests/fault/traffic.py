@@ -20,7 +20,7 @@ import aiohttp
 import msgspec
 from tests.fault.running import Running, command_of
 from tests.harness.history import HeardCallback, History, check
-from tests.harness.waiting import eventually
+from tests.harness.waiting import HANGS, eventually
 from tests.harness.webhook_app import Folder, WebhookApp
 
 from offhook.config import SETTINGS_VARIABLE, Settings
@@ -73,7 +73,7 @@ class Traffic:
 
     async def __aenter__(self) -> Traffic:
         self._http = aiohttp.ClientSession(
-            headers={"Authorization": self._login}, timeout=aiohttp.ClientTimeout(total=40)
+            headers={"Authorization": self._login}, timeout=aiohttp.ClientTimeout(total=HANGS)
         )
         return self
 
@@ -136,7 +136,7 @@ class Traffic:
         parameters = [("To", phone), ("From", self.owned), *form.items(), *events]
         return str((await self._post("Calls", parameters))["sid"])
 
-    async def reached(self, phone: str, state: str = "answered", seconds: float = 15) -> str:
+    async def reached(self, phone: str, state: str = "answered", seconds: float = HANGS) -> str:
         """Wait until a phone's first call is in `state`; the sandbox's id of that call."""
         shown = await self._ask_sandbox("GET", f"phones/{phone}/calls?state={state}&timeout={seconds}")
         calls = shown["calls"]
@@ -178,7 +178,7 @@ class Traffic:
         for call in self.calls:
             await self._post(f"Calls/{call.sid}", [("Status", "completed")], (200, 400, 404))
 
-    async def calls_ended(self, seconds: float = 15) -> dict[str, str]:
+    async def calls_ended(self, seconds: float = HANGS) -> dict[str, str]:
         """Wait for the one final callback of each call; the status it told, by SID."""
         async with asyncio.timeout(seconds):
             while True:
@@ -265,7 +265,7 @@ class Traffic:
             return statuses == ("completed", "delivered")
 
         try:
-            await eventually(done, 20)
+            await eventually(done)
         except TimeoutError:
             raise AssertionError(f"the new call and the new text stay {statuses}") from None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.harness.transcribe import require_transcription
+from tests.harness.transcribe import require_transcription, was_said
 
 from offhook.audio import wav
 from offhook.testing import Answer, Platform, SandboxError, Webhook
@@ -57,7 +57,7 @@ def test_a_phone_waits_before_it_speaks(offhook: Platform) -> None:
     )
     other = offhook.phone("+15551230001")
     other.behave(answer_after=0)
-    offhook.phone(PHONE).call(OWNED, say="Hello", say_after=2)
+    offhook.phone(PHONE).call(OWNED, say="Hello", say_after=5)
     call = other.wait_for_call("answered").wait_for_phrases(1)
     samples = np.abs(wav.read(call.heard()).mono.astype(int))
     assert int(np.argmax(samples > 1000)) / 8000 > 1.0
@@ -78,9 +78,9 @@ def test_words_that_are_not_said_are_reported(offhook: Platform) -> None:
     require_transcription()
     offhook.client.calls.create(to=PHONE, from_=OWNED, twiml="<Response><Say>Hello world.</Say></Response>")
     call = offhook.phone(PHONE).wait_for_call("answered")
-    with pytest.raises(TimeoutError, match="heard 'hello world', not 'good night'"):
+    with pytest.raises(TimeoutError, match="not 'good night'"):
         call.wait_until_heard("Good night!")
-    assert call.words_heard() == "hello world"
+    assert was_said("hello world", call.words_heard())
 
 
 def test_webhooks_are_answered_and_remembered(offhook: Platform) -> None:

@@ -282,7 +282,7 @@ async def test_forms_and_paths_that_cannot_be_are_refused(traffic: Traffic, plat
 def status_of(url: str, request: bytes) -> int | None:
     """The status that a server answers octets with; None when it closes without one."""
     host, port = url.removeprefix("http://").rsplit(":", 1)
-    with socket.create_connection((host, int(port)), 10) as connection:
+    with socket.create_connection((host, int(port)), HANGS) as connection:
         # A server that has heard enough may close while we still send.
         with contextlib.suppress(OSError):
             connection.sendall(request)

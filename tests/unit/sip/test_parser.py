@@ -130,4 +130,4 @@ def test_no_message_takes_long(filler: bytes, before: bytes) -> None:
     began = process_time()
     with contextlib.suppress(RemoteProtocolError):
         parse_message(data)
-    assert process_time() - began < 0.2
+    assert process_time() - began < 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.fault.running import wait_until_gone
+from tests.harness.waiting import HANGS
 
 from offhook.supervisor.process import Child, descendants, describe_exit
 
@@ -39,7 +40,7 @@ async def test_grandchildren_end_with_a_child(tmp_path: Path) -> None:
         f"pathlib.Path({str(note)!r}).write_text(str(p.pid))\n"
     )
     assert await child(code).wait() == 0
-    assert wait_until_gone([int(note.read_text())], 5) == []
+    assert wait_until_gone([int(note.read_text())], HANGS) == []
 
 
 async def test_a_child_that_ignores_signals_is_killed() -> None:
@@ -61,7 +62,7 @@ def test_a_child_dies_with_its_parent() -> None:
     )
     parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert parent.returncode == -signal.SIGKILL
-    assert wait_until_gone([int(parent.stdout)], 5) == []
+    assert wait_until_gone([int(parent.stdout)], HANGS) == []
 
 
 def test_descendants_are_found() -> None:

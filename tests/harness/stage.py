@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.harness.transcribe import Samples, read_wav, transcribe, was_said
+from tests.harness.transcribe import Samples, read_wav, transcribe, was_among, was_said
 from tests.harness.waiting import until
 from tests.harness.webhook_app import Folder, WebhookApp
 from twilio.rest import Client  # type: ignore[import-untyped]
@@ -115,6 +115,11 @@ def samples_of(content: bytes) -> Samples:
 def heard_by(call: Call) -> str:
     """What was said to a phone, as words, some of which are misheard: see `was_said` and `was_among`."""
     return transcribe(samples_heard(call))
+
+
+def until_told(call: Call, said: str) -> None:
+    """Wait until this is among what a phone has heard, which may come in pieces. Raises TimeoutError."""
+    until(lambda: was_among(said, heard_by(call)))
 
 
 def was_told(call: Call, said: str) -> bool:

@@ -94,13 +94,15 @@ class Ringing:
         self._sip.sendto(text.encode(), self._platform)
 
     def says(self, hz: float, seconds: float) -> None:
-        """Send a tone at the pace of a telephone."""
+        """Send a tone at the pace of a telephone, a little ahead of it: a busy machine is not heard then."""
         port = int(re.findall(r"^m=audio (\d+)", self._invite, re.MULTILINE)[0])
         payload = ulaw_encode(tone([hz], int(8000 * seconds))).tobytes()
+        due = time.monotonic() - 0.16
         for number, start in enumerate(range(0, len(payload), 160)):
             packet = Packet(0, number == 0, number, start, 7, payload[start : start + 160])
             self._audio.sendto(pack(packet), ("127.0.0.1", port))
-            time.sleep(0.02)
+            due += 0.02
+            time.sleep(max(0.0, due - time.monotonic()))
 
 
 def test_a_participant_is_heard_before_it_answers(stage: Stage) -> None:

@@ -65,9 +65,10 @@ def stage(platform: Platform, webhook_app: WebhookApp) -> Stage:
 
 
 def sip_lines(stage: Stage, sid: str) -> list[tuple[str, str]]:
-    """The SIP messages of a call's timeline: direction, and the method or the status."""
+    """The SIP messages of a call's timeline, those that came again left out: direction, and the method or the status."""
     entries = [entry for entry in stage.whole_timeline(sid) if entry["kind"] == "sip"]
-    return [(entry["detail"]["direction"], entry["name"].split()[0]) for entry in entries]
+    once = {(entry["detail"]["direction"], entry["detail"]["message"]): entry["name"] for entry in entries}
+    return [(direction, name.split()[0]) for (direction, _), name in once.items()]
 
 
 def ended(stage: Stage) -> Any:

@@ -65,7 +65,7 @@ def stage(platform: Platform, webhook_app: WebhookApp) -> Stage:
 
 
 def sip_lines(stage: Stage, sid: str) -> list[tuple[str, str]]:
-    """The SIP messages of a call's timeline, those that came again left out: direction, and the method or the status."""
+    """The SIP messages of a timeline, those that came again left out: direction, and the method or the status."""
     entries = [entry for entry in stage.whole_timeline(sid) if entry["kind"] == "sip"]
     once = {(entry["detail"]["direction"], entry["detail"]["message"]): entry["name"] for entry in entries}
     return [(direction, name.split()[0]) for (direction, _), name in once.items()]

@@ -90,7 +90,7 @@ def test_a_queue_with_calls_is_neither_deleted_nor_renamed(tenant: Tenant) -> No
     sid, _ = waiting(tenant, 2)
     fetched = tenant.client().queues(sid).fetch()
     assert fetched.current_size == 2
-    assert 30 <= fetched.average_wait_time < 60
+    assert 30 <= fetched.average_wait_time < 100
     assert refused(tenant.request("DELETE", f"/Queues/{sid}.json")) == (409, 20409)
     path = f"/Queues/{sid}.json"
     assert refused(tenant.request("POST", path, data={"FriendlyName": "Other"})) == (409, 20409)
@@ -122,7 +122,7 @@ def test_members_are_listed_in_order_and_fetched(tenant: Tenant) -> None:
     assert [(member.position, member.call_sid) for member in listed] == list(enumerate(calls, 1))
     second = of.members(calls[1]).fetch()
     assert (second.position, second.queue_sid) == (2, sid)
-    assert 30 <= second.wait_time < 60
+    assert 30 <= second.wait_time < 100
     with pytest.raises(TwilioRestException) as gone:
         of.members("CA" + "0" * 32).fetch()
     assert gone.value.code == 20404

@@ -353,7 +353,8 @@ async def test_members_stand_in_the_order_in_which_they_came(store: Store) -> No
     assert (page.next_token, page.previous_token) == (None, "")
     sized = await store.queues.fetch(ACCOUNT, queue.sid)
     assert sized is not None
-    assert (sized.current_size, sized.average_wait_time) == (49, 10)
+    assert sized.current_size == 49
+    assert 10 <= sized.average_wait_time < 100
 
 
 async def test_a_queue_is_changed_and_deleted_only_when_it_is_empty(store: Store) -> None:

@@ -42,7 +42,7 @@ __all__ = [
     "Webhooks",
 ]
 
-_BEHIND_SECONDS = 3.0
+_BEHIND_SECONDS = 10.0
 _REPORTED = 10
 """Calls and texts of a failed test that its report tells about, the newest of each."""
 

@@ -135,6 +135,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: str = "text"
     node: str = "node-1"
+    node_address: str | None = None
     resettable: bool = False
 
 
@@ -145,7 +146,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `sandbox_http`, `sandbox_sip_udp`) to their file descriptors. `trunks` are in the order to be called.
     `public_address` is the IP address that SIP and RTP peers are given instead of the local one. `sandbox_smsc`
     holds what the sandbox's SMSC accepts binds with, whether or not one of `smscs` is it. `media_worker` is which of
-    the node's `media_workers` a media role is, from 0; its `rtp_ports` are its own.
+    the node's `media_workers` a media role is, from 0; its `rtp_ports` are its own. `node_address` is where audio of
+    other nodes comes to, for calls that meet across nodes.
     """
 
     data_dir: str
@@ -173,6 +175,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: str = "text"
     node: str = "node-1"
+    node_address: str = "127.0.0.1"
     resettable: bool = False
     account_sid: str
     sip_username: str
@@ -282,6 +285,8 @@ def read_options(flags: Mapping[str, object], environ: Mapping[str, str]) -> Opt
             values[name] = _one_of(text.lower(), shown, choices)
     if text := given("node"):
         values["node"] = _node_name(text)
+    if text := given("node_address"):
+        values["node_address"] = parse_public_address(text, "OFFHOOK_NODE_ADDRESS")
     _check_names(environ, known)
     return msgspec.convert(values, type=Options)
 
@@ -392,16 +397,16 @@ def _trunk_name(text: str) -> str:
     return text
 
 
-def parse_public_address(text: str) -> str:
+def parse_public_address(text: str, what: str = "--public-address") -> str:
     """Read the IP address under which peers outside reach SIP and RTP of this machine."""
     try:
         address = ipaddress.ip_address(text.strip().strip("[]"))
     except ValueError:
         raise ConfigurationError(
-            f"--public-address {text!r}: expected an IP address, for example 203.0.113.7"
+            f"{what} {text!r}: expected an IP address, for example 203.0.113.7"
         ) from None
     if address.is_unspecified or address.is_multicast:
-        raise ConfigurationError(f"--public-address {text!r}: nobody can be reached there")
+        raise ConfigurationError(f"{what} {text!r}: nobody can be reached there")
     return str(address)
 
 

@@ -5,6 +5,7 @@
 | `work.calls`, `work.messages` | JetStream work queue | JSON list of `WorkItem`: outbox row and resource |
 | `wake.callbacks` | plain | empty: callbacks wait in the outbox |
 | `voice.NODE.calls` | request/reply | JSON, api to the voice node that leases a call |
+| `voice.NODE.peers` | request/reply | MessagePack of `voice.letters.Letter`, from another voice node |
 | `health.NODE.ROLE` | request/reply | JSON of `metrics.Registry.report` |
 | `events.ACCOUNT.SID` | plain | JSON of a timeline entry, told while somebody listens |
 | `listens.ACCOUNT` | plain | empty: somebody hears the events of the account |
@@ -58,6 +59,11 @@ def decode_work(payload: bytes) -> list[WorkItem]:
 def voice_calls(node: str) -> str:
     """Where a voice node takes changes to its live calls."""
     return f"voice.{token(node)}.calls"
+
+
+def voice_peers(node: str) -> str:
+    """Where a voice node hears what other voice nodes say about calls and rooms."""
+    return f"voice.{token(node)}.peers"
 
 
 def health(node: str, role: str) -> str:

@@ -11,6 +11,7 @@ may have been about the present stay, the call leaves the room too, so that it i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -18,7 +19,7 @@ from offhook.calls import dial, effects, events
 from offhook.calls.effects import Wanted
 from offhook.calls.place import ALONE, Conferring, In, Queued, Taking
 from offhook.calls.rooms.conference import conference_name
-from offhook.calls.rooms.queue import queue_name
+from offhook.calls.rooms.queue import NO_SUCH_QUEUE, queue_name
 from offhook.calls.state import DIAL_LIMIT_TIMER, Call, accept
 from offhook.errors import NOTIFICATIONS
 from offhook.twiml import effects as twiml
@@ -116,6 +117,38 @@ def missed(event: events.CallEvent) -> tuple[effects.Tell, ...]:
         case events.Served(bridge, member):
             return (effects.Tell(member, events.RoomEnded(bridge, 0)),)
     return ()
+
+
+def others_in(event: events.CallEvent) -> tuple[str, ...]:
+    """The calls that an event names, which whoever is told may tell something."""
+    match event:
+        case events.Called(_, call_sid) | events.Served(_, call_sid) | events.MemberJoined(_, call_sid):
+            return (call_sid,)
+    return ()
+
+
+def room_lost(call: Call, room: str) -> events.CallEvent | None:
+    """What is told a call that was in a room, or came for somebody in it, whose node has died with it."""
+    match call.place:
+        case In(_, Queued(taker=None)) if call.place.room == room:
+            return events.LeftQueue(room, "system-error")
+        case In(_, Queued(joined=True)) if call.place.room == room:
+            return events.RoomEnded(room, 1)
+        case In(_, Taking(member=None, left=False) as taking) if room == queue_name(taking.request.queue):
+            return events.TurnedAway(room, NO_SUCH_QUEUE)
+        case In(_, Conferring() | None) if call.place.room == room:
+            return events.RoomEnded(room, 0)
+    return None
+
+
+def other_lost(call: Call, gone: Collection[str]) -> events.CallEvent | None:
+    """What is told a call that was about to meet one of these in a bridge here, whose node has died with them."""
+    match call.place:
+        case In(_, Taking(member=str(member), joined=False, left=False) as taking) if member in gone:
+            return events.MemberGone(taking.bridge)
+        case In(_, Queued(taker=str(taker), bridge=str(bridge), joined=False)) if taker in gone:
+            return events.RoomEnded(bridge, 0)
+    return None
 
 
 def still_enters(

@@ -75,6 +75,10 @@ class Leases:
         )
         return bool(renewed)
 
+    async def is_alive(self, lease: Lease) -> bool:
+        """Whether a lease, of this or another node, has not ended."""
+        return bool(await self._database.fetchval(f"SELECT EXISTS ({ALIVE} $1)", lease.id))
+
     async def release(self, lease: Lease) -> None:
         """End a lease, when its holder stops in good order."""
         await self._database.execute("DELETE FROM leases WHERE id = $1", lease.id)

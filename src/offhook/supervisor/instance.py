@@ -237,6 +237,7 @@ class Instance:
             log_level=options.log_level,
             log_format=options.log_format,
             node=options.node,
+            node_address=options.node_address or public.reachable("sip_udp").host,
             resettable=options.resettable,
             account_sid=made.account_sid,
             sip_username=made.sip_username,

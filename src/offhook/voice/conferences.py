@@ -1,6 +1,7 @@
-"""Conferences on this node: how a call enters one, and what stands beside its state.
+"""Conferences: how a call enters one, and what stands beside the state of those of this node.
 
-`Mixed` is a conference's room in the media worker, its recording, its announcements, and its rows.
+A conference of another node is entered there (`offhook.voice.neighbours`). `Mixed` is a conference's room in the
+media worker, its recording, its announcements, and its rows.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from offhook.clock import new_sid, utcnow
 from offhook.media import protocol
 from offhook.media.client import MediaClient, MediaError, Opening
 from offhook.store.database import DatabaseUnavailableError
+from offhook.store.leases import Lease
 from offhook.store.records import AccountRecord, ConferenceRecord, TimelineEntry, TimelineKind
 from offhook.twiml import events as heard
 from offhook.twiml.effects import Confer, Notify, StatusCallback
@@ -47,6 +49,8 @@ logger = logging.getLogger(__name__)
 INTERNAL_ERROR: Final = 16010
 _ASK_AGAIN_SECONDS: Final = 0.5
 _UNTIL_CLOSED_SECONDS: Final = 0.1
+_REFUSALS: Final = 100
+"""How often a call asks the store again when the node in a conference's row does not have the conference."""
 _ENTERING: Final = (protocol.Tone((880.0,), 200),)
 _LEAVING: Final = (protocol.Tone((440.0,), 200),)
 
@@ -62,11 +66,19 @@ class Visitor(Protocol):
     def feed(self, event: CallEvent | heard.Event) -> None:
         """Take an event."""
 
+    def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Write into the call's timeline."""
+
+
+class _NotKeptError(Exception):
+    """The node that is to keep a conference does not have it."""
+
 
 async def enter(visitor: Visitor, effect: EnterConference) -> None:
     """Let a call into a conference; the first makes it. One that has gone meanwhile does not enter."""
     services, account, request = visitor.services, visitor.account, effect.request
     entered: ConferenceEvent = events.EndRequested()
+    refused = 0
     try:
         while meeting.still_enters(visitor.call, effect):
             room = services.rooms.find(account.sid, effect.room)
@@ -74,7 +86,16 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
                 visitor.feed(TurnedAway(effect.room, COMPLETED))
                 return
             if room is None:
-                await _open(services, account, request, visitor.leg.media)
+                record = await _open(services, account, request, visitor.leg.media)
+                if record is not None and meeting.still_enters(visitor.call, effect):
+                    if effect.sid not in (None, record.sid):
+                        visitor.feed(TurnedAway(effect.room, COMPLETED))
+                        return
+                    if await _enter_elsewhere(visitor, effect, record):
+                        return
+                    if (refused := refused + 1) > _REFUSALS:
+                        raise _NotKeptError(f"node {record.node} does not have {record.sid}")
+                    await asyncio.sleep(_UNTIL_CLOSED_SECONDS)
             elif isinstance(room, Conference) and effect.sid not in (None, room.sid):
                 visitor.feed(TurnedAway(effect.room, COMPLETED))
                 break
@@ -84,8 +105,8 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
             else:
                 entered = ParticipantEntered(_participant(visitor.call, request))
                 break
-    except (DatabaseUnavailableError, MediaError) as error:
-        logger.error("a conference cannot be made: %s", error)
+    except (DatabaseUnavailableError, MediaError, _NotKeptError) as error:
+        logger.error("a conference cannot be made, or entered: %s", error)
         if meeting.still_enters(visitor.call, effect):
             visitor.feed(TurnedAway(effect.room, INTERNAL_ERROR))
         return
@@ -95,10 +116,24 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
         services.rooms.take(account.sid, effect.room, entered)
 
 
-async def _open(services: Services, account: AccountRecord, request: Confer, beside: MediaClient) -> None:
+async def _enter_elsewhere(visitor: Visitor, effect: EnterConference, record: ConferenceRecord) -> bool:
+    """Let a call into a conference of another node; False when that does not have it (any more)."""
+    assert record.lease is not None and record.node is not None
+    keeper = Lease(record.lease, record.node)
+    event = ParticipantEntered(_participant(visitor.call, effect.request))
+    visitor.note(TimelineKind.NOTE, "enters at another node", {"room": effect.room, "node": record.node})
+    return await visitor.services.neighbours.enter(
+        visitor.account.sid, effect.room, keeper, event, record.sid
+    )
+
+
+async def _open(
+    services: Services, account: AccountRecord, request: Confer, beside: MediaClient
+) -> ConferenceRecord | None:
     """Make a conference live on this node, at the media worker `beside`, if that is there.
 
-    Two that come at once make one: the row is one, and so is what is kept.
+    One that another node keeps is returned as it is on record. Two that come at once make one: the row is one, and
+    so is what is kept.
     """
     lease, now = services.tenure.lease, utcnow()
     wanted = ConferenceRecord(
@@ -118,6 +153,8 @@ async def _open(services: Services, account: AccountRecord, request: Confer, bes
         # The node that kept it has died; the janitor is about to end it.
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
         record = await services.store.conferences.open(wanted)
+    if record.lease != services.tenure.lease.id:
+        return record
     media = await services.workers.find(beside)
     trim = request.trim == "trim-silence"
     conference = Conference(
@@ -133,6 +170,7 @@ async def _open(services: Services, account: AccountRecord, request: Confer, bes
         services.rooms.add(conference, Mixed(services, account, conference, media, room))
     else:
         await media.close_room(room)
+    return None
 
 
 def _stored(callback: StatusCallback | None) -> Mapping[str, Any] | None:
@@ -202,8 +240,8 @@ class Mixed:
             case effects.Unmix(call_sid):
                 self._parts.pop(call_sid, None)
                 self._is_in(call_sid, None)
-                if (call := self._services.switchboard.find(call_sid)) is not None:
-                    call.leg.unmix()
+                if (leg := self._services.switchboard.leg(call_sid)) is not None:
+                    leg.unmix()
             case effects.Beep(entering):
                 self._play(_ENTERING if entering else _LEAVING)
             case effects.Announce(entry):
@@ -283,17 +321,12 @@ class Mixed:
 
     def _mix_one(self, part: effects.Mix) -> None:
         switchboard = self._services.switchboard
-        call = switchboard.find(part.call_sid)
-        if call is None or not call.leg.media.connected:
+        leg = switchboard.leg(part.call_sid)
+        if leg is None or not leg.connected:
             return
-        coached = switchboard.find(part.coaches) if part.coaches is not None else None
+        coached = switchboard.leg(part.coaches) if part.coaches is not None else None
         heard = part.heard and (part.coaches is None or coached is not None)
-        number = call.leg.mix(
-            *(self._media, self._room),
-            heard=heard,
-            hears=part.hears,
-            coaches=coached.leg if coached is not None else None,
-        )
+        number = leg.mix(self._media, self._room, heard=heard, hears=part.hears, coaches=coached)
         self._is_in(part.call_sid, number)
 
     def _is_in(self, call_sid: str, number: int | None) -> None:

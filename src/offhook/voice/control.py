@@ -13,11 +13,12 @@ import msgspec
 from offhook.calls import events
 from offhook.calls.call import refusal
 from offhook.errors import RestError, rest
-from offhook.twiml.effects import RecordCall, StatusCallback, Track
+from offhook.twiml.effects import Pairs, RecordCall, StatusCallback, Track
 from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, method_of
 from offhook.voice.room_control import (
     ConferenceRequest,
     DequeueRequest,
+    FactsRequest,
     ParticipantRequest,
     QueueRequest,
     RoomControl,
@@ -85,6 +86,7 @@ Request = (
     | ParticipantRequest
     | DequeueRequest
     | QueueRequest
+    | FactsRequest
 )
 
 
@@ -99,12 +101,14 @@ class Control:
         """Do what a request asks; the answer is what became of it."""
         try:
             request = msgspec.json.decode(payload, type=Request)
-            told: dict[str, str] = {}
+            told: dict[str, str | Pairs] = {}
             match request:
                 case RecordRequest() | RecordingRequest():
                     told["sid"] = await self._record(request)
                 case ConferenceRequest() | ParticipantRequest() | DequeueRequest() | QueueRequest():
                     await self._rooms.ask(request)
+                case FactsRequest():
+                    told["facts"] = self._rooms.facts(request)
                 case _:
                     self._ask_call(request)
         except msgspec.MsgspecError as error:

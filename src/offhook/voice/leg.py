@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from offhook.clock import monotonic
 from offhook.media.client import MediaClient
@@ -23,7 +24,7 @@ from offhook.sip.flow import Flow
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import REASONS, Field
 from offhook.voice.keys import KeyPresses
-from offhook.voice.links import Link
+from offhook.voice.links import End, Link
 
 _CALL_SID = "X-Twilio-CallSid"
 """By this header Twilio's SIP names the call; a peer finds the call's resource and timeline by it."""
@@ -51,6 +52,22 @@ class Destination:
     max_forwards: int = MAX_FORWARDS
 
 
+class InRoom(Protocol):
+    """Whoever may be in a room of a media worker: a leg, or what stands in for one."""
+
+    def number_in(self, media: MediaClient, room: int) -> int:
+        """The number under which it is in the room, 0 when it is not there."""
+
+
+def mix(
+    media: MediaClient, room: int, number: int, *, heard: bool, hears: bool, coaches: InRoom | None
+) -> None:
+    """Give what a room knows as `number` its part there; `coaches` alone hears it."""
+    coached = coaches.number_in(media, room) if coaches is not None else 0
+    # Who coaches somebody who is not there is heard by nobody, rather than by all.
+    media.mix(room, number, heard=heard and (coaches is None or coached > 0), hears=hears, coaches=coached)
+
+
 class Leg:
     """One leg. `sip` and `rtp` are its numbers towards the endpoint and `media`, the worker that carries it.
 
@@ -72,7 +89,7 @@ class Leg:
         self._host = ""
         self._port = 0
         self._closed = False
-        self._link: Link | None = None
+        self._link: Link | End | None = None
         self._room: tuple[MediaClient, int] | None = None
         self.agreed = False
         self.keys = KeyPresses()
@@ -86,6 +103,11 @@ class Leg:
     def name(self) -> tuple[int, int]:
         """By which this node's media workers know the leg: the worker, and the leg's number there."""
         return self.media.worker, self.rtp
+
+    @property
+    def connected(self) -> bool:
+        """Whether the worker that carries it is there."""
+        return self.media.connected
 
     @property
     def _headers(self) -> tuple[Field, ...]:
@@ -253,24 +275,31 @@ class Leg:
         self.media.bridge(self.rtp, link.near.number, detect_inband=detect_star)
         other.media.bridge(other.rtp, link.far.number, detect_inband=detect_star)
 
+    def join(self, end: End, *, detect_star: bool = False) -> None:
+        """Let this leg and a leg or room of another node, to which a link leads from `end`, hear each other."""
+        self._unlink()
+        self._link = end
+        self.media.bridge(self.rtp, end.number, detect_inband=detect_star)
+
+    def part(self) -> None:
+        """Leave the other node, if this leg has joined a leg or room there."""
+        if isinstance(self._link, End):
+            self.unbridge()
+
     def unbridge(self) -> None:
         """Let this leg hear nobody."""
         self._unlink()
         self.media.unbridge(self.rtp)
 
     def mix(
-        self, media: MediaClient, room: int, *, heard: bool, hears: bool, coaches: Leg | None = None
+        self, media: MediaClient, room: int, *, heard: bool, hears: bool, coaches: InRoom | None = None
     ) -> int:
         """Take this leg into a room of a media worker, or change its part there; `coaches` alone hears it.
 
         Returns the number under which it is in the room.
         """
         number = self._enter(media, room)
-        coached = coaches._number_in(media, room) if coaches is not None else 0
-        # Who coaches somebody who is not there is heard by nobody, rather than by all.
-        media.mix(
-            room, number, heard=heard and (coaches is None or coached > 0), hears=hears, coaches=coached
-        )
+        mix(media, room, number, heard=heard, hears=hears, coaches=coaches)
         return number
 
     def unmix(self) -> None:
@@ -280,21 +309,21 @@ class Leg:
 
     def _enter(self, media: MediaClient, room: int) -> int:
         """The number under which this leg is in a room: that of a link's far end when the room is elsewhere."""
-        if not (number := self._number_in(media, room)):
+        if not (number := self.number_in(media, room)):
             self._unlink()
             self._room = media, room
             if media is self.media:
                 return self.rtp
-            self._link = Link(self.media, media)
-            self.media.bridge(self.rtp, self._link.near.number)
-            number = self._link.far.number
+            self._link = link = Link(self.media, media)
+            self.media.bridge(self.rtp, link.near.number)
+            number = link.far.number
         return number
 
-    def _number_in(self, media: MediaClient, room: int) -> int:
+    def number_in(self, media: MediaClient, room: int) -> int:
         """The number under which this leg is in a room, 0 when it is not there."""
         if self._room != (media, room):
             return 0
-        return self._link.far.number if self._link is not None else self.rtp
+        return self._link.far.number if isinstance(self._link, Link) else self.rtp
 
     def _unlink(self) -> None:
         """Leave the bridge or room at another worker, if this leg is in one."""

@@ -1,8 +1,9 @@
-"""Links: what joins legs that are at different media workers.
+"""Links: what joins legs that are at different media workers, of one node or of two.
 
 A link is a plain leg at each of the two workers, which are each other's peer. A member's leg is bridged with the end
 at its own worker; the other end takes its place where it cannot be. Keys pass as RTP events (RFC 4733) and are told of
-by the member's leg alone, since no call hears of the legs of a link.
+by the member's leg alone, since no call hears of the legs of a link. A node keeps both ends of a link between its own
+workers (`Link`), and one `End` of a link to another node.
 """
 
 from __future__ import annotations
@@ -37,12 +38,16 @@ class End:
         """Name the other end."""
         self.media.set_remote(self.number, host, port, "PCMU", _PCMU, _EVENTS)
 
+    def close(self) -> None:
+        """Part from the other end; nothing when it is closed already."""
+        self.media.drop_leg(self.number)
+
 
 class Link:
     """A link between two workers. Its ends can be bridged and mixed at once; they are connected a moment later."""
 
     def __init__(self, near: MediaClient, far: MediaClient) -> None:
-        self.near, self.far = _open(near), _open(far)
+        self.near, self.far = open_end(near, _LOOPBACK), open_end(far, _LOOPBACK)
         self._connecting = asyncio.create_task(self._connect(), name="link")
 
     async def _connect(self) -> None:
@@ -66,8 +71,9 @@ class Link:
         """Part the two workers; nothing when they are parted already."""
         self._connecting.cancel()
         for end in (self.near, self.far):
-            end.media.drop_leg(end.number)
+            end.close()
 
 
-def _open(media: MediaClient) -> End:
-    return End(media, media.start_leg(_LOOPBACK, rtp_timeout=0.0))
+def open_end(media: MediaClient, host: str) -> End:
+    """An end at a worker, at this address of its machine. It can be bridged and mixed at once."""
+    return End(media, media.start_leg(host, rtp_timeout=0.0))

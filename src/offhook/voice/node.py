@@ -12,6 +12,7 @@ import secrets
 import signal
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -32,11 +33,13 @@ from offhook.store.records import Topic
 from offhook.store.store import Store
 from offhook.streams.client import StreamsClient
 from offhook.termination import termination
+from offhook.voice import queues
 from offhook.voice.calls import Calls
 from offhook.voice.collector import Collector
 from offhook.voice.control import Control
 from offhook.voice.inbound import Inbound
 from offhook.voice.legs import Legs
+from offhook.voice.neighbours import Neighbours
 from offhook.voice.outbound import Outbound
 from offhook.voice.phones import Phones
 from offhook.voice.refusals import Refusals
@@ -90,7 +93,7 @@ class Node:
         stack.push_async_callback(http.close)
         refusals = Refusals()
         sip_events = SipEvents(refusals)
-        services = await cls._services_of(settings, store, http, sip_events, refusals, stack)
+        services = await cls._services_of(settings, store, bus, http, sip_events, refusals, stack)
         node = cls(settings, services, bus)
         await node._serve(sip_events, stack)
         return node
@@ -99,6 +102,7 @@ class Node:
     async def _services_of(
         settings: Settings,
         store: Store,
+        bus: Bus,
         http: WebhookClient,
         sip_events: SipEvents,
         refusals: Refusals,
@@ -120,6 +124,9 @@ class Node:
         streams = StreamsClient(f"{settings.run_dir}/streams.sock", switchboard.on_recording)
         await streams.start()
         stack.push_async_callback(streams.close)
+        tenure, rooms = await Tenure.begin(store.leases, settings.node), Rooms(switchboard)
+        neighbours = Neighbours(bus, store.leases, tenure, switchboard, rooms, settings.node_address)
+        stack.push_async_callback(neighbours.close)
         return Services(
             settings,
             store,
@@ -130,9 +137,10 @@ class Node:
             workers,
             Legs(transports, workers),
             switchboard,
-            Rooms(switchboard),
-            await Tenure.begin(store.leases, settings.node),
+            rooms,
+            tenure,
             refusals,
+            neighbours,
         )
 
     async def _serve(self, sip_events: SipEvents, stack: AsyncExitStack) -> None:
@@ -145,12 +153,13 @@ class Node:
         sip_events.serve(services.switchboard, inbound, phones)
         collector = Collector()
         self._background(stack, services.workers.keep(), "media")
-        self._background(stack, services.tenure.keep(self._hang_up_all), "lease")
+        self._background(stack, services.tenure.keep(self._give_up), "lease")
         self._background(stack, services.routing.trunks.keep_fresh(), "trunks")
         async with asyncio.timeout(30):
             await services.workers.connected()
         control = Control(services.switchboard, RoomControl(services.rooms))
         await self._bus.serve(subjects.voice_calls(self._settings.node), control.answer)
+        await services.neighbours.serve(self._settings.node, partial(queues.opened, services))
 
         async def claim(work: Sequence[Work]) -> None:
             await outbound.claim([item.sid for item in work])
@@ -177,6 +186,11 @@ class Node:
             await asyncio.wait([task])
 
         stack.push_async_callback(end)
+
+    def _give_up(self) -> None:
+        """The lease has ended: the calls are nobody's, and what other nodes share with them is over."""
+        self._services.neighbours.forsake()
+        self._hang_up_all()
 
     def _hang_up_all(self) -> None:
         for call in self._services.switchboard.live:

@@ -1,10 +1,14 @@
-"""Queues on this node: how a call enters one or comes for somebody in it, and the rows of those who wait."""
+"""Queues: how a call enters one or comes for somebody in it, and the rows of those who wait in those of this node.
+
+A queue of another node is entered there (`offhook.voice.neighbours`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from offhook.calls import meeting
 from offhook.calls.call import Call
@@ -14,11 +18,16 @@ from offhook.calls.rooms.queue import MOST, NO_SUCH_QUEUE, Enqueued, Queue, Take
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
 from offhook.store.database import DatabaseUnavailableError
-from offhook.store.records import AccountRecord, QueueMemberRecord, QueueRecord
+from offhook.store.leases import Lease
+from offhook.store.records import AccountRecord, QueueMemberRecord, QueueRecord, TimelineKind
 from offhook.twiml import events as heard
 from offhook.voice.rooms import MixEffect
 from offhook.voice.services import Services
 from offhook.voice.writes import Writes
+
+_TRIES: Final = 20
+_PAUSE_SECONDS: Final = 0.5
+"""How often, and when, a queue is asked for again whose node is lost on the way to it."""
 
 
 class Visitor(Protocol):
@@ -31,26 +40,20 @@ class Visitor(Protocol):
     def feed(self, event: CallEvent | heard.Event) -> None:
         """Take an event."""
 
+    def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Write into the call's timeline."""
+
 
 async def enter(visitor: Visitor, effect: EnterQueue) -> None:
     """Let a call wait; the first of an account makes the queue. One that has gone meanwhile does not."""
-    services, account = visitor.services, visitor.account
-    try:
-        record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
-    except DatabaseUnavailableError:
-        if meeting.still_enters(visitor.call, effect):
-            visitor.feed(LeftQueue(effect.room, "system-error"))
-        return
-    if not meeting.still_enters(visitor.call, effect):
-        return
-    _opened(services, record)
     event = Enqueued(
         visitor.call.sid,
         effect.request.wait,
         effect.request.most,
         entered_at=effect.entered_at if effect.again else None,
     )
-    services.rooms.take(account.sid, effect.room, event)
+    if not await _come(visitor, effect, event) and meeting.still_enters(visitor.call, effect):
+        visitor.feed(LeftQueue(effect.room, "system-error"))
 
 
 async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
@@ -58,18 +61,38 @@ async def take(visitor: Visitor, effect: TakeFromQueue) -> None:
     services, account = visitor.services, visitor.account
     try:
         record = await services.store.queues.find(account.sid, effect.request.queue)
-        if record is not None:
-            record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
     except DatabaseUnavailableError:
         record = None
-    if not meeting.still_enters(visitor.call, effect):
+    taking = Taking(Taker(visitor.call.sid, effect.bridge, effect.request.entry), effect.again)
+    if record is not None and await _come(visitor, effect, taking):
         return
-    if record is None:
+    if meeting.still_enters(visitor.call, effect):
         visitor.feed(TurnedAway(effect.room, NO_SUCH_QUEUE))
-        return
-    _opened(services, record)
-    taker = Taker(visitor.call.sid, effect.bridge, effect.request.entry)
-    services.rooms.take(account.sid, effect.room, Taking(taker, effect.again))
+
+
+async def _come(visitor: Visitor, effect: EnterQueue | TakeFromQueue, event: Enqueued | Taking) -> bool:
+    """Come to a queue, at the node that keeps it; one that has gone meanwhile does not. False if that cannot be."""
+    services, account = visitor.services, visitor.account
+    for _ in range(_TRIES):
+        try:
+            record = await services.store.queues.open(_wanted(services, account, effect.request.queue))
+        except DatabaseUnavailableError:
+            return False
+        if not meeting.still_enters(visitor.call, effect):
+            return True
+        if record.lease == services.tenure.lease.id:
+            opened(services, record)
+            services.rooms.take(account.sid, effect.room, event)
+            return True
+        assert record.lease is not None and record.node is not None
+        visitor.note(TimelineKind.NOTE, "enters at another node", {"room": effect.room, "node": record.node})
+        keeper = Lease(record.lease, record.node)
+        if await services.neighbours.enter(
+            *(account.sid, effect.room, keeper, event, record.sid), most=record.max_size
+        ):
+            return True
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return False
 
 
 def _wanted(services: Services, account: AccountRecord, name: str) -> QueueRecord:
@@ -77,7 +100,8 @@ def _wanted(services: Services, account: AccountRecord, name: str) -> QueueRecor
     return QueueRecord(new_sid("QU"), account.sid, name, MOST, now, now, lease.node, lease.id)
 
 
-def _opened(services: Services, record: QueueRecord) -> None:
+def opened(services: Services, record: QueueRecord) -> None:
+    """Have a queue of this node live, if it is not."""
     queue = Queue(record.sid, record.account_sid, record.friendly_name, record.max_size)
     if services.rooms.find(record.account_sid, queue.name) is None:
         services.rooms.add(queue, QueueRows(services, queue))

@@ -9,6 +9,7 @@ from offhook.calls.rooms.conference import Conference, ConferenceEvent
 from offhook.calls.rooms.events import Announced, EndRequested, Kicked, Modified
 from offhook.calls.rooms.queue import Dequeued, Queue, Resized
 from offhook.errors import rest
+from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, EntryPoint, method_of
 from offhook.twiml.holdmusic import HOLD_MUSIC
 from offhook.voice.rooms import Rooms
@@ -64,6 +65,14 @@ class QueueRequest(msgspec.Struct, frozen=True, tag="queue", tag_field="op"):
     max_size: int
 
 
+class FactsRequest(msgspec.Struct, frozen=True, tag="facts", tag_field="op"):
+    """What the documents of a call of another node learn of a room of this one; the answer has it as `facts`."""
+
+    account: str
+    room: str
+    call: str
+
+
 RoomRequest = ConferenceRequest | ParticipantRequest | DequeueRequest | QueueRequest
 
 
@@ -72,6 +81,10 @@ class RoomControl:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+
+    def facts(self, request: FactsRequest) -> Pairs:
+        """What the documents of a call in a room are told."""
+        return self._rooms.facts(request.account, request.room, request.call)
 
     async def ask(self, request: RoomRequest) -> None:
         """Do what a request asks."""

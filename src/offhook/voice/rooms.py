@@ -1,7 +1,8 @@
 """The rooms of a node: the shell around `offhook.calls.rooms`.
 
 A room is known by its name within its account. Bridges are carried out here; a conference has a `Mixed` beside it,
-which mixes, records, announces and keeps its rows, and a queue a `QueueRows`.
+which mixes, records, announces and keeps its rows, and a queue a `QueueRows`. Calls may also be in rooms of other
+nodes (`offhook.voice.neighbours`), where each has a seat: what it does there is said to the room's node.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
@@ -17,9 +19,11 @@ from offhook.calls.rooms import effects, events
 from offhook.calls.rooms.bridge import open_bridge
 from offhook.calls.rooms.conference import Conference
 from offhook.calls.rooms.queue import Queue
-from offhook.calls.rooms.room import Room, RoomEffect, RoomEvent, step, turned_away
+from offhook.calls.rooms.room import Room, RoomEffect, RoomEvent, calls_in, step, turned_away
 from offhook.clock import monotonic
 from offhook.twiml.effects import Pairs
+from offhook.voice.guest import Guest
+from offhook.voice.leg import Leg
 from offhook.voice.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
@@ -54,6 +58,17 @@ class Kept(Protocol):
         """The room is closed."""
 
 
+class Keeper(Protocol):
+    """A node that keeps rooms which calls here are in."""
+
+    def take(self, account: str, name: str, event: RoomEvent) -> None:
+        """Give a room there an event."""
+
+
+def _here(_: str) -> None:
+    """All rooms are here."""
+
+
 class Rooms:
     """Gives rooms what happens in them, and carries out what they want."""
 
@@ -65,6 +80,9 @@ class Rooms:
         self._leaving: dict[Key, asyncio.Task[None]] = {}
         self._inbox: deque[tuple[Key, RoomEvent]] = deque()
         self._stepping = False
+        self._seats: dict[str, dict[Key, Keeper]] = {}
+        self.home_of: Callable[[str], Keeper | None] = _here
+        """The other node that a call lives at; the bridge which that call has opened is there too."""
 
     # Which rooms there are
 
@@ -105,11 +123,83 @@ class Rooms:
         if (settling := self._leaving.get((account, name))) is not None:
             await asyncio.wait([settling])
 
+    # Rooms of other nodes
+
+    def seat(self, call_sid: str, account: str, name: str, keeper: Keeper) -> None:
+        """A call here is in a room there, or about to be."""
+        self._seats.setdefault(call_sid, {})[account, name] = keeper
+
+    def seat_of(self, call_sid: str, account: str, name: str) -> Keeper | None:
+        """The node that keeps the room of this name for a call; None when it is here."""
+        return self._seats.get(call_sid, {}).get((account, name))
+
+    def is_seated(self, call_sid: str, keeper: Keeper) -> bool:
+        """Whether a call is in a room there."""
+        return any(keeper is one for one in self._seats.get(call_sid, {}).values())
+
+    def unseat(self, call_sid: str, account: str, name: str) -> None:
+        """A call is not in a room there any more: it hears nothing from there."""
+        seats = self._seats.get(call_sid, {})
+        if seats.pop((account, name), None) is None:
+            return
+        if not seats:
+            del self._seats[call_sid]
+        if (call := self._switchboard.find(call_sid)) is not None:
+            call.leg.part()
+
+    def unseat_all(self, call_sid: str) -> None:
+        """A call is over."""
+        self._seats.pop(call_sid, None)
+
+    def unseat_from(self, keeper: Keeper) -> list[tuple[str, str]]:
+        """A node is gone: the calls that were in rooms there, and the rooms' names."""
+        gone = [
+            (call_sid, key)
+            for call_sid, seats in self._seats.items()
+            for key in seats
+            if seats[key] is keeper
+        ]
+        for call_sid, key in gone:
+            self.unseat(call_sid, *key)
+        return [(call_sid, name) for call_sid, (_, name) in gone]
+
+    def without(self, gone: Collection[str]) -> None:
+        """These calls of another node are over: they leave the rooms that they are in."""
+        present = [
+            (key, call_sid)
+            for key, room in self._rooms.items()
+            for call_sid in calls_in(room)
+            if call_sid in gone
+        ]
+        for key, call_sid in present:
+            self.take(*key, events.Left(call_sid, status="completed"))
+
+    def _is_elsewhere(self, key: Key, event: RoomEvent) -> bool:
+        """Whether the room is another node's, which is told."""
+        match event:
+            case events.Left(call_sid) | events.AnnouncementOver(str(call_sid)):
+                keeper = self.seat_of(call_sid, *key)
+            case events.Entered(member):
+                call_sid, keeper = member.call_sid, self.home_of(key[1].partition("-")[0])
+            case _:
+                return False
+        if keeper is None:
+            return False
+        if isinstance(event, events.Entered):
+            self.seat(call_sid, *key, keeper)
+        keeper.take(*key, event)
+        if isinstance(event, events.Left):
+            self.unseat(call_sid, *key)
+        return True
+
     # What happens in them
 
     def take(self, account: str, name: str, event: RoomEvent) -> None:
         """Give a room an event; those that its effects cause are taken in turn. A closed room hears nothing."""
-        self._inbox.append(((account, name), event))
+        key = account, name
+        if (self._seats or key not in self._rooms) and self._is_elsewhere(key, event):
+            return
+        self._inbox.append((key, event))
         if self._stepping:
             return
         self._stepping = True
@@ -162,12 +252,11 @@ class Rooms:
             case Tell():
                 switchboard.tell(effect.call_sid, effect.event)
             case effects.Connect():
-                one, other = switchboard.find(effect.call_sid), switchboard.find(effect.other)
-                if one is not None and other is not None:
-                    one.leg.bridge(other.leg, detect_star=effect.detect_star)
+                one, other = switchboard.leg(effect.call_sid), switchboard.leg(effect.other)
+                _connect(one, other, detect_star=effect.detect_star)
             case effects.Disconnect():
-                if (call := switchboard.find(effect.call_sid)) is not None:
-                    call.leg.unbridge()
+                if (leg := switchboard.leg(effect.call_sid)) is not None:
+                    leg.unbridge()
             case effects.Record(str(call_sid), request):
                 if (call := switchboard.find(call_sid)) is not None:
                     call.record_room(key[1], request)
@@ -179,3 +268,14 @@ class Rooms:
             case _:
                 if kept is not None:
                     kept.do(effect)
+
+
+def _connect(one: Leg | Guest | None, other: Leg | Guest | None, *, detect_star: bool) -> None:
+    """Let two calls hear each other, one of whom may be at another node."""
+    match one, other:
+        case Leg(), Leg():
+            one.bridge(other, detect_star=detect_star)
+        case Leg(), Guest():
+            one.join(other.end_at(one.media), detect_star=detect_star)
+        case Guest(), Leg():
+            other.join(one.end_at(other.media))

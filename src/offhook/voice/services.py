@@ -10,6 +10,7 @@ from offhook.signalling.transports import SipTransports
 from offhook.store.store import Store
 from offhook.streams.client import StreamsClient
 from offhook.voice.legs import Legs
+from offhook.voice.neighbours import Neighbours
 from offhook.voice.refusals import Refusals
 from offhook.voice.rooms import Rooms
 from offhook.voice.routing import Routing
@@ -34,6 +35,7 @@ class Services:
     rooms: Rooms
     tenure: Tenure
     refusals: Refusals
+    neighbours: Neighbours
 
     async def owns(self, account_sid: str, number: str) -> bool:
         """Whether a number is one of an account's."""

@@ -211,7 +211,7 @@ class CallSession:
         if self._to_sip and self.call.is_answered:
             params = replace(params, extra=(*params.extra, *self._sip_params()))
         if effect.purpose is not Purpose.MAIN:
-            params = replace(params, extra=(*params.extra, *self._room_params()))
+            params = replace(params, extra=(*params.extra, *await self._room_params()))
         audio = received_file(self.services.settings.data_dir, f"{self.call.sid}-{effect.request}")
         told, evidence = await fetch_document(
             self.services.http,
@@ -235,14 +235,14 @@ class CallSession:
         headers = ((f"SipHeader_{name}", value) for name, value in self.call.sip_headers)
         return ("SipCallId", self.call.sip_call_id or ""), ("SipResponseCode", "200"), *headers
 
-    def _room_params(self) -> tuple[tuple[str, str], ...]:
+    async def _room_params(self) -> tuple[tuple[str, str], ...]:
         """What the documents that a room has this call hear learn of it."""
         place = self.call.place
         if not isinstance(place, In):
             return ()
         if isinstance(place.because, Queued) and place.because.taker is not None:
             return place.because.handover
-        return self.services.rooms.facts(self.account.sid, place.room, self.call.sid)
+        return await self.services.neighbours.facts(self.account.sid, place.room, self.call.sid)
 
     async def _send(self, effect: twiml.SendMessage) -> None:
         queued = await queue_message(self.services, self.record, effect)
@@ -437,6 +437,7 @@ class CallSession:
             self.note(TimelineKind.RTP, "counters lost", {"reason": str(error)})
         await self._journal.close()
         self.services.switchboard.remove(self)
+        self.services.neighbours.call_over(self.call.sid)
         # They tell this session things, and so point back to it; a call that is over must not need the collector.
         self._gone = True
         del self._prompts, self._recorder

@@ -1,14 +1,15 @@
 """The live calls of a node, and which of them an event concerns.
 
-Knows calls by SID, by SIP leg, by media leg and by the recordings they wait for. It decides nothing and holds no
-connection; what it needs of a call is in `LiveCall`.
+Knows calls by SID, by SIP leg, by media leg and by the recordings they wait for, and calls of other nodes that are in
+rooms here (`Guest`). It decides nothing and holds no connection; what it needs of a call is in `LiveCall`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 from offhook.calls import meeting
 from offhook.calls.call import Call
@@ -16,10 +17,12 @@ from offhook.calls.effects import RoomRecording
 from offhook.calls.events import CallEvent
 from offhook.media import protocol
 from offhook.sip import events as sip
+from offhook.store.records import TimelineKind
 from offhook.streams.protocol import RecordingFinished
 from offhook.twiml import events as heard
 from offhook.twiml.effects import RecordCall
 from offhook.voice.early_messages import EarlyMessages
+from offhook.voice.guest import Guest
 from offhook.voice.leg import Leg
 
 logger = logging.getLogger(__name__)
@@ -45,6 +48,9 @@ class LiveCall(Protocol):
 
     def feed(self, event: CallEvent | heard.Event) -> None:
         """Take an event."""
+
+    def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Write into its timeline."""
 
     def on_sip(self, event: sip.LegEvent) -> None:
         """Something happened on its SIP leg."""
@@ -104,6 +110,7 @@ class Switchboard:
         self._by_sip: dict[int, LiveCall] = {}
         self._by_media: dict[MediaName, HearsMedia] = {}
         self._recorders: dict[str, AwaitsRecording] = {}
+        self._guests: dict[str, Guest] = {}
         self._early = EarlyMessages()
         self._left = asyncio.Event()
 
@@ -112,6 +119,14 @@ class Switchboard:
     def find(self, sid: str) -> LiveCall | None:
         """A live call."""
         return self._calls.get(sid)
+
+    def guest(self, sid: str) -> Guest | None:
+        """A call of another node that is known here."""
+        return self._guests.get(sid)
+
+    def leg(self, sid: str) -> Leg | Guest | None:
+        """The leg of a live call, or what stands in for it."""
+        return call.leg if (call := self._calls.get(sid)) is not None else self._guests.get(sid)
 
     def of_leg(self, leg: int) -> LiveCall | None:
         """The live call that a SIP leg is of."""
@@ -160,6 +175,15 @@ class Switchboard:
         if call.leg.sip is not None:
             self._by_sip.pop(call.leg.sip, None)
 
+    def add_guest(self, sid: str, guest: Guest) -> None:
+        """A call of another node comes to a room here, or counts on a call here."""
+        self._guests[sid] = guest
+
+    def remove_guest(self, sid: str) -> None:
+        """It is over."""
+        if (guest := self._guests.pop(sid, None)) is not None:
+            guest.unmix()
+
     def attach_media(self, name: MediaName, owner: HearsMedia) -> None:
         """From now on what happens on a media leg, or in a room, concerns its owner."""
         self._by_media[name] = owner
@@ -180,9 +204,12 @@ class Switchboard:
     # What is reported
 
     def tell(self, sid: str, event: CallEvent) -> None:
-        """Give a call an event; of one that is not live here, who counts on it is told."""
+        """Give a call an event; of one that is not live any more, who counts on it is told."""
         if (call := self._calls.get(sid)) is not None:
             call.feed(event)
+            return
+        if (guest := self._guests.get(sid)) is not None:
+            guest.tell(event)
             return
         for told in meeting.missed(event):
             self.tell(told.call_sid, told.event)

@@ -18,7 +18,14 @@ from offhook.calls.rooms.conference import (
     ParticipantEntered,
 )
 from offhook.calls.rooms.events import Entered
-from offhook.calls.rooms.queue import NO_SUCH_QUEUE, Enqueued, Queue, QueueEffect, QueueEvent, Taking
+from offhook.calls.rooms.queue import (
+    NO_SUCH_QUEUE,
+    Enqueued,
+    Queue,
+    QueueEffect,
+    QueueEvent,
+    Taking,
+)
 
 Room = Bridge | Conference | Queue
 RoomEvent = BridgeEvent | ConferenceEvent | QueueEvent
@@ -35,6 +42,17 @@ def step(room: Room, event: RoomEvent, now: float) -> Step:
     if isinstance(room, Queue) and isinstance(event, QueueEvent):
         return queue.step(room, event, now)
     return room, ()
+
+
+def calls_in(room: Room) -> tuple[str, ...]:
+    """Those in a room, whatever brought them there."""
+    match room:
+        case Bridge(members=members):
+            return tuple(one.call_sid for one in members)
+        case Conference(participants=participants):
+            return tuple(one.call_sid for one in participants)
+        case Queue(members=waiting, takers=takers):
+            return *(one.call_sid for one in waiting), *(one.call_sid for one in takers)
 
 
 def turned_away(sid: str, event: RoomEvent) -> tuple[RoomEffect, ...]:

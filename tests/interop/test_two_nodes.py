@@ -98,7 +98,7 @@ def test_one_conference_over_two_nodes(stages: Pair, tmp_path: Path) -> None:
     members[1].call.wait_for_phrases(1)
     stages.other.client.conferences(sid).update(status="completed")
     assert matrix(members) == [[False, True, True], [True, False, True], [True, True, False]]
-    assert "enters at another node" in [
+    assert "entered at another node" in [
         entry["name"] for entry in stages.other.platform.timeline(members[1].sid)
     ]
 

@@ -126,6 +126,13 @@ def test_a_public_address() -> None:
     assert read_options({}, {"OFFHOOK_PUBLIC_ADDRESS": "[2001:db8::1]"}).public_address == "2001:db8::1"
 
 
+def test_the_address_for_audio_of_other_nodes() -> None:
+    assert read_options({}, {}).node_address is None
+    assert read_options({}, {"OFFHOOK_NODE_ADDRESS": "192.0.2.7"}).node_address == "192.0.2.7"
+    with pytest.raises(ConfigurationError, match="OFFHOOK_NODE_ADDRESS '0.0.0.0'"):
+        read_options({}, {"OFFHOOK_NODE_ADDRESS": "0.0.0.0"})
+
+
 def test_several_smscs_in_flags_or_in_the_variable() -> None:
     urls = ["smpp://a:b@one", "smpp://c:d@two"]
     by_flags = read_options({"smsc": urls}, {"OFFHOOK_SMSC": "smpp://e:f@three"})

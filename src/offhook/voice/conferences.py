@@ -28,7 +28,7 @@ from offhook.calls.rooms.conference import (
 from offhook.calls.rooms.conference_state import SPEAKER, is_about_speech
 from offhook.calls.rooms.participant import Participant
 from offhook.calls.rooms.room import Room
-from offhook.clock import new_sid, utcnow
+from offhook.clock import monotonic, new_sid, utcnow
 from offhook.media import protocol
 from offhook.media.client import MediaClient, MediaError, Opening
 from offhook.store.database import DatabaseUnavailableError
@@ -49,8 +49,8 @@ logger = logging.getLogger(__name__)
 INTERNAL_ERROR: Final = 16010
 _ASK_AGAIN_SECONDS: Final = 0.5
 _UNTIL_CLOSED_SECONDS: Final = 0.1
-_REFUSALS: Final = 100
-"""How often a call asks the store again when the node in a conference's row does not have the conference."""
+_PATIENCE: Final = 10.0
+"""Seconds for which a call asks again when the node in a conference's row does not have the conference."""
 _ENTERING: Final = (protocol.Tone((880.0,), 200),)
 _LEAVING: Final = (protocol.Tone((440.0,), 200),)
 
@@ -78,7 +78,7 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
     """Let a call into a conference; the first makes it. One that has gone meanwhile does not enter."""
     services, account, request = visitor.services, visitor.account, effect.request
     entered: ConferenceEvent = events.EndRequested()
-    refused = 0
+    began = monotonic()
     try:
         while meeting.still_enters(visitor.call, effect):
             room = services.rooms.find(account.sid, effect.room)
@@ -87,15 +87,8 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
                 return
             if room is None:
                 record = await _open(services, account, request, visitor.leg.media)
-                if record is not None and meeting.still_enters(visitor.call, effect):
-                    if effect.sid not in (None, record.sid):
-                        visitor.feed(TurnedAway(effect.room, COMPLETED))
-                        return
-                    if await _enter_elsewhere(visitor, effect, record):
-                        return
-                    if (refused := refused + 1) > _REFUSALS:
-                        raise _NotKeptError(f"node {record.node} does not have {record.sid}")
-                    await asyncio.sleep(_UNTIL_CLOSED_SECONDS)
+                if record is not None and await _enter_elsewhere(visitor, effect, record, began):
+                    return
             elif isinstance(room, Conference) and effect.sid not in (None, room.sid):
                 visitor.feed(TurnedAway(effect.room, COMPLETED))
                 break
@@ -116,15 +109,28 @@ async def enter(visitor: Visitor, effect: EnterConference) -> None:
         services.rooms.take(account.sid, effect.room, entered)
 
 
-async def _enter_elsewhere(visitor: Visitor, effect: EnterConference, record: ConferenceRecord) -> bool:
-    """Let a call into a conference of another node; False when that does not have it (any more)."""
+async def _enter_elsewhere(
+    visitor: Visitor, effect: EnterConference, record: ConferenceRecord, began: float
+) -> bool:
+    """Let a call into a conference of another node, or turn it away; False when that does not have it (any more).
+
+    Raises _NotKeptError when that has lasted too long.
+    """
     assert record.lease is not None and record.node is not None
-    keeper = Lease(record.lease, record.node)
+    if not meeting.still_enters(visitor.call, effect):
+        return False
+    if effect.sid not in (None, record.sid):
+        visitor.feed(TurnedAway(effect.room, COMPLETED))
+        return True
     event = ParticipantEntered(_participant(visitor.call, effect.request))
-    visitor.note(TimelineKind.NOTE, "enters at another node", {"room": effect.room, "node": record.node})
-    return await visitor.services.neighbours.enter(
-        visitor.account.sid, effect.room, keeper, event, record.sid
-    )
+    keeper, neighbours = Lease(record.lease, record.node), visitor.services.neighbours
+    if await neighbours.enter(visitor.account.sid, effect.room, keeper, event, record.sid):
+        visitor.note(TimelineKind.NOTE, "entered at another node", {"room": effect.room, "node": record.node})
+        return True
+    if monotonic() - began > _PATIENCE:
+        raise _NotKeptError(f"node {record.node} does not have {record.sid}")
+    await asyncio.sleep(_UNTIL_CLOSED_SECONDS)
+    return False
 
 
 async def _open(

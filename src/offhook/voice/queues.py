@@ -85,11 +85,13 @@ async def _come(visitor: Visitor, effect: EnterQueue | TakeFromQueue, event: Enq
             services.rooms.take(account.sid, effect.room, event)
             return True
         assert record.lease is not None and record.node is not None
-        visitor.note(TimelineKind.NOTE, "enters at another node", {"room": effect.room, "node": record.node})
         keeper = Lease(record.lease, record.node)
         if await services.neighbours.enter(
             *(account.sid, effect.room, keeper, event, record.sid), most=record.max_size
         ):
+            visitor.note(
+                TimelineKind.NOTE, "entered at another node", {"room": effect.room, "node": record.node}
+            )
             return True
         await asyncio.sleep(_PAUSE_SECONDS)
     return False

@@ -517,3 +517,62 @@ def test_who_hangs_up_while_it_waits_leaves_the_queue() -> None:
     driver.feed(events.RoomEnded(BRIDGE, 0))
     assert told(driver)["DialCallStatus"] == "canceled" and driver.last(twiml.Fetch).final
     assert driver.call.place == ALONE
+
+
+# A node that dies
+
+
+def test_a_call_in_a_room_whose_node_has_died_is_told_what_ends_it() -> None:
+    driver = conferring()
+    assert meeting.room_lost(driver.call, LINE) is None
+    assert meeting.room_lost(driver.call, ROOM) == events.RoomEnded(ROOM, 0)
+    driver = queued()
+    lost = meeting.room_lost(driver.call, LINE)
+    assert lost == events.LeftQueue(LINE, "system-error")
+    driver.feed(lost)
+    assert told(driver)["QueueResult"] == "system-error"
+    driver = taking()
+    lost = meeting.room_lost(driver.call, LINE)
+    assert lost == events.TurnedAway(LINE, NO_SUCH_QUEUE)
+
+
+def test_who_has_been_given_somebody_needs_the_queue_no_more() -> None:
+    driver = taking()
+    served(driver)
+    assert meeting.room_lost(driver.call, LINE) is None
+    driver = queued()
+    called(driver, HANDOVER)
+    assert meeting.room_lost(driver.call, LINE) is None
+
+
+def test_who_talks_in_a_bridge_whose_node_has_died_has_been_bridged() -> None:
+    driver = queued()
+    called(driver)
+    lost = meeting.room_lost(driver.call, "CA9-2")
+    assert lost is not None
+    driver.feed(lost)
+    assert told(driver)["QueueResult"] == "bridged"
+
+
+def test_whose_partner_dies_before_they_meet_waits_for_the_next() -> None:
+    driver = taking()
+    assert meeting.other_lost(driver.call, {"CA5"}) is None
+    served(driver)
+    lost = meeting.other_lost(driver.call, {"CA5"})
+    assert lost == events.MemberGone(BRIDGE)
+    driver.feed(lost)
+    assert driver.last(effects.TakeFromQueue).again
+    joined(driver)
+    driver = queued()
+    called(driver, HANDOVER)
+    lost = meeting.other_lost(driver.call, {"CA9"})
+    assert lost == events.RoomEnded("CA9-2", 0)
+    driver.feed(lost)
+    assert driver.last(effects.EnterQueue).again
+
+
+def test_whose_partner_dies_when_they_have_met_is_told_by_the_bridge() -> None:
+    driver = taking()
+    served(driver)
+    joined(driver)
+    assert meeting.other_lost(driver.call, {"CA5"}) is None

@@ -22,6 +22,7 @@ from offhook.calls.rooms.participant import Participant
 from offhook.calls.rooms.queue import Enqueued, Queue, Taker, queue_name
 from offhook.calls.rooms.queue import Taking as Takes
 from offhook.calls.status import Direction
+from offhook.clock import monotonic
 from offhook.store.leases import Lease, Leases
 from offhook.twiml.entry import CallFacts, EntryPoint
 from offhook.voice import neighbour
@@ -176,6 +177,10 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def was_told(worker: Worker, what: tuple[object, ...]) -> None:
+    await until(lambda: what in worker.told)
+
+
 async def joined(two: Two, session: Session) -> None:
     """The two ends of the link know each other."""
     await until(lambda: two.here.worker.openings)
@@ -220,7 +225,7 @@ async def test_its_leg_is_parted_when_it_leaves_or_is_removed(two: Two) -> None:
         (far,) = {told[1] for told in two.there.worker.since() if told[0] == "open"}
         (two.there if isinstance(event, Left) else two.here).rooms.take(AC, ROOM, event)
         await until(lambda: two.here.present() == ["CA1"])
-        await until(lambda far=far: ("close", far) in two.there.worker.told)
+        await was_told(two.there.worker, ("close", far))
         assert ("unbridge", 1) in two.there.worker.since()
         assert [told[0] for told in two.here.worker.since()][-1] == "close"
         two.here.rooms.take(AC, ROOM, EndRequested())
@@ -366,7 +371,7 @@ async def test_one_who_comes_from_there_meets_one_who_waits_here(two: Two) -> No
 
 async def test_who_waits_there_has_waited_as_long_when_it_comes_again(two: Two) -> None:
     two.there.call("CA2", In(LINE, Queued(cast(Any, SimpleNamespace(queue="Line")))))
-    since = neighbour.monotonic() - 60
+    since = monotonic() - 60
     come = Enqueued("CA2", None, entered_at=since)
     assert await two.there.neighbours.enter(AC, LINE, two.here.lease, come, "QU1", most=9)
     room = two.here.rooms.find(AC, LINE)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,7 +23,7 @@ from offhook.calls import events, meeting
 from offhook.calls.events import CallEvent
 from offhook.calls.rooms.conference import ConferenceStatus, ParticipantEntered
 from offhook.calls.rooms.encoding import call_event, encode, room_event
-from offhook.calls.rooms.events import Entered
+from offhook.calls.rooms.events import Entered, Left
 from offhook.calls.rooms.queue import Enqueued, Taking, queue_name
 from offhook.calls.rooms.room import RoomEvent
 from offhook.clock import monotonic, utcnow
@@ -53,6 +53,9 @@ from offhook.voice.switchboard import Switchboard
 from offhook.voice.tenure import Tenure
 
 logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 5.0
+"""Seconds for which another node may take to let a call in."""
 
 
 class Neighbours:
@@ -101,13 +104,20 @@ class Neighbours:
     ) -> bool:
         """Let a call into a conference or queue of another node, or come for somebody in it.
 
-        False when the room is not there, or its node cannot be reached any more: ask the store again.
+        False when the room is not there, or its node cannot be reached (any more): ask the store again.
         """
         call_sid = _whom(event)
         neighbour = self._at(keeper)
         neighbour.knows.add(call_sid)
         self._rooms.seat(call_sid, account, name, neighbour)
-        entered = await neighbour.ask(told(account, name, event, sid, most))
+        entered = False
+        try:
+            async with asyncio.timeout(PATIENCE):
+                entered = await neighbour.ask(told(account, name, event, sid, most))
+        except TimeoutError:
+            # It may hear of it yet: what is said next undoes it.
+            neighbour.take(account, name, Left(call_sid))
+            logger.warning("node %s does not answer a call that comes to a room there", keeper.node)
         if not entered:
             self._rooms.unseat(call_sid, account, name)
         return entered
@@ -287,6 +297,9 @@ class Neighbours:
         try:
             return await self._leases.is_alive(lease)
         except DatabaseUnavailableError:
+            return True
+        except Exception:
+            logger.exception("whether node %s holds its lease is not known", lease.node)
             return True
 
     def _lose(self, neighbour: Neighbour, why: str) -> None:

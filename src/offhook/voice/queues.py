@@ -25,9 +25,9 @@ from offhook.voice.rooms import MixEffect
 from offhook.voice.services import Services
 from offhook.voice.writes import Writes
 
-_TRIES: Final = 20
+_TRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.5
-"""How often, and when, a queue is asked for again whose node is lost on the way to it."""
+"""How often, and when, a queue is asked for again whose node does not let a call in."""
 
 
 class Visitor(Protocol):

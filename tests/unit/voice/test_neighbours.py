@@ -25,7 +25,7 @@ from offhook.calls.status import Direction
 from offhook.clock import monotonic
 from offhook.store.leases import Lease, Leases
 from offhook.twiml.entry import CallFacts, EntryPoint
-from offhook.voice import neighbour
+from offhook.voice import neighbour, neighbours
 from offhook.voice.neighbours import Neighbours
 from offhook.voice.rooms import MixEffect, Rooms
 from offhook.voice.switchboard import LiveCall, Switchboard
@@ -255,6 +255,22 @@ async def test_what_the_bus_loses_is_said_again_and_done_once(two: Two, lost: st
     two.here.rooms.take(AC, ROOM, EndRequested())
     await until(lambda: session.fed and isinstance(session.fed[-1], events.RoomEnded))
     assert [type(told) for told in session.fed] == [events.RoomPushed, events.RoomPopped, events.RoomEnded]
+
+
+async def test_who_is_not_let_in_for_long_gives_up_and_is_not_there_later(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "PATIENCE", 0.01)
+    two.here.conference()
+    two.here.rooms.take(AC, ROOM, ParticipantEntered(Participant("CA1")))
+    two.there.call("CA2", In(ROOM))
+    two.wire.away = True
+    entered = ParticipantEntered(Participant("CA2"))
+    assert not await two.there.neighbours.enter(AC, ROOM, two.here.lease, entered, "CF1")
+    two.wire.away = False
+    known = two.there.neighbours._there[1]
+    await until(lambda: not known.outgoing.unacknowledged()[1])
+    assert two.here.present() == ["CA1"]
 
 
 async def test_an_entry_that_was_refused_stays_refused_when_its_answer_was_lost(two: Two) -> None:

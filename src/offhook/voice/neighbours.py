@@ -58,6 +58,17 @@ PATIENCE: Final = 5.0
 """Seconds for which another node may take to let a call in."""
 
 
+_OF_ROOMS: Final = (
+    events.RoomPushed,
+    events.RoomPopped,
+    events.InQueue,
+    events.Called,
+    events.TurnedAway,
+    events.LeftQueue,
+)
+"""What only a room tells a call that is in it. A bridge's end is told to those that were to enter it, too."""
+
+
 class Neighbours:
     """The other voice nodes that calls here meet others at.
 
@@ -227,6 +238,11 @@ class Neighbours:
         if call is None:
             self._switchboard.tell(said.call, event)
             self.call_over(said.call)
+            return
+        if isinstance(event, _OF_ROOMS) and not self._rooms.seat_of(said.call, call.account_sid, event.room):
+            # It has left that room, or has given up on entering it.
+            for missed in meeting.missed(event):
+                self._switchboard.tell(missed.call_sid, missed.event)
             return
         if isinstance(event, events.RoomEnded | events.TurnedAway | events.LeftQueue):
             self._rooms.unseat(said.call, call.account_sid, event.room)

@@ -374,8 +374,9 @@ class Mixed:
         """Note an event in the conference's timeline, and in that of the call that it is about."""
         detail = dict(report.params)
         self._note(TimelineKind.NOTE, report.event, detail)
-        if (call_sid := detail.pop("CallSid", None)) is not None:
-            detail = {"ConferenceSid": self._sid, "FriendlyName": self._friendly_name, **detail}
+        if (call_sid := detail.get("CallSid")) is not None:
+            rest = {name: value for name, value in detail.items() if name != "CallSid"}
+            detail = {"ConferenceSid": self._sid, "FriendlyName": self._friendly_name, **rest}
             at, kind = utcnow(), TimelineKind.NOTE
             entry = TimelineEntry(call_sid, self._account.sid, at, kind, report.event, detail)
             self._services.store.timelines.add(entry)

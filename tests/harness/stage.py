@@ -6,8 +6,10 @@ call spends its time waiting.
 
 from __future__ import annotations
 
+import io
 import itertools
 import tempfile
+import wave
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,6 +112,13 @@ def samples_of(content: bytes) -> Samples:
         samples, rate = read_wav(path)
     assert rate == 8000
     return samples
+
+
+def channels_of(content: bytes) -> tuple[Samples, ...]:
+    """The samples of each channel of a 16-bit WAV file."""
+    with wave.open(io.BytesIO(content)) as file:
+        frames = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+        return tuple(frames.reshape(-1, file.getnchannels()).T)
 
 
 def heard_by(call: Call) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.harness.stage import Stage, samples_heard, until_told
+from tests.harness.stage import Stage, channels_of, samples_heard, samples_of, until_told
 from tests.harness.transcribe import Samples, require_transcription, was_among
 from tests.harness.waiting import until
 from tests.interop.test_voice_prompts import tone_wav
+from tests.interop.test_voice_record import download
 
 from offhook.testing import Call
 
@@ -266,9 +267,6 @@ def test_the_recording_of_a_conference_has_everybody(stage: Stage, tmp_path: Pat
     told: dict[str, Any] = stage.web.wait("recorded").params
     assert (told["RecordingStatus"], told["RecordingSource"]) == ("completed", "Conference")
     assert told["ConferenceSid"].startswith("CF")
-    from tests.harness.stage import samples_of
-    from tests.interop.test_voice_record import download
-
     samples = samples_of(download(stage, told["RecordingUrl"]))
     assert all(seconds_heard(samples, member.hz) > 1.0 for member in members)
 
@@ -286,3 +284,37 @@ def test_the_action_is_told_that_the_conference_has_answered(stage: Stage) -> No
     second.wait_for_call("answered").press("*")
     assert stage.web.wait("done").params["DialCallStatus"] == "answered"
     first.wait_for_call("answered").hang_up()
+
+
+def test_the_recording_of_a_participant_has_it_and_the_others_in_a_channel_each(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.web.twiml("kept", "<Hangup/>")
+    room = '<Conference beep="false" waitUrl="">legs</Conference>'
+    dial = f'<Dial action="{stage.web.url("kept")}" record="record-from-answer-dual">{room}</Dial>'
+    [other] = enter(stage, tmp_path, "legs", 1)
+    phone = stage.phone()
+    sid = stage.call(phone, twiml=dial)
+    recorded = Member(sid, phone.wait_for_call("answered"), TONES[1])
+    stage.until(sid, "recording")
+    play_all([other, recorded], tmp_path, 2)
+    recorded.call.wait_for_phrases(1)
+    end(stage, "legs")
+    told = stage.web.wait("kept").params
+    assert (told["DialCallStatus"], told["RecordingSid"][:2]) == ("answered", "RE")
+    kept = stage.client.recordings(told["RecordingSid"]).fetch()
+    assert (kept.source, kept.channels, kept.call_sid) == ("DialVerb", 2, sid)
+    said, heard = channels_of(download(stage, told["RecordingUrl"]))
+    assert [seconds_heard(said, member.hz) > 1.0 for member in (recorded, other)] == [True, False]
+    assert [seconds_heard(heard, member.hz) > 1.0 for member in (recorded, other)] == [False, True]
+
+
+def test_the_timeline_of_a_conference_says_who_came_and_went(stage: Stage, tmp_path: Path) -> None:
+    members = enter(stage, tmp_path, "seen", 2)
+    (found,) = stage.client.conferences.list(friendly_name="seen", status="in-progress")
+    end(stage, "seen")
+    stage.until(found.sid, "conference-end")
+    entries = stage.platform.timeline(found.sid)
+    for name in ("participant-join", "participant-leave"):
+        who = {entry["detail"]["CallSid"] for entry in entries if entry["name"] == name}
+        assert who == {member.sid for member in members}

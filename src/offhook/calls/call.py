@@ -59,7 +59,8 @@ def step(call: Call, event: events.CallEvent | heard.Event, now: float) -> Step:
         case events.RoomEnded():
             return _room_ended(call, event, now)
         case (
-            events.TurnedAway()
+            events.LegRecorded()
+            | events.TurnedAway()
             | events.RoomPushed()
             | events.RoomPopped()
             | events.InQueue()

@@ -145,6 +145,21 @@ class RoomRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordLeg:
+    """Record what this call says and hears in a conference (``<Dial record>``); `LegRecorded` tells what was kept."""
+
+    dial: int
+    request: twiml.RecordCall
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecordingLeg:
+    """End that recording."""
+
+    dial: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpenRoom:
     """Make the room in which this call and one that it dials will meet."""
 
@@ -260,6 +275,8 @@ CallEffect = (
     | ClearTimer
     | PlaceChild
     | DropChild
+    | RecordLeg
+    | StopRecordingLeg
     | OpenRoom
     | Enter
     | EnterConference

@@ -250,6 +250,14 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class LegRecorded:
+    """The recording of this call in a conference is complete; None was kept if it was empty or has failed."""
+
+    dial: int
+    recorded: Recorded | None
+
+
+@dataclass(frozen=True, slots=True)
 class RoomEnded:
     """The room that this call was in has ended.
 
@@ -403,6 +411,7 @@ CallEvent = (
     | ChildJoined
     | ChildEnded
     | Admitted
+    | LegRecorded
     | RoomEnded
     | TurnedAway
     | RoomPushed

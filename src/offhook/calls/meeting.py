@@ -17,7 +17,7 @@ from typing import Final
 
 from offhook.calls import dial, effects, events
 from offhook.calls.effects import Wanted
-from offhook.calls.place import ALONE, Conferring, In, Queued, Taking
+from offhook.calls.place import ALONE, Conferring, Departed, In, Queued, Taking
 from offhook.calls.rooms.conference import conference_name
 from offhook.calls.rooms.queue import NO_SUCH_QUEUE, queue_name
 from offhook.calls.state import DIAL_LIMIT_TIMER, Call, accept
@@ -32,7 +32,8 @@ LEAST_REST: Final = 1.0
 """Seconds that a call waits at least, when whoever was on the way to it has gone."""
 
 Event = (
-    events.TurnedAway
+    events.LegRecorded
+    | events.TurnedAway
     | events.RoomPushed
     | events.RoomPopped
     | events.InQueue
@@ -56,8 +57,10 @@ def confer(call: Call, request: twiml.Confer) -> Met:
     """Enter a conference: it waits there until it starts."""
     room = conference_name(request.name)
     limit = effects.SetTimer(DIAL_LIMIT_TIMER, request.time_limit)
-    call = replace(call, place=In(room, Conferring(request)))
-    return call, (effects.EnterConference(room, request, call.conference), limit), ()
+    call = replace(call, place=In(room, Conferring(request, recording=request.leg is not None)))
+    entered = effects.EnterConference(room, request, call.conference)
+    recorded = (effects.RecordLeg(request.dial, request.leg),) if request.leg is not None else ()
+    return call, (entered, *recorded, limit), ()
 
 
 def enqueue(call: Call, request: twiml.Enqueue, now: float) -> Met:
@@ -93,6 +96,8 @@ def step(call: Call, event: Event, now: float) -> Met:
             return call, (), (heard.Pushed(purpose, entry),)
         case events.RoomPopped(room, purpose) if _is_in(call, room):
             return call, (), (heard.Popped(purpose),)
+        case events.LegRecorded():
+            return _leg_recorded(call, event)
         case events.TurnedAway():
             return _turned_away(call, event)
         case events.InQueue(room, sid) if isinstance(because, Queued) and _is_in(call, room):
@@ -167,7 +172,7 @@ def _turned_away(call: Call, event: events.TurnedAway) -> Met:
     match call.place:
         case In(event.room, Conferring() as conferring):
             notified = twiml.Notify(event.code, NOTIFICATIONS[event.code].title, "")
-            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), notified, effects.Leave(event.room))
+            done = (notified, *_stood_out(event.room, conferring))
             return replace(call, place=ALONE), done, (conferring.refused(),)
         case In(_, Taking(left=False) as taking) if event.room == queue_name(taking.request.queue):
             return give_up(call, "failed")
@@ -245,8 +250,7 @@ def room_ended(call: Call, event: events.RoomEnded, now: float) -> Met:
     """The conference has ended or thrown the call out, or the bridge with whom it has met is over."""
     match call.place:
         case In(event.room, Conferring() as conferring):
-            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(event.room))
-            return replace(call, place=ALONE), done, (conferring.done(),)
+            return depart(call, event.room, conferring)
         case In(event.room, Queued() as queued) if event.seconds:
             return _dequeued(call, queued, "bridged", now)
         case In(_, Queued(bridge=event.room) as queued):
@@ -270,10 +274,34 @@ def leave(call: Call) -> Met:
     """Leave the room, because the verb, the other party's star or the time limit wants it."""
     match call.place:
         case In(room, Conferring() as conferring):
-            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room))
-            return replace(call, place=ALONE), done, (conferring.done(),)
+            return depart(call, room, conferring)
         case In(_, Taking()):
             return give_up(call, "canceled")
+    return call, (), ()
+
+
+def depart(call: Call, room: str, conferring: Conferring) -> Met:
+    """Leave a conference. The verb is told at once, or when the recording of the call there is complete."""
+    done = _stood_out(room, conferring)
+    if conferring.recording:
+        return replace(call, place=Departed(conferring)), done, ()
+    return replace(call, place=ALONE), done, (conferring.done(),)
+
+
+def _stood_out(room: str, conferring: Conferring, *, redirected: bool = False) -> tuple[Wanted, ...]:
+    """What leaving a conference takes."""
+    left = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room, redirected=redirected))
+    return (*left, effects.StopRecordingLeg(conferring.request.dial)) if conferring.recording else left
+
+
+def _leg_recorded(call: Call, event: events.LegRecorded) -> Met:
+    """The recording in a conference is complete: because the call has left, or before that, if it became too long."""
+    match call.place:
+        case Departed(conferring) if conferring.request.dial == event.dial:
+            told = replace(conferring, recorded=event.recorded).done()
+            return replace(call, place=ALONE), (), (told,)
+        case In(_, Conferring(request) as conferring) if request.dial == event.dial:
+            return _placed(call, replace(conferring, recording=False, recorded=event.recorded)), (), ()
     return call, (), ()
 
 
@@ -317,9 +345,10 @@ def redirected(call: Call, now: float) -> tuple[Call, tuple[Wanted, ...], heard.
             result = departure(queued, redirected=True)
             done = (effects.Leave(room, redirected=True), *_stood_up(queued), _over(queued, result))
             return replace(call, place=ALONE), done, queued.done(result, now)
-        case In(room, Conferring()):
-            done = (effects.ClearTimer(DIAL_LIMIT_TIMER), effects.Leave(room, redirected=True))
-            return replace(call, place=ALONE), done, None
+        case In(room, Conferring() as conferring):
+            return replace(call, place=ALONE), _stood_out(room, conferring, redirected=True), None
+        case Departed():
+            return replace(call, place=ALONE), (), None
     return call, (), None
 
 

@@ -60,13 +60,27 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class Conferring:
-    """In a conference, or about to be, by ``<Dial><Conference>``."""
+    """In a conference, or about to be, by ``<Dial><Conference>``.
+
+    `recording`: the call itself is recorded there, and what is kept is not known yet. `recorded`: what was kept.
+    """
 
     request: Confer
+    recording: bool = False
+    recorded: Recorded | None = None
 
     def done(self) -> DialDone:
         """What the verb is told. A conference that let the call in has `answered` (Twilio's word for it)."""
-        return DialDone(self.request.dial, "answered", duration=None, bridged=True)
+        recorded = self.recorded
+        return DialDone(
+            dial=self.request.dial,
+            status="answered",
+            duration=None,
+            bridged=True,
+            recording_sid=recorded.sid if recorded else None,
+            recording_url=recorded.url if recorded else None,
+            recording_duration=recorded.duration if recorded else None,
+        )
 
     def refused(self) -> DialDone:
         """What the verb is told where the conference does not let it in."""
@@ -152,5 +166,12 @@ class In:
     because: Reason | None = None
 
 
-Place = Alone | Ringing | In
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """Has left a conference in which it was recorded: its verb is told when the recording is complete."""
+
+    conferring: Conferring
+
+
+Place = Alone | Ringing | In | Departed
 ALONE = Alone()

@@ -21,7 +21,7 @@ from offhook.calls import effects, events
 from offhook.calls.dial import Child
 from offhook.calls.effects import Wanted
 from offhook.calls.events import Partner
-from offhook.calls.meeting import Met
+from offhook.calls.meeting import Met, depart
 from offhook.calls.place import ALONE, Conferring, Dialled, In, Queued, Taking
 from offhook.calls.state import Call, Parent, Transfer
 from offhook.calls.status import CallStatus
@@ -182,7 +182,7 @@ def _seated(leaving: Call, other: Call, moving: Call) -> Plan | None:
         case In(room, Conferring(request)):
             return (
                 (leaving.sid, events.HandedOver()),
-                (moving.sid, events.Seated(room, request)),
+                (moving.sid, events.Seated(room, replace(request, leg=None))),
                 (other.sid, events.HandedOver()),
             )
     return None
@@ -264,7 +264,7 @@ def handed_over(call: Call) -> Met:
     """Leave without an end for whoever is there; its verb, if there is one, has come to its end."""
     match call.place:
         case In(room, Conferring() as conferring):
-            return replace(call, place=ALONE), (effects.Leave(room),), (conferring.done(),)
+            return depart(call, room, conferring)
         case In(room, because):
             done: tuple[Wanted, ...] = (effects.Enter(room, end_on_exit=False), effects.Leave(room))
             told = (_done(because),) if isinstance(because, Dialled | Taking) else ()

@@ -268,7 +268,7 @@ class Confer:
 
     `wait`: what is heard until it starts, None is silence. `coach`: the SID of the only call that hears this one.
     `most`, `callback`, `record`, `trim` and `recording_callback` are those of the conference when this call is its
-    first.
+    first. `leg`: how this call itself is recorded while it is there (``<Dial record>``).
     """
 
     dial: int
@@ -287,6 +287,7 @@ class Confer:
     trim: Literal["trim-silence", "do-not-trim"]
     recording_callback: StatusCallback | None = None
     callback: StatusCallback | None = None
+    leg: RecordCall | None = None
 
 
 @dataclass(frozen=True, slots=True)

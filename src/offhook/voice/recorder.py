@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 from offhook.calls.effects import RoomRecording
-from offhook.calls.events import Recorded
+from offhook.calls.events import LegRecorded, Recorded
 from offhook.calls.request import CallRequest
 from offhook.clock import new_sid, utcnow
 from offhook.media.client import MediaClient
@@ -68,7 +68,7 @@ class Subject:
 
 @dataclass(slots=True)
 class _Recording:
-    """A recording under way. `number` is the interpreter's, for ``<Record>``; `room` is that of a ``<Dial>``."""
+    """A recording under way. `number` is that of the ``<Record>`` or ``<Dial>``; `room` that of a bridge."""
 
     sid: str
     source: Source
@@ -94,7 +94,7 @@ class Listeners:
     """
 
     note: Callable[[TimelineKind, str, Mapping[str, Any]], None]
-    done: Callable[[events.RecordingDone], None]
+    done: Callable[[events.RecordingDone | LegRecorded], None]
     room_done: Callable[[str, Recorded | None], None]
     start_task: Callable[[Coroutine[Any, Any, None], str], None]
     write: Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]
@@ -140,6 +140,10 @@ class Recorder:
         recording.room, recording.track = room, request.track
         self._start(recording, *_TRACKS[request.track])
 
+    def start_leg(self, dial: int, request: twiml.RecordCall) -> None:
+        """``<Dial record>`` to a conference: what this call says and hears there."""
+        self._start_asked(Source.DIAL, request, dial)
+
     def start_conference(self, request: RoomRecording) -> None:
         """All that is mixed in a conference."""
         recording = self._new(Source.CONFERENCE, request.channels, request.trim, request.callback)
@@ -147,10 +151,7 @@ class Recorder:
 
     def start_asked(self, request: twiml.RecordCall) -> str:
         """What the API, or ``<Start><Recording>``, wants recorded besides; its SID."""
-        recording = self._new(Source.API, request.channels, request.trim == "trim-silence", request.callback)
-        recording.track = request.track
-        self._start(recording, *_TRACKS[request.track])
-        return recording.sid
+        return self._start_asked(Source.API, request)
 
     def find(self, sid: str) -> str | None:
         """The SID of a recording under way; `sid` may be `CURRENT`, for the newest that was asked for."""
@@ -194,6 +195,10 @@ class Recorder:
         """End the recording of a room."""
         self._stop(lambda recording: recording.source is Source.DIAL and recording.room == room)
 
+    def stop_leg(self, dial: int) -> None:
+        """End the recording of the call in a conference."""
+        self._stop(lambda one: one.source is Source.DIAL and not one.room and one.number == dial)
+
     def stop_all(self) -> None:
         """The call is over."""
         self._stop(lambda recording: True)
@@ -210,6 +215,12 @@ class Recorder:
         recording = _Recording(new_sid("RE"), source, channels, trim, callback, utcnow())
         self._running[recording.sid] = recording
         return recording
+
+    def _start_asked(self, source: Source, request: twiml.RecordCall, number: int = 0) -> str:
+        recording = self._new(source, request.channels, request.trim == "trim-silence", request.callback)
+        recording.track, recording.number = request.track, number
+        self._start(recording, *_TRACKS[request.track])
+        return recording.sid
 
     def _start(self, recording: _Recording, *heard: TapSource) -> None:
         recording.taps = [self._subject.media.tap(self._subject.leg, source) for source in heard]
@@ -272,6 +283,7 @@ class Recorder:
 
     def _tell(self, recording: _Recording, event: RecordingFinished, duration: int, *, kept: bool) -> None:
         url = self._url(recording)
+        recorded = Recorded(recording.sid, url, duration) if kept else None
         match recording.source:
             case Source.VERB:
                 reason: Literal["silence", "max-length", "stopped"] = "stopped"
@@ -280,8 +292,10 @@ class Recorder:
                 self._to.done(
                     events.RecordingDone(recording.number, recording.sid, url, duration, reason, not kept)
                 )
+            case Source.DIAL if not recording.room:
+                self._to.done(LegRecorded(recording.number, recorded))
             case Source.DIAL | Source.CONFERENCE:
-                self._to.room_done(recording.room, Recorded(recording.sid, url, duration) if kept else None)
+                self._to.room_done(recording.room, recorded)
             case Source.CALL | Source.API:
                 pass
 

@@ -268,6 +268,10 @@ class CallSession:
                 self.leg.unbridge()
             case twiml.RecordCall():
                 self._recorder.start_asked(effect)
+            case effects.RecordLeg():
+                self._recorder.start_leg(effect.dial, effect.request)
+            case effects.StopRecordingLeg():
+                self._recorder.stop_leg(effect.dial)
             case twiml.StopRecording():
                 self._recorder.stop_verb(effect.recording)
             case twiml.Notify():

@@ -75,12 +75,13 @@ dials = st.builds(
     st.lists(st.booleans(), min_size=1, max_size=3),
 )
 conferences = st.builds(
-    lambda start, ends, muted, star, wait, label: (
-        f'<Dial action="{{done}}" hangupOnStar="{star}"><Conference startConferenceOnEnter="{start}"'
+    lambda mode, start, ends, muted, star, wait, label: (
+        f'<Dial action="{{done}}" record="{mode}" hangupOnStar="{star}"><Conference startConferenceOnEnter="{start}"'
         f' endConferenceOnExit="{ends}" muted="{muted}" waitUrl="{wait}" {label} maxParticipants="3"'
         f' record="record-from-start" statusCallback="/events" statusCallbackEvent="start end join leave mute hold">'
         "Room</Conference></Dial>"
     ),
+    st.sampled_from(MODES),
     st.sampled_from(("true", "false")),
     st.sampled_from(("false", "false", "true")),
     st.sampled_from(("true", "false")),
@@ -160,6 +161,7 @@ class Orders(RuleBasedStateMachine):
         self.placing: list[tuple[str, effects.PlaceChild]] = []
         self.entering: list[tuple[str, Entering]] = []
         self.recording: set[str] = set()
+        self.legs_recorded: set[tuple[str, int]] = set()
         self.mixed: dict[str, dict[str, asked.Mix]] = {}
         self.reported: Counter[str] = Counter()
         self.made = 0
@@ -204,6 +206,9 @@ class Orders(RuleBasedStateMachine):
                 self.placing.append((sid, effect))
             case effects.DropChild():
                 self.placing = [one for one in self.placing if (one[0], one[1].child) != (sid, effect.child)]
+            case effects.RecordLeg(dial):
+                assert (sid, dial) not in self.legs_recorded
+                self.legs_recorded.add((sid, dial))
             case effects.Changed():
                 self.over[sid] += effect.status in TERMINAL
             case twiml.Fetch():
@@ -220,6 +225,7 @@ class Orders(RuleBasedStateMachine):
                 | effects.RefuseLeg()
                 | effects.CancelLeg()
                 | effects.EndLeg()
+                | effects.StopRecordingLeg()
                 | effects.PlayRingback()
                 | effects.StopRingback()
                 | effects.Note()
@@ -528,6 +534,13 @@ class Orders(RuleBasedStateMachine):
         recorded = events.Recorded(f"RE-{sid}", f"{APP}/RE", 3) if kept else None
         self._in_room(sid, happens.RecordingComplete(recorded))
 
+    @precondition(lambda self: self.legs_recorded)
+    @rule(pick=picks, kept=st.booleans())
+    def a_recording_of_a_participant_is_complete(self, pick: int, kept: bool) -> None:
+        sid, dial = sorted(self.legs_recorded)[pick % len(self.legs_recorded)]
+        self.legs_recorded.remove((sid, dial))
+        self.feed(sid, events.LegRecorded(dial, events.Recorded("RE", f"{APP}/RE", 3) if kept else None))
+
     @rule(pick=picks)
     def all_mail_comes(self, pick: int) -> None:
         self._come_to_rest(pick)
@@ -669,9 +682,13 @@ class Orders(RuleBasedStateMachine):
             for sid in sorted(self.recording):
                 self.recording.remove(sid)
                 self._in_room(sid, happens.RecordingComplete(None))
+            for sid, dial in sorted(self.legs_recorded):
+                self.legs_recorded.remove((sid, dial))
+                self.feed(sid, events.LegRecorded(dial, None))
             for sid in sorted(self.calls):
                 self.feed(sid, events.LegEnded())
-            if not self.mail and not self.entering and not self.fetches and not self.recording:
+            under_way = (self.mail, self.entering, self.fetches, self.recording, self.legs_recorded)
+            if not any(under_way):
                 break
         assert all(call.is_over for call in self.calls.values())
         assert all(self.over[sid] == 1 for sid in self.calls), self.over

@@ -102,6 +102,7 @@ class Conference(Part):
             callback=turn.callback(
                 self.status_callback, self.status_callback_method, self.status_callback_event
             ),
+            leg=dial.leg_recording(turn),
         )
         return True
 

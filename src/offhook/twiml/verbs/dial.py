@@ -151,6 +151,13 @@ class Dial(Verb):
             13256,
         )
 
+    def leg_recording(self, turn: Turn) -> effects.RecordCall | None:
+        """How the call itself is to be recorded, where it meets more than one other party."""
+        if self.record == "do-not-record":
+            return None
+        channels = 2 if self.record.endswith("-dual") and self.recording_track == "both" else 1
+        return effects.RecordCall(channels, self.recording_track, self.trim, self.recording_callback(turn))
+
     def _on_refer(self, turn: Turn) -> effects.OnRefer | None:
         """With `answerOnBridge` nobody is left alone before there is TwiML for it."""
         url = turn.absolute(self.refer_url) if self.refer_url else None

@@ -57,23 +57,24 @@ def test_how_a_recording_ends(stage: Stage) -> None:
 
     def by_a_key() -> None:
         own = stage.another()
-        record(own, "", say="One two three four five.")
-        own.called.wait_for_call("answered").press("wwww5")
+        record(own, 'trim="do-not-trim"', say="One two three four five.")
+        own.called.wait_for_call("answered").press("wwwwww5")
         kept = own.web.wait("kept").params
         assert kept["Digits"] == "5"
         assert int(kept["RecordingDuration"]) >= 1
 
     def by_its_greatest_length() -> None:
         own = stage.another()
-        record(own, 'maxLength="1" playBeep="false" finishOnKey=""', say="This is longer than one second.")
+        limits = 'maxLength="4" playBeep="false" finishOnKey="" trim="do-not-trim"'
+        record(own, limits, say="This is longer than the four seconds which are kept of what I say. " * 3)
         kept = own.web.wait("kept").params
-        assert (kept["RecordingDuration"], "Digits" in kept) == ("1", False)
-        assert 0.9 < len(samples_of(download(own, kept["RecordingUrl"]))) / 8000 < 1.1
+        assert (kept["RecordingDuration"], "Digits" in kept) == ("4", False)
+        assert 3.9 < len(samples_of(download(own, kept["RecordingUrl"]))) / 8000 < 4.1
 
     def by_hanging_up() -> None:
         own = stage.another()
-        record(own, "", say="I shall hang up soon.")
-        time.sleep(2)
+        record(own, 'trim="do-not-trim"', say="I shall hang up soon.")
+        time.sleep(3)
         own.called.wait_for_call("answered").hang_up()
         kept = own.web.wait("kept").params
         assert (kept["Digits"], kept["CallStatus"]) == ("hangup", "completed")

@@ -280,7 +280,7 @@ def test_every_parameter_reaches_the_call_or_the_noun(tenant: Tenant) -> None:
             status_callback="http://example.com/status",
             status_callback_method="GET",
             status_callback_event=["initiated", "ringing"],
-            timeout=HANGS,
+            timeout=20,
             time_limit=90,
             sip_auth_username="me",
             sip_auth_password="secret",

@@ -8,7 +8,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,10 @@ class RestClient:
             content = response.read()
         return json.loads(content) if content else None
 
-    def live(self) -> Iterator[dict[str, Any]]:
+    def live(self, listening: Callable[[], None] = lambda: None) -> Iterator[dict[str, Any]]:
         """Yield the timeline entries of all calls and messages as they happen, until the platform ends.
 
+        `listening` is called when all that happens from then on is told.
         An entry is {sid, at, kind, name, detail}; one that could not be had in time is {lost: how many}.
 
         Raises:
@@ -77,6 +78,9 @@ class RestClient:
         self._sign_in(request)
         event = ""
         with _open(request, _SILENCE) as response, contextlib.suppress(OSError):
+            # A comment comes first, when the platform has begun to listen.
+            if response.readline():
+                listening()
             for line in response:
                 name, _, value = line.decode().rstrip("\n").partition(": ")
                 if name == "event":

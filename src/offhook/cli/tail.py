@@ -20,11 +20,13 @@ def tail(
     """Follow all calls and texts until Ctrl-C, one line an event: time, SID, what happened."""
     console = new_console()
     client = connect(data)
-    console.print(
-        f"Following {client.facts.account_sid} at {client.facts.local_url}; Ctrl-C ends it.", style="dim"
-    )
+
+    def listening() -> None:
+        facts = client.facts
+        console.print(f"Following {facts.account_sid} at {facts.local_url}; Ctrl-C ends it.", style="dim")
+
     while True:
-        for entry in client.live():
+        for entry in client.live(listening):
             _show(console, entry)
         client = _reconnect(console, data)
 

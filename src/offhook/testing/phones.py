@@ -11,8 +11,10 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+LONGEST_SECONDS: Final = 60.0
+"""For how long is waited unless a test says otherwise: a busy machine may take long to load a voice."""
 _NAMED_SECONDS = 30.0
 _REPLY_SECONDS = 30.0
 _STATES = ("ringing", "answered", "ended")
@@ -60,7 +62,7 @@ class Call:
         """The call as it is."""
         return self._ask(0.0)
 
-    def wait(self, state: str = "ended", *, timeout: float = 30.0) -> Call:
+    def wait(self, state: str = "ended", *, timeout: float = LONGEST_SECONDS) -> Call:
         """The call once it is "answered" or "ended". Raises TimeoutError."""
         call = self._ask(timeout, state=state)
         if _STATES.index(call.state) < _STATES.index(state):
@@ -69,7 +71,7 @@ class Call:
             )
         return call
 
-    def wait_for_phrases(self, count: int, *, timeout: float = 30.0) -> Call:
+    def wait_for_phrases(self, count: int, *, timeout: float = LONGEST_SECONDS) -> Call:
         """The call once the phone has heard that many sounds, each followed by silence. Raises TimeoutError."""
         call = self._ask(timeout, phrases=count)
         if call.phrases_heard < count:
@@ -78,7 +80,7 @@ class Call:
             )
         return call
 
-    def wait_until_heard(self, text: str, *, timeout: float = 30.0) -> Call:
+    def wait_until_heard(self, text: str, *, timeout: float = LONGEST_SECONDS) -> Call:
         """The call once these words were said to the phone. Needs the extra `speech`.
 
         Raises:
@@ -181,7 +183,9 @@ class Phone:
         """Its calls, oldest first."""
         return self._calls(self.sandbox.request("GET", f"{self._path}/calls"))
 
-    def wait_for_call(self, state: str = "ended", *, count: int = 1, timeout: float = 30.0) -> Call:
+    def wait_for_call(
+        self, state: str = "ended", *, count: int = 1, timeout: float = LONGEST_SECONDS
+    ) -> Call:
         """The `count`th call, once it is "ringing", "answered" or "ended". Raises TimeoutError."""
         query = f"state={state}&count={count}&timeout={timeout}"
         reply = self.sandbox.request("GET", f"{self._path}/calls?{query}", timeout=timeout)
@@ -199,7 +203,7 @@ class Phone:
         """The texts it received and sent, oldest first."""
         return _texts(self.sandbox.request("GET", f"{self._path}/texts"))
 
-    def wait_for_text(self, *, count: int = 1, timeout: float = 30.0) -> Text:
+    def wait_for_text(self, *, count: int = 1, timeout: float = LONGEST_SECONDS) -> Text:
         """The `count`th text it received. Raises TimeoutError."""
         query = f"count={count}&timeout={timeout}"
         reply = self.sandbox.request("GET", f"{self._path}/texts?{query}", timeout=timeout)

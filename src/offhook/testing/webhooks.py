@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from offhook.testing.phones import LONGEST_SECONDS
 from offhook.webhook.signature import verify
 
 _MAX_BODY = 1 << 20
@@ -84,7 +85,7 @@ class Webhooks:
         with self._changed:
             return [webhook for webhooks in self._received.values() for webhook in webhooks]
 
-    def wait(self, path: str, *, count: int = 1, timeout: float = 30.0, **params: str) -> Webhook:
+    def wait(self, path: str, *, count: int = 1, timeout: float = LONGEST_SECONDS, **params: str) -> Webhook:
         """The `count`th request to a path with these parameters, once it came. Raises TimeoutError.
 
         `wait("/status", CallStatus="completed")` waits for the end of a call.

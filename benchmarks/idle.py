@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.processes import name, processor  # noqa: E402
+from benchmarks.processes import memory, name, processor  # noqa: E402
 
 from offhook.supervisor.nats import Nats  # noqa: E402
 from offhook.supervisor.postgres import Postgres  # noqa: E402
@@ -33,15 +33,6 @@ from offhook.testing import Platform  # noqa: E402
 _LIMIT_MB = 330.0
 _LIMIT_PERCENT = 1.0
 _SETTLE_SECONDS = 20.0
-
-
-def memory(pid: int) -> float:
-    """Proportional set size of a process in MB; 0 when it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
 
 async def bare_stores(top: Path) -> float:

@@ -1,4 +1,4 @@
-"""What processes are called and have used, read from proc(5)."""
+"""What processes are called, have used and hold, read from proc(5)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,23 @@ def processor(pid: int) -> float:
 
 
 def name(pid: int) -> str:
-    """What a process is called here: the role it runs, or its program; nothing when it has ended."""
+    """What a process is called here: the role it runs, a speech worker, or its program; nothing when it has ended."""
     try:
         words = (Path("/proc") / str(pid) / "cmdline").read_text().rstrip("\0").split("\0")
     except OSError:
         return ""
+    if "offhook.speech.worker" in words:
+        return "speech"
     return words[-1] if words[-2:-1] == ["role"] else Path(words[0]).name.partition(":")[0]
+
+
+def memory(pid: int) -> float:
+    """Proportional set size of a process in MB; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 
 
 def processor_by_name(pids: list[int]) -> dict[str, float]:

@@ -24,14 +24,15 @@ class EndpointConfig:
             NAT).
         max_legs: live legs beyond which a new INVITE is answered 503 with Retry-After.
         max_transaction_octets: what requests of peers may weigh together while their transactions live (32 s after
-            the answer); a new request beyond it is answered 503 and forgotten.
+            the answer); a new request beyond it is answered 503 and forgotten. Those in a dialog may go half as
+            far beyond.
         t1, t2, t4: RFC 3261 table 4.
         digest_algorithms: in the order offered. MD5 alone by default: phones in use (baresip 1.0, with all that
             is built on its library) give up when any challenge beside it names an algorithm they do not know.
         silence_timeout: how long the targets of a call may say nothing before the next ones are called.
         nonce_lifetime: age at which a nonce is stale.
         max_partial_octets: what all streams together may hold of messages that are not complete; the one that
-            goes beyond it is closed.
+            holds most is closed when that is more.
         partial_timeout: a stream whose message is not complete after this is closed.
         calls_itself: whether an INVITE of our own that comes back is a call to ourselves; a loop (482) otherwise.
         log_messages: whether SipMessageLog events are made.

@@ -21,6 +21,8 @@ MAX_FIELDS = 200
 """The torture test's longest stack has 45 rows; a call through many proxies stays under 100."""
 MAX_FIELD_LENGTH = 8_192
 """One row, folded lines joined. STIR Identity rows are the longest in the field, at about 2 kB."""
+MAX_VALUES = 256
+"""Values of all rows of Via, Route, Record-Route and Contact together: each is read, and most are sent back."""
 
 # Request-Line = Method SP Request-URI SP SIP-Version CRLF
 _REQUEST_LINE = re.compile(rf"({TOKEN}) (\S+) (SIP/[0-9]+\.[0-9]+)", re.IGNORECASE)
@@ -178,10 +180,13 @@ def _cut_body(rest: bytes, length: int | None) -> bytes:
 
 def _check_syntax(message: Request | Response) -> None:
     """Check the rows that transactions, dialogs and routing read. Absent ones are not missed here."""
+    values = 0
     for name, value in message.fields:
         match name:
             case "Via":
-                for item in split_list(value):
+                items = split_list(value)
+                values += len(items)
+                for item in items:
                     parse_via(item)
             case "From" | "To":
                 parse_name_addr(value)
@@ -190,12 +195,14 @@ def _check_syntax(message: Request | Response) -> None:
                 if isinstance(message, Request) and cseq.method != message.method:
                     raise RemoteProtocolError("CSeq method differs from the request's", 400)
             case "Contact" if value != "*":
-                parse_name_addrs([value])
+                values += len(parse_name_addrs([value]))
             case "Route" | "Record-Route":
-                parse_name_addrs([value])
+                values += len(parse_name_addrs([value]))
             case "Max-Forwards":
                 if not (value.isascii() and value.isdigit() and len(value) <= 9):
                     raise RemoteProtocolError("malformed Max-Forwards", 400)
+        if values > MAX_VALUES:
+            raise RemoteProtocolError("too many Via, Route or Contact values", 400)
     if isinstance(message, Request):
         _ = message.request_uri
 

@@ -59,7 +59,8 @@ class Reception:
         if stream.framer.fault is not None:
             self._give_up(stream.framer.fault, flow, now)
         elif self._partial > self._core.config.max_partial_octets:
-            self.close(flow, "too many incomplete messages", now)
+            most = max(self._streams.values(), key=lambda stream: stream.framer.size)
+            self.close(most.flow, "too many incomplete messages", now)
 
     def _give_up(self, fault: tuple[RemoteProtocolError, bytes], flow: Flow, now: float) -> None:
         """Answer what can be answered of the message that broke a stream, then close it (section 18.3)."""
@@ -119,7 +120,7 @@ class Reception:
             if session is not None:
                 session.on_ack(request, now)
             return
-        if core.transactions.full:
+        if self._too_many(request):
             self._refuse(request, 503, "Too Many Requests Pending", flow, now)
             return
         refusal = self._admit(request)
@@ -133,6 +134,13 @@ class Reception:
             self._tell_refusal(request, refusal.status, REASONS.get(refusal.status, ""), flow)
         elif not new_invite:
             self._work_on(transaction, flow, now)
+
+    def _too_many(self, request: Request) -> bool:
+        """Whether peers make this side keep so much that a request is not taken; only then a dialog is looked for."""
+        transactions = self._core.transactions
+        return transactions.full(in_dialog=False) and transactions.full(
+            in_dialog=self._core.find(request) is not None
+        )
 
     def _admit(self, request: Request) -> Refusal | None:
         try:

@@ -242,10 +242,10 @@ class ServerTransaction(_Transaction):
 
     def _shrink(self, answer: Packet) -> None:
         """Keep of an answered request what later responses and messages are matched with, and no more."""
-        octets = TRANSACTION_OCTETS + len(answer.data)
+        rows = tuple(field for field in self.request.fields if field[0] in _KEPT)
+        octets = TRANSACTION_OCTETS + len(answer.data) + sum(len(value) for _, value in rows)
         self._owner.octets += octets - self.octets
         self.octets = octets
-        rows = tuple(field for field in self.request.fields if field[0] in _KEPT)
         self.request = Request(rows, b"", self.request.method, self.request.uri)
 
     def transmit(self, now: float) -> None:
@@ -310,10 +310,13 @@ class TransactionTable:
         transaction.feed(Input.ACK, now)
         return True
 
-    @property
-    def full(self) -> bool:
-        """Whether peers make this side keep as much as it may."""
-        return self.octets >= self.config.max_transaction_octets
+    def full(self, *, in_dialog: bool) -> bool:
+        """Whether peers make this side keep as much as it may.
+
+        Those in a dialog may add half as much again: a flood of strangers must not keep a call from being ended.
+        """
+        limit = self.config.max_transaction_octets
+        return self.octets >= (limit + limit // 2 if in_dialog else limit)
 
     def accept(self, request: Request, flow: Flow, size: int) -> ServerTransaction:
         """Open the server transaction of a new request of `size` octets that came by `flow`."""

@@ -63,15 +63,57 @@ def test_requests_beyond_the_limit_are_answered_503_and_forgotten() -> None:
 def test_streams_hold_only_so_much_of_what_is_incomplete() -> None:
     endpoint = Endpoint(EndpointConfig(nonce_secret=b"s", max_partial_octets=100_000), tokens("t"))
     closed = []
-    for port in range(1, 9):
+    for port, octets in ((1, 1_000), *((port, 20_000 + port) for port in range(2, 9))):
         flow = Flow(TCP, FLOW.local, Address("203.0.113.9", port))
-        endpoint.receive(invite(port, 60_000)[:20_000], flow, 1.0)
+        endpoint.receive(invite(port, 60_000)[:octets], flow, 1.0)
         closed += [action.flow.remote.port for action in endpoint.actions() if isinstance(action, Close)]
-        if closed:
-            endpoint.flow_closed(Flow(TCP, FLOW.local, Address("203.0.113.9", 1)), 1.0)
+        if len(closed) == 2:
             break
-    assert closed == [6]
-    assert endpoint._reception._partial == 80_000
+    # Whoever holds most has to go, not whoever comes when there is no more room.
+    assert closed == [6, 7]
+    assert endpoint._reception._partial == 1_000 + 20_002 + 20_003 + 20_004 + 20_005
+
+
+def test_a_flood_does_not_keep_a_call_from_being_ended() -> None:
+    network = Network()
+    alice, bob = Host(network, "192.0.2.1"), Host(network, "192.0.2.2", max_transaction_octets=50_000)
+    leg = alice.call(bob, transport=UDP)
+    network.run(0.1)
+    bob.endpoint.answer(bob.told(IncomingInvite)[0].leg, ANSWER, network.now)
+    network.run(0.1)
+    for number in range(5):
+        bob.endpoint.receive(invite(number, 20_000), FLOW, network.now)
+    assert bob.endpoint._core.transactions.full(in_dialog=False)
+    alice.endpoint.bye(leg, network.now)
+    network.run(0.1)
+    assert bob.told(Ended)
+
+
+def test_what_is_kept_of_an_answered_request_counts() -> None:
+    endpoint = Endpoint(EndpointConfig(nonce_secret=b"s"), tokens("t"))
+    rows = b"".join(b"Via: SIP/2.0/UDP 203.0.113.9;branch=z9hG4bK%s\r\n" % (b"x" * 4_000) for _ in range(10))
+    endpoint.receive(invite(1, 10).replace(b"Max-Forwards", rows + b"Max-Forwards"), FLOW, 1.0)
+    (event,) = [event for event in endpoint.events() if isinstance(event, IncomingInvite)]
+    endpoint.challenge(event.leg, 1.0)
+    # The rows are kept for later messages to be matched with, and so is the answer, which repeats them.
+    assert endpoint._core.transactions.octets > 80_000
+
+
+def test_a_message_has_only_so_many_hops() -> None:
+    endpoint = Endpoint(EndpointConfig(nonce_secret=b"s"), tokens("t"))
+    for number, (name, value) in enumerate(
+        (
+            ("Via", "SIP/2.0/UDP a"),
+            ("Record-Route", "<sip:a;lr>"),
+            ("Route", "<sip:a;lr>"),
+            ("Contact", "<sip:a@b>"),
+        )
+    ):
+        rows = f"{name}: {', '.join([value] * 100)}\r\n" * 3
+        endpoint.receive(
+            invite(number, 10).replace(b"Max-Forwards", rows.encode() + b"Max-Forwards"), FLOW, 1.0
+        )
+        assert [event.status for event in endpoint.events() if isinstance(event, Refused)] == [400]
 
 
 class Calls:

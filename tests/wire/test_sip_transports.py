@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tests.harness.sockets import bind_both
@@ -161,8 +161,10 @@ async def test_a_wildcard_socket_tells_the_address_the_peer_can_reach() -> None:
         await alice.next(Ended)
 
 
-async def open_to(agent: Agent) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection(*agent.address)
+async def open_to(
+    agent: Agent, source: str = "127.0.0.1"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection(*agent.address, local_addr=(source, 0))
 
 
 async def closed(reader: asyncio.StreamReader) -> bool:
@@ -228,6 +230,51 @@ async def test_a_silent_connection_is_closed_and_too_many_are_refused(
         for reader, writer in opened:
             assert await closed(reader)
             writer.close()
+
+
+async def test_who_fills_the_table_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 4)
+    async with agents("127.0.0.1") as (bob,):
+        crowd = [await open_to(bob, "127.0.0.2") for _ in range(3)]
+        honest = [await open_to(bob, host) for host in ("127.0.0.3", "127.0.0.4")]
+        assert await closed(crowd[0][0])
+        late = await open_to(bob, "127.0.0.5")
+        assert await closed(crowd[1][0])
+        # Nobody has more than one any more: the next that comes has to go.
+        refused = await open_to(bob, "127.0.0.6")
+        assert await closed(refused[0])
+        for reader, writer in (*honest, late):
+            writer.write(PING)
+            assert await asyncio.wait_for(reader.readexactly(2), SECONDS) == b"\r\n"
+        for _, writer in (*crowd, *honest, late, refused):
+            writer.close()
+
+
+async def test_peers_that_do_not_read_hold_only_so_much_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_UNSENT", 1_000_000_000)
+    monkeypatch.setattr(module, "MAX_UNSENT_TOGETHER", 400_000)
+    hops = b"Via: SIP/2.0/TCP x;y=%s\r\n" % (b"z" * 8_000) * 7
+    request = OPTIONS.replace(b"From", hops + b"From", 1)
+    async with agents("127.0.0.1") as (bob,):
+        opened = [await open_to(bob) for _ in range(4)]
+        asked = [asyncio.create_task(flood(writer, request)) for _, writer in opened]
+        # What none of them reads grows until one after the other has gone.
+        await asyncio.wait_for(asyncio.gather(*asked), 3 * SECONDS)
+        async with asyncio.timeout(SECONDS):
+            while bob.transports._tcp._open:
+                await asyncio.sleep(0.01)
+        for _, writer in opened:
+            writer.close()
+
+
+async def flood(writer: asyncio.StreamWriter, request: bytes) -> None:
+    """Ask, and read no answer, until the peer has had enough."""
+    number = 0
+    with suppress(OSError):
+        while not writer.is_closing():
+            number += 1
+            writer.write(request.replace(b"z9hG4bK1", b"z9hG4bK%d" % number))
+            await writer.drain()
 
 
 async def test_garbage_over_udp_is_survived() -> None:

@@ -1,4 +1,8 @@
-"""SIP over TCP: connections are kept as long as their peers keep them, within limits; the endpoint cuts messages."""
+"""SIP over TCP: connections are kept as long as their peers keep them, within limits; the endpoint cuts messages.
+
+When there are as many as there may be, a new peer takes the place of one of the host that has most of them: whoever
+fills the table fills it with its own, and keeps nobody else out.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from contextlib import suppress
 from typing import cast
 
 from offhook.clock import monotonic
+from offhook.log import RateLimit
 from offhook.signalling.receiver import Receiver
 from offhook.signalling.routes import plain
 from offhook.sip.flow import TCP, Address, Flow, Send
@@ -26,6 +31,12 @@ IDLE_SECONDS = 2 * 7_200.0
 SWEEP_SECONDS = 10.0
 MAX_UNSENT = 1024 * 1024
 """What may wait for a peer that does not read, or for a connection being opened."""
+MAX_UNSENT_TOGETHER = 16 * 1024 * 1024
+"""What may wait for all peers that do not read: the one for which most waits is given up when that is more."""
+_SLOW = 16 * 1024
+"""More than this waits for a peer that does not read: what is written is sent a moment later."""
+_LOG_SECONDS = 10.0
+"""Strangers connect, do not read and go away as often as they like: a line for each would fill the log."""
 
 
 class Connections:
@@ -38,6 +49,8 @@ class Connections:
         self._open: dict[Address, _Connection] = {}
         self._per_host: dict[str, int] = {}
         self._opening: dict[Address, list[bytes]] = {}
+        self._slow: set[_Connection] = set()
+        self._refused, self._unread, self._unreached = (RateLimit(_LOG_SECONDS) for _ in range(3))
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -83,11 +96,14 @@ class Connections:
 
     def opened(self, connection: _Connection, remote: Address) -> bool:
         """Take a new connection; False when there are too many."""
-        if (
-            len(self._open) >= MAX_CONNECTIONS
-            or self._per_host.get(remote.host, 0) >= MAX_CONNECTIONS_PER_HOST
+        has = self._per_host.get(remote.host, 0)
+        if has >= MAX_CONNECTIONS_PER_HOST or (
+            len(self._open) >= MAX_CONNECTIONS and not self._make_room(has)
         ):
-            logger.warning("too many SIP connections: one of %s is refused", remote.host)
+            if (more := self._refused.admit(monotonic())) is not None:
+                logger.warning(
+                    "too many SIP connections: one of %s is refused (%d more)", remote.host, more
+                )
             return False
         self._open[remote] = connection
         self._per_host[remote.host] = self._per_host.get(remote.host, 0) + 1
@@ -95,8 +111,40 @@ class Connections:
             connection.send(data)
         return True
 
+    def _make_room(self, has: int) -> bool:
+        """Close what has been idle for longest of the host with most connections, if those are more than `has`."""
+        crowd = max(self._per_host, key=self._per_host.__getitem__)
+        if self._per_host[crowd] <= has + 1:
+            return False
+        theirs = (each for each in self._open.values() if each.flow.remote.host == crowd)
+        longest = min(theirs, key=lambda each: each.last)
+        self.closed(longest)
+        longest.transport.abort()
+        return True
+
+    def written(self, connection: _Connection, unsent: int) -> None:
+        """Give up a peer that does not read, when too much waits for it or for all of those."""
+        if unsent <= _SLOW:
+            self._slow.discard(connection)
+            return
+        self._slow.add(connection)
+        if unsent > MAX_UNSENT:
+            self._give_up(connection)
+            return
+        waiting = {each: each.transport.get_write_buffer_size() for each in self._slow}
+        if sum(waiting.values()) > MAX_UNSENT_TOGETHER:
+            self._give_up(max(waiting, key=waiting.__getitem__))
+
+    def _give_up(self, connection: _Connection) -> None:
+        self._slow.discard(connection)
+        if (more := self._unread.admit(monotonic())) is not None:
+            host = connection.flow.remote.host
+            logger.warning("a SIP connection of %s does not read: it is closed (%d more)", host, more)
+        connection.transport.abort()
+
     def closed(self, connection: _Connection) -> None:
         """Forget a connection."""
+        self._slow.discard(connection)
         remote = connection.flow.remote
         if self._open.get(remote) is not connection:
             return
@@ -118,7 +166,11 @@ class Connections:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._loop.create_connection(lambda: _Connection(self, flow), host, port)
         except (OSError, TimeoutError) as error:
-            logger.warning("cannot connect for SIP to %s port %d: %s", host, port, error or "no answer")
+            if (more := self._unreached.admit(monotonic())) is not None:
+                reason = str(error) or "no answer"
+                logger.warning(
+                    "cannot connect for SIP to %s port %d: %s (%d more)", host, port, reason, more
+                )
         if self._opening.pop(flow.remote, None) is not None:
             self.owner.lost(flow)
             self.owner.flush()
@@ -170,6 +222,4 @@ class _Connection(asyncio.Protocol):
         """Write; a peer that does not read is given up."""
         self.last = monotonic()
         self.transport.write(data)
-        if self.transport.get_write_buffer_size() > MAX_UNSENT:
-            logger.warning("a SIP connection of %s does not read", self.flow.remote.host)
-            self.transport.abort()
+        self._owner.written(self, self.transport.get_write_buffer_size())

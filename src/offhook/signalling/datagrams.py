@@ -7,6 +7,8 @@ import logging
 import socket
 from contextlib import suppress
 
+from offhook.clock import monotonic
+from offhook.log import RateLimit
 from offhook.signalling.receiver import Receiver
 from offhook.signalling.routes import MAPPED, plain
 from offhook.sip.flow import UDP, Address, Send
@@ -20,12 +22,17 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 """A burst of some thousand messages waits in the kernel while the loop is busy."""
 
 
+_LOG_SECONDS = 10.0
+"""Whoever cannot be sent to may be anybody: a line for each datagram would fill the log."""
+
+
 class Datagrams:
     """The UDP socket."""
 
     def __init__(self, owner: Receiver, bound: socket.socket) -> None:
         self._owner = owner
         self._socket = bound
+        self._full, self._unsent, self._broken = (RateLimit(_LOG_SECONDS) for _ in range(3))
         self._mapped = bound.family is socket.AF_INET6
         bound.setblocking(False)
         with suppress(OSError):
@@ -46,9 +53,11 @@ class Datagrams:
         try:
             self._socket.sendto(action.data, (host, port))
         except BlockingIOError:
-            logger.warning("the SIP socket's send buffer is full")
+            if (more := self._full.admit(monotonic())) is not None:
+                logger.warning("the SIP socket's send buffer is full (%d more)", more)
         except OSError as error:
-            logger.warning("cannot send SIP to %s: %s", action.flow.remote.host, error)
+            if (more := self._unsent.admit(monotonic())) is not None:
+                logger.warning("cannot send SIP to %s: %s (%d more)", action.flow.remote.host, error, more)
             self._owner.lost(action.flow)
 
     def _read(self) -> None:
@@ -58,7 +67,8 @@ class Datagrams:
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
-                logger.warning("the SIP socket: %s", error)
+                if (more := self._broken.admit(monotonic())) is not None:
+                    logger.warning("the SIP socket: %s (%d more)", error, more)
                 break
             remote = Address(plain(source[0]), source[1])
             self._owner.take(data, self._owner.flow(UDP, remote))

@@ -86,9 +86,7 @@ class Messages:
     def in_dialog(self, method: str, rows: str = "", body: str = "") -> bytes:
         """A request in a dialog that is or was live."""
         dialog = self.chance.choice(self.dialogs) if self.dialogs else None
-        return self.request(
-            method, dialog=dialog, cseq=self.chance.randrange(2, 2**31), rows=rows, body=body
-        )
+        return self.request(method, dialog=dialog, cseq=self.chance.randrange(2, 2**31), rows=rows, body=body)
 
     def replaces(self) -> str:
         """A Replaces value that names a dialog, or none."""
@@ -127,7 +125,9 @@ def _notify(messages: Messages) -> bytes:
 
 _FLOWS: tuple[Callable[[Messages], bytes], ...] = (
     lambda messages: messages.request("INVITE", rows=SDP_ROW, body=SDP),
-    lambda messages: messages.request("INVITE", rows=f"Replaces: {messages.replaces()}\r\n{SDP_ROW}", body=SDP),
+    lambda messages: messages.request(
+        "INVITE", rows=f"Replaces: {messages.replaces()}\r\n{SDP_ROW}", body=SDP
+    ),
     lambda messages: messages.request("OPTIONS"),
     lambda messages: messages.request("REGISTER", rows="Expires: 3600\r\n"),
     lambda messages: messages.request("CANCEL"),
@@ -141,7 +141,9 @@ _FLOWS: tuple[Callable[[Messages], bytes], ...] = (
     _refer,
     _notify,
     lambda messages: messages.request("REFER", rows="Refer-To: <sip:+15550009999@127.0.0.1>\r\n"),
-    lambda messages: messages.request("INVITE", rows=SDP_ROW, body=SDP).replace(b"INVITE sip", b"SIP/2.0 200 OK", 1),
+    lambda messages: messages.request("INVITE", rows=SDP_ROW, body=SDP).replace(
+        b"INVITE sip", b"SIP/2.0 200 OK", 1
+    ),
 )
 
 

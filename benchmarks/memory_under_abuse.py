@@ -70,10 +70,13 @@ class Attacker:
         self._ask("OPTIONS")
 
     def stream(self, batch: list[bytes]) -> None:
-        """Send messages over one connection, the last of them half, and wait until what is left is closed or answered."""
-        with contextlib.suppress(OSError), socket.create_connection(
-            self._address, REPLY_SECONDS, source_address=(self._host, 0)
-        ) as connection:
+        """Send messages and half of one over a connection, and wait until it is closed."""
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(
+                self._address, REPLY_SECONDS, source_address=(self._host, 0)
+            ) as connection,
+        ):
             for message in batch:
                 connection.sendall(message)
             connection.sendall(batch[-1][: len(batch[-1]) // 2])
@@ -237,7 +240,9 @@ def main() -> int:
         now = [each[pid][1] if pid in each else 0.0 for each in (mutated, copied, posted, after)]
         change = now[-1] - start
         holds = holds and change < LIMIT_MB
-        print(f"  {role:<10} {start:6.1f} {now[0]:7.1f} {now[1]:6.1f} {now[2]:6.1f} {now[3]:10.1f} {change:+8.1f}")
+        print(
+            f"  {role:<10} {start:6.1f} {now[0]:7.1f} {now[1]:6.1f} {now[2]:6.1f} {now[3]:10.1f} {change:+8.1f}"
+        )
     print(f"  voice's garbage: {answered['roles']['voice']['garbage']}")
     print(f"each role within {LIMIT_MB:.0f} MB of where it began: {'yes' if holds else 'NO'}")
     return 0 if holds else 1

@@ -18,8 +18,9 @@ from tests.harness.services import ACCOUNT, AUTH_TOKEN, with_database
 from tests.harness.waiting import eventually
 
 from offhook.clock import new_sid, utcnow
-from offhook.store import records, schema
+from offhook.store import records, schema, timeline
 from offhook.store.accounts import AccountFilters
+from offhook.store.database import DatabaseUnavailableError
 from offhook.store.ledger import Posting
 from offhook.store.migrate import migrate
 from offhook.store.notifications import NotificationFilters
@@ -38,6 +39,7 @@ from offhook.store.records import (
 )
 from offhook.store.sql import column_names
 from offhook.store.store import Store
+from offhook.store.timeline import TimelineWriter
 from offhook.supervisor.postgres import Postgres
 
 PAIRS = [
@@ -326,6 +328,31 @@ async def test_bindings_are_those_of_a_node_until_they_expire(store: Store) -> N
     assert await store.registrations.expire() == 1
     await store.registrations.replace("a", "n1", [])
     assert await store.registrations.of_node("n1") == []
+
+
+async def test_entries_that_wait_are_bounded_in_octets(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "MAX_OCTETS", 100_000)
+    writer, call, at = TimelineWriter(store.database), new_sid("CA"), utcnow()
+
+    def add(number: int) -> None:
+        detail = {"message": "m" * 8_000, "response": {"body": "b" * 1_000, "params": ["p" * 500] * 2}}
+        moment = at + timedelta(seconds=number)
+        writer.add(TimelineEntry(call, ACCOUNT, moment, TimelineKind.SIP, f"step {number}", detail))
+
+    async def away(batch: object) -> None:
+        raise DatabaseUnavailableError("away")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(writer, "_write", away)
+        for number in range(30):
+            add(number)
+        with pytest.raises(DatabaseUnavailableError):
+            await writer.flush()
+    add(30)
+    await writer.flush()
+    # The oldest are given up.
+    names = [told.name for told in await store.timeline.list(call)]
+    assert names == [f"step {number}" for number in range(22, 31)]
 
 
 async def test_a_batch_that_is_written_again_stands_once(store: Store) -> None:

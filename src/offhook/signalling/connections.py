@@ -101,9 +101,7 @@ class Connections:
             len(self._open) >= MAX_CONNECTIONS and not self._make_room(has)
         ):
             if (more := self._refused.admit(monotonic())) is not None:
-                logger.warning(
-                    "too many SIP connections: one of %s is refused (%d more)", remote.host, more
-                )
+                logger.warning("too many SIP connections: one of %s is refused (%d more)", remote.host, more)
             return False
         self._open[remote] = connection
         self._per_host[remote.host] = self._per_host.get(remote.host, 0) + 1
@@ -168,9 +166,7 @@ class Connections:
         except (OSError, TimeoutError) as error:
             if (more := self._unreached.admit(monotonic())) is not None:
                 reason = str(error) or "no answer"
-                logger.warning(
-                    "cannot connect for SIP to %s port %d: %s (%d more)", host, port, reason, more
-                )
+                logger.warning("cannot connect for SIP to %s port %d: %s (%d more)", host, port, reason, more)
         if self._opening.pop(flow.remote, None) is not None:
             self.owner.lost(flow)
             self.owner.flush()

@@ -1,10 +1,10 @@
 """Timelines: what happened to each call and message, in order, and why.
 
 Writing one must never slow a call down: `TimelineWriter.add` only puts the entry into a list, which is
-written in one statement every 200 ms. While PostgreSQL is away entries gather up to `MAX_WAITING`; then
-the oldest are dropped, which is logged. A batch whose commit was not heard of is written again, but for the
-entries that stand already. Each entry is also told live on the bus, while somebody listens. Of what was redacted
-or deleted before its entry is written, nothing is quoted (see `erasure`).
+written in one statement every 200 ms. While PostgreSQL is away entries gather up to `MAX_WAITING` and
+`MAX_OCTETS`; then the oldest are dropped, which is logged. A batch whose commit was not heard of is written
+again, but for the entries that stand already. Each entry is also told live on the bus, while somebody listens.
+Of what was redacted or deleted before its entry is written, nothing is quoted (see `erasure`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 0.2
 MAX_WAITING: Final = 50_000
+MAX_OCTETS: Final = 64 * 1024 * 1024
+"""What the details of entries that wait may weigh: a SIP message or an answer to a webhook has up to 8 kB."""
 MAX_BATCH: Final = 2_000
 
 _NAMES = ("resource_sid", "account_sid", "at", "kind", "name", "detail")
@@ -113,6 +115,9 @@ class TimelineWriter:
         self._database = database
         self._emit = emit
         self._waiting: deque[TimelineEntry] = deque()
+        self._octets: deque[int] = deque()
+        """What each entry that waits weighs."""
+        self._weight = 0
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
@@ -141,10 +146,13 @@ class TimelineWriter:
 
     def add(self, entry: TimelineEntry) -> None:
         """Have `entry` written soon, and tell it live now. Never blocks, never raises."""
-        if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
-            self._dropped += 1
+        octets = _octets(entry.detail)
         self._waiting.append(entry)
+        self._octets.append(octets)
+        self._weight += octets
+        while len(self._waiting) > MAX_WAITING or self._weight > MAX_OCTETS:
+            self._take()
+            self._dropped += 1
         self._wake.set()
         if self._emit is not None:
             self._tell(self._emit, entry)
@@ -156,14 +164,25 @@ class TimelineWriter:
 
     async def _flush(self) -> None:
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            batch = [self._take() for _ in range(min(len(self._waiting), MAX_BATCH))]
             try:
                 await self._write(batch)
             except DatabaseUnavailableError:
-                self._waiting.extendleft(reversed(batch))
+                self._put_back(batch)
                 self._again = True
                 raise
         self._again = False
+
+    def _take(self) -> TimelineEntry:
+        """The oldest entry that waits, which waits no longer."""
+        self._weight -= self._octets.popleft()
+        return self._waiting.popleft()
+
+    def _put_back(self, batch: Sequence[TimelineEntry]) -> None:
+        octets = [_octets(entry.detail) for entry in batch]
+        self._waiting.extendleft(reversed(batch))
+        self._octets.extendleft(reversed(octets))
+        self._weight += sum(octets)
 
     @staticmethod
     def _tell(emit: Emit, entry: TimelineEntry) -> None:
@@ -206,6 +225,16 @@ class TimelineWriter:
             middle = len(batch) // 2
             await self._write(batch[:middle])
             await self._write(batch[middle:])
+
+
+def _octets(detail: Any) -> int:
+    """About what a detail weighs: the length of its texts, and something for each other value."""
+    values: Iterable[Any] = ()
+    if isinstance(detail, dict):
+        values = detail.values()
+    elif isinstance(detail, list | tuple):
+        values = detail
+    return sum([len(value) if isinstance(value, str) else 16 + _octets(value) for value in values])
 
 
 def _load(row: Sequence[Any]) -> TimelineEntry:

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _RECONNECT_SECONDS: Final = 0.2
 _PATIENCE: Final = 5.0
 """How long a new call waits for a media worker that is being started again."""
+_LOAD_SECONDS: Final = 10.0
+"""How often a worker is asked how it does."""
 _CHANNELS: Final = 1_000_000
 """Channels that one connection uses in its life; the next one's are others, since streams sees them all."""
 
@@ -42,6 +44,7 @@ class Workers:
         self._on_event = on_event
         self._on_lost = on_lost
         self._live: dict[int, MediaClient] = {}
+        self._loads: dict[int, protocol.Load] = {}
         self._back = asyncio.Event()
         self._next_channel = 0
 
@@ -51,9 +54,17 @@ class Workers:
         there = {number: client.legs for number, client in self._live.items() if client.connected}
         return {str(number): there.get(number) for number in numbers}
 
+    def report_ticks(self) -> dict[str, dict[str, metrics.Value]]:
+        """How many ticks each worker had by when it was last asked, how many of them were late, and the worst of it."""
+        return {
+            str(worker): {"ticks": load.ticks, "late": load.late_ticks, "worst_ms": load.worst_lateness_ms}
+            for worker, load in self._loads.items()
+        }
+
     async def keep(self) -> None:
         """Stay connected to all of them, and tell how they are."""
         metrics.registry.fact("media_workers", self.report)
+        metrics.registry.fact("media_ticks", self.report_ticks)
         async with asyncio.TaskGroup() as group:
             for worker in range(self._settings.media_workers):
                 group.create_task(self._keep(worker), name=f"media-{worker}")
@@ -67,12 +78,22 @@ class Workers:
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
             self.arrived(client)
-            await lost.wait()
+            await self._watch(client, lost)
             logger.error("media worker %d is gone: its calls have lost their audio", worker)
             del self._live[worker]
             if not self._live:
                 self._back.clear()
             self._on_lost(worker)
+
+    async def _watch(self, client: MediaClient, lost: asyncio.Event) -> None:
+        """Ask a worker how it does until it is gone."""
+        while not lost.is_set():
+            with suppress(MediaError):
+                self._loads[client.worker] = await client.load()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOAD_SECONDS):
+                    await lost.wait()
+        self._loads.pop(client.worker, None)
 
     async def _connect(self, worker: int, lost: asyncio.Event) -> MediaClient:
         first_channel = self._next_channel

@@ -26,6 +26,8 @@ class EndpointConfig:
         max_transaction_octets: what requests of peers may weigh together while their transactions live (32 s after
             the answer); a new request beyond it is answered 503 and forgotten. Those in a dialog may go half as
             far beyond.
+        max_settled_octets: what those of them may weigh that have been refused, or have asked for nothing but an
+            answer; the oldest are forgotten.
         t1, t2, t4: RFC 3261 table 4.
         digest_algorithms: in the order offered. MD5 alone by default: phones in use (baresip 1.0, with all that
             is built on its library) give up when any challenge beside it names an algorithm they do not know.
@@ -46,7 +48,8 @@ class EndpointConfig:
     transfers: bool = False
     public: Mapping[str, Address] = field(default_factory=dict)
     max_legs: int = 5000
-    max_transaction_octets: int = 64 * 1024 * 1024
+    max_transaction_octets: int = 96 * 1024 * 1024
+    max_settled_octets: int = 8 * 1024 * 1024
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0

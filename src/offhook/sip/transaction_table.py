@@ -33,8 +33,8 @@ from offhook.sip.transaction import (
 
 Key = tuple[str, ...]
 
-TRANSACTION_OCTETS = 1024
-"""What a transaction weighs besides its messages."""
+TRANSACTION_OCTETS = 2048
+"""What a transaction weighs besides the octets of its messages: the objects that they are read into."""
 _KEPT = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 
 TIMER_D = 32.0
@@ -239,6 +239,12 @@ class ServerTransaction(_Transaction):
             if item is not Input.PROVISIONAL:
                 self._shrink(self.packet)
             self.feed(item, now)
+            if item is not Input.PROVISIONAL and self._is_cheap(response):
+                self._owner.settled(self)
+
+    def _is_cheap(self, response: Response) -> bool:
+        """Whether a copy of the request, were it taken for a new one, would only be answered in the same way again."""
+        return response.status >= 300 or (self.request.method != "INVITE" and self.request.to.tag is None)
 
     def _shrink(self, answer: Packet) -> None:
         """Keep of an answered request what later responses and messages are matched with, and no more."""
@@ -259,7 +265,9 @@ class ServerTransaction(_Transaction):
 class TransactionTable:
     """Every live transaction, by the key that its messages carry.
 
-    `octets` is what the requests of peers weigh together, for as long as their transactions live.
+    `octets` is what the requests of peers weigh together, for as long as their transactions live. Those that have been
+    refused, or asked for nothing but an answer, are most of what strangers send: of these the oldest are forgotten
+    when they are too many, and a copy that still comes is answered anew (section 8.2.7).
     """
 
     def __init__(self, config: EndpointConfig, timers: Timers, outbox: Outbox) -> None:
@@ -267,6 +275,8 @@ class TransactionTable:
         self.timers = timers
         self.outbox = outbox
         self.octets = 0
+        self._settled: dict[ServerTransaction, None] = {}
+        self._settled_octets = 0
         self._transactions: dict[Key, _Transaction] = {}
         self._by_stream: dict[tuple[str, Address], set[ClientTransaction]] = {}
 
@@ -326,6 +336,15 @@ class TransactionTable:
         self.octets += transaction.octets
         return transaction
 
+    def settled(self, transaction: ServerTransaction) -> None:
+        """A transaction has had an answer that can be given again; it is kept for as long as there is room."""
+        if transaction.state is State.TERMINATED:
+            return
+        self._settled[transaction] = None
+        self._settled_octets += transaction.octets
+        while self._settled_octets > self.config.max_settled_octets:
+            next(iter(self._settled)).abandon()
+
     def find_invite(self, cancel: Request) -> ServerTransaction | None:
         """The INVITE that a CANCEL means (section 9.2)."""
         found = self._transactions.get(server_key(cancel, "INVITE"))
@@ -348,6 +367,9 @@ class TransactionTable:
         self._transactions.pop(transaction.key, None)
         if isinstance(transaction, ServerTransaction):
             self.octets -= transaction.octets
+            if transaction in self._settled:
+                del self._settled[transaction]
+                self._settled_octets -= transaction.octets
         elif isinstance(transaction, ClientTransaction) and transaction.flow.reliable:
             stream = (transaction.flow.transport, transaction.flow.remote)
             waiting = self._by_stream.get(stream)

@@ -99,6 +99,36 @@ def test_what_is_kept_of_an_answered_request_counts() -> None:
     assert endpoint._core.transactions.octets > 80_000
 
 
+def test_of_what_is_refused_the_oldest_is_forgotten() -> None:
+    endpoint, answers = flooded(100, challenge=True, max_settled_octets=50_000)
+    table = endpoint._core.transactions
+    assert table._settled_octets <= 50_000
+    assert len(table) == len(table._settled) < 30
+    # A copy of what is known is answered with the same, one of what is forgotten anew.
+    endpoint.receive(invite(99, 56_000), FLOW, 1.0)
+    assert [action.data for action in endpoint.actions() if isinstance(action, Send)] == answers[-1:]
+    endpoint.receive(invite(0, 56_000), FLOW, 1.0)
+    (event,) = [event for event in endpoint.events() if isinstance(event, IncomingInvite)]
+    assert endpoint.challenge(event.leg, 1.0)
+    assert table._settled_octets <= 50_000
+    endpoint.tick(100.0)
+    assert (table.octets, table._settled_octets, len(table)) == (0, 0, 0)
+
+
+def test_what_is_forgotten_is_no_call() -> None:
+    network = Network()
+    alice, bob = Host(network, "192.0.2.1"), Host(network, "192.0.2.2", max_settled_octets=5_000)
+    leg = alice.call(bob, transport=UDP)
+    network.run(0.1)
+    for number in range(20):
+        bob.endpoint.receive(invite(number, 10).replace(b"INVITE", b"OPTIONS"), FLOW, network.now)
+    bob.endpoint.answer(bob.told(IncomingInvite)[0].leg, ANSWER, network.now)
+    network.run(1)
+    alice.endpoint.bye(leg, network.now)
+    network.run(0.1)
+    assert bob.told(Ended)
+
+
 def test_a_message_has_only_so_many_hops() -> None:
     endpoint = Endpoint(EndpointConfig(nonce_secret=b"s"), tokens("t"))
     for number, (name, value) in enumerate(

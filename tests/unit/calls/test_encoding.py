@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.calls import effects, events
@@ -33,6 +33,7 @@ def fits(event: Any) -> bool:
 
 
 @pytest.mark.parametrize("kind", encoding.CALL_EVENTS, ids=lambda kind: kind.__name__)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_a_call_is_told_arrives_as_it_was(kind: type[events.CallEvent], data: st.DataObject) -> None:
     event = data.draw(any_of(kind))
@@ -40,6 +41,7 @@ def test_what_a_call_is_told_arrives_as_it_was(kind: type[events.CallEvent], dat
 
 
 @pytest.mark.parametrize("kind", encoding.ROOM_EVENTS, ids=lambda kind: kind.__name__)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_a_room_is_told_arrives_as_it_was(kind: type[Any], data: st.DataObject) -> None:
     event = data.draw(any_of(kind))

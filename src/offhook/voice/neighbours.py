@@ -30,7 +30,7 @@ from offhook.clock import monotonic, utcnow
 from offhook.media.client import MediaError
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.leases import Lease, Leases
-from offhook.store.records import QueueRecord
+from offhook.store.records import QueueRecord, TimelineKind
 from offhook.twiml.effects import Pairs
 from offhook.voice.guest import Guest
 from offhook.voice.letters import (
@@ -332,6 +332,8 @@ class Neighbours:
         for call_sid, name in seats:
             call = self._switchboard.find(call_sid)
             if call is not None and (event := meeting.room_lost(call.call, name)) is not None:
+                detail = {"room": name, "node": neighbour.lease.node, "reason": why}
+                call.note(TimelineKind.NOTE, "its room is lost", detail)
                 call.feed(event)
 
     def _part(self, neighbour: Neighbour, gone: Collection[str]) -> None:

@@ -24,6 +24,7 @@ from offhook.calls.rooms.queue import Taking as Takes
 from offhook.calls.status import Direction
 from offhook.clock import monotonic
 from offhook.store.leases import Lease, Leases
+from offhook.store.records import TimelineKind
 from offhook.twiml.entry import CallFacts, EntryPoint
 from offhook.voice import neighbour, neighbours
 from offhook.voice.neighbours import Neighbours
@@ -77,6 +78,10 @@ class Session:
         self.account_sid = AC
         self.leg = leg_at(worker, number)
         self.fed: list[CallEvent] = []
+        self.noted: list[str] = []
+
+    def note(self, kind: TimelineKind, name: str, detail: object = None) -> None:
+        self.noted.append(name)
 
     def feed(self, event: CallEvent) -> None:
         self.fed.append(event)
@@ -289,6 +294,7 @@ async def test_the_room_ends_for_its_calls_when_its_node_is_lost(two: Two) -> No
     two.leases.ended.add(1)
     await until(lambda: session.fed)
     assert session.fed == [events.RoomEnded(ROOM, 0)]
+    assert session.noted == ["its room is lost"]
     assert two.there.rooms.seat_of("CA2", AC, ROOM) is None
 
 

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest import mock
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.voice.test_links import Worker, leg_at, ticks
 
 from offhook.bus.nats import Bus, RequestError
@@ -436,3 +439,61 @@ async def test_what_cannot_be_read_is_refused_and_put_in_the_log(two: Two, caplo
     answer = two.wire.served["voice.node-1.peers"]
     assert await answer(b"\xc1") == b"\x92\xc0\x90"
     assert "cannot be read" in caplog.text
+
+
+STEPS = ("enter", "leave", "kick", "end", "lose requests", "lose answers", "forsake here", "forsake there")
+
+
+async def whatever_happens(steps: list[tuple[str, int]]) -> None:
+    """Have calls there come and go while the bus loses things and nodes give each other up."""
+    two = Two()
+    await two.here.serve()
+    await two.there.serve()
+    sids = [f"CA{number}" for number in range(4)]
+    for sid in sids:
+        two.there.call(sid, In(ROOM, Conferring(cast(Any, SimpleNamespace(name="Weekly")))))
+    for step, number in steps:
+        sid = sids[number]
+        if two.here.rooms.find(AC, ROOM) is None:
+            two.here.conference()
+        match step:
+            case "enter" if two.there.rooms.seat_of(sid, AC, ROOM) is None:
+                entered = ParticipantEntered(Participant(sid, wait=WAIT))
+                await two.there.neighbours.enter(AC, ROOM, two.here.lease, entered, "CF1")
+            case "leave":
+                two.there.rooms.take(AC, ROOM, Left(sid))
+            case "kick":
+                two.here.rooms.take(AC, ROOM, Kicked(sid))
+            case "end":
+                two.here.rooms.take(AC, ROOM, EndRequested())
+            case "lose requests":
+                two.wire.lose_requests = number
+            case "lose answers":
+                two.wire.lose_answers = number
+            case "forsake here":
+                two.here.neighbours.forsake()
+            case "forsake there":
+                two.there.neighbours.forsake()
+        for _ in range(number):
+            await asyncio.sleep(0)
+
+    def seated() -> list[str]:
+        return [sid for sid in sids if two.there.rooms.seat_of(sid, AC, ROOM) is not None]
+
+    await until(lambda: sorted(two.here.present()) == seated())
+    for sid in sids:
+        two.there.rooms.take(AC, ROOM, Left(sid))
+        two.there.neighbours.call_over(sid)
+    await until(lambda: not two.here.present() and not two.here.switchboard._guests)
+    await two.here.neighbours.close()
+    await two.there.neighbours.close()
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3))))
+def test_nobody_is_in_a_room_but_who_believes_so(steps: list[tuple[str, int]]) -> None:
+    with (
+        mock.patch.object(neighbour, "PING_SECONDS", 0.002),
+        mock.patch.object(neighbour, "RETRY_SECONDS", 0),
+    ):
+        asyncio.run(whatever_happens(steps))

@@ -297,8 +297,10 @@ async def test_a_new_lease_of_a_node_makes_the_calls_of_its_old_life_orphans(sto
     await store.calls.claim(call.sid, old.node, old.id)
     assert await store.calls.orphans() == []
     assert await store.leases.renew(old)
+    assert await store.leases.is_alive(old)
     await store.leases.acquire("node-1")
     assert not await store.leases.renew(old)
+    assert not await store.leases.is_alive(old)
     assert [orphan.sid for orphan in await store.calls.orphans()] == [call.sid]
 
 

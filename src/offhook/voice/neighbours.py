@@ -171,13 +171,11 @@ class Neighbours:
         if letter.to != self._tenure.lease.id or (known is None and (letter.first != 1 or letter.heard)):
             return written(Receipt(None))
         neighbour = known or self._at(lease)
-        refused = []
         for number, content in neighbour.incoming.take(letter.stream, letter.first, letter.messages):
             if not self._hear(neighbour, content):
                 neighbour.refused.add(number)
         neighbour.refused = {number for number in neighbour.refused if number >= letter.first}
-        refused = sorted(neighbour.refused)
-        return written(Receipt(neighbour.incoming.expected, refused))
+        return written(Receipt(neighbour.incoming.expected, sorted(neighbour.refused)))
 
     def _hear(self, neighbour: Neighbour, content: bytes) -> bool:
         """Take a message; False when the room that it is for is not there."""

@@ -219,3 +219,33 @@ def test_the_node_that_keeps_the_rooms_dies(stages: Pair) -> None:
     waiting.wait("ended")
     settled(lambda: far.client.conferences(conference_sid).fetch().status)
     settled(lambda: far.client.calls(sid).fetch().status)
+
+
+def test_what_a_participant_at_the_other_node_hears_and_what_is_recorded(
+    stages: Pair, tmp_path: Path
+) -> None:
+    near, far = stages.one, stages.other
+    told = f'statusCallback="{near.web.url("room")}" statusCallbackEvent="announcement"'
+    recorded = f'recordingStatusCallback="{near.web.url("recorded")}" trim="do-not-trim"'
+    host = enter(near, "kept", TONES[0], f'record="record-from-start" {recorded} {told}')
+    guest = enter(far, "kept", TONES[1])
+    conference_sid = met(far, "kept", 2)
+    participant = far.client.conferences(conference_sid).participants(guest.sid)
+    held = far.web.twiml("held", "<Pause length='60'/>")
+    assert participant.update(hold=True, hold_url=held).hold
+    assert far.web.wait("held").params["ConferenceSid"] == conference_sid
+    news = far.web.twiml("news", "<Pause length='1'/>")
+    participant.update(announce_url=news)
+    assert far.web.wait("news").params["CallSid"] == guest.sid
+    event = near.web.wait("room").params
+    assert (event["StatusCallbackEvent"], event["CallSid"]) == ("announcement-end", guest.sid)
+    assert not participant.update(hold=False).hold
+    play_all([host, guest], tmp_path, 3)
+    host.call.wait_for_phrases(1)
+    guest.call.wait_for_phrases(1)
+    host.call.hang_up()
+    guest.call.hang_up()
+    assert matrix([host, guest]) == [[False, True], [True, False]]
+    kept = near.web.wait("recorded").params
+    assert kept["ConferenceSid"] == conference_sid
+    assert int(kept["RecordingDuration"]) >= 3

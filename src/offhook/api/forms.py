@@ -112,11 +112,14 @@ def read_url(text: str) -> str:
     if not text:
         return ""
     try:
-        parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # The length first: urlsplit remembers what it has split.
+        valid = len(text) <= MAX_URL
+        if valid:
+            parts = urlsplit(text)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or len(text) > MAX_URL or re.search(r"[\x00-\x20\x7f]", text):
+    if not valid or re.search(r"[\x00-\x20\x7f]", text):
         raise ValueError(f"is not a valid URL: {text[:200]}")
     return text
 

@@ -83,6 +83,9 @@ def _target(url: str) -> tuple[str, str]:
     Raises:
         FetchError: 11100, the URL is not an absolute http or https URL.
     """
+    if len(url) > _MAX_URL_LENGTH:
+        # Before urlsplit, which remembers what it has split.
+        raise FetchError(failures.INVALID_URL, f"the URL is longer than {_MAX_URL_LENGTH} characters")
     if _strange(url):
         # Browsers and libraries disagree about what such a URL names.
         raise FetchError(failures.INVALID_URL, "the URL holds characters that no URL has")
@@ -92,7 +95,7 @@ def _target(url: str) -> tuple[str, str]:
     except ValueError:
         raise FetchError(failures.INVALID_URL, "the URL is not valid") from None
     host = parts.hostname
-    if parts.scheme.lower() not in ("http", "https") or not host or port == 0 or len(url) > _MAX_URL_LENGTH:
+    if parts.scheme.lower() not in ("http", "https") or not host or port == 0:
         raise FetchError(
             failures.INVALID_URL, "the URL is not an absolute http or https URL", url=shown_url(url)
         )

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from offhook import heap
 from offhook.audio.frames import FRAME_MILLISECONDS
 from offhook.media import protocol
 from offhook.media.control import ControlServer
@@ -123,6 +124,7 @@ class Engine:
 
     def _serve_until_a_leg(self) -> None:
         """Serve what is waited for until there is a leg to tick for, or the worker is to stop."""
+        heap.give_back()
         while self._running and self._legs.idle:
             for fileno, events in self._epoll.poll():
                 if (handler := self._handlers.get(fileno)) is not None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from offhook import heap
 from offhook.config import Settings, announce_ready
 from offhook.media.protocol import control_socket
 
 NICENESS = -11
 """What sound servers commonly run at: a tick cannot wait its turn behind work that can."""
-M_TRIM_THRESHOLD = -1
-M_MMAP_THRESHOLD = -3
 KEPT_BYTES = 32 << 20
-"""The most that mallopt(3) allows. A tick's arrays are a few megabytes."""
+"""The most that mallopt(3) allows. A tick's arrays are a few megabytes, and the next tick needs them again."""
 SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """numpy's matrix products are small here, and a pool of threads for them would fight the tick for its core."""
 
@@ -48,7 +46,7 @@ def run(
     from offhook.media.engine import Engine, EngineSettings
 
     _raise_file_limit()
-    _keep_freed_memory()
+    heap.keep_freed(KEPT_BYTES)
     ask_for_priority()
     engine = Engine(EngineSettings(host, rtp_ports, control_path, audio_path))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,14 +59,6 @@ def _raise_file_limit() -> None:
     """Two sockets a leg: use what the system allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _keep_freed_memory() -> None:
-    """Have malloc(3), where it is glibc's, keep what a tick frees: the next one would fault each page in again."""
-    with contextlib.suppress(AttributeError):
-        set_option = ctypes.CDLL(None).mallopt
-        set_option(M_MMAP_THRESHOLD, KEPT_BYTES)
-        set_option(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def ask_for_priority() -> None:

@@ -25,6 +25,8 @@ Value = TypeVar("Value")
 
 TTL: Final = 5.0
 MAX_ENTRIES: Final = 50_000
+_SMALL: Final = 1_000
+"""With fewer entries nobody looks which of them are old."""
 MAX_KEY: Final = 64
 CHANNEL: Final = "offhook_changed"
 _RECONNECT_SECONDS: Final = 0.2
@@ -41,6 +43,7 @@ class Cache(Generic[Value]):
         self._ttl = ttl
         self._values: dict[str, tuple[float, Value | None]] = {}
         self._running: dict[str, asyncio.Future[Value | None]] = {}
+        self._sweep_at = _SMALL
 
     async def get(self, key: str) -> Value | None:
         """The value of `key`, at most `ttl` seconds old."""
@@ -71,9 +74,17 @@ class Cache(Generic[Value]):
             return  # What it was fetched from has changed meanwhile.
         del self._running[key]
         if not failed:
-            if len(self._values) >= MAX_ENTRIES:
-                self._values.clear()
+            if len(self._values) >= min(self._sweep_at, MAX_ENTRIES):
+                self._sweep()
             self._values[key] = (until, task.result())
+
+    def _sweep(self) -> None:
+        """Forget what is too old: strangers ask for a lot that nobody asks for again."""
+        now = monotonic()
+        self._values = {key: entry for key, entry in self._values.items() if now < entry[0]}
+        if len(self._values) >= MAX_ENTRIES:
+            self._values.clear()
+        self._sweep_at = max(_SMALL, 2 * len(self._values))
 
 
 class Invalidations:

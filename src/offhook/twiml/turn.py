@@ -191,14 +191,16 @@ class Turn:
         """Resolve `url` against the document; None, with a notification, when that gives no http(s) URL."""
         problem = code
         try:
-            given, resolved = urlsplit(url), urljoin(self.base or "", url)
+            # The length first: urlsplit remembers what it has split.
+            known = url if len(url) <= _MAX_URL else ""
+            given, resolved = urlsplit(known), urljoin(self.base or "", known)
             parts = urlsplit(resolved)
             # "http://" and "http:name" would resolve to something of the document's own host.
             whole = bool(given.netloc) or not given.scheme
-            fit = 0 < len(url) <= _MAX_URL and url.isprintable() and whole
+            fit = bool(known) and known.isprintable() and whole
             if fit and parts.scheme in ("http", "https") and parts.hostname:
                 return resolved
-            if self.base is None and not parts.scheme:
+            if self.base is None and not parts.scheme and known == url:
                 problem = RELATIVE_WITHOUT_BASE
         except ValueError:
             pass

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 Values = Mapping[str, list[str]]
 
 MAX_ITEMS: Final = 100
+MAX_URL: Final = 4000
 
 
 def one(values: Values, name: str) -> str:
@@ -30,6 +31,9 @@ def several(values: Values, name: str) -> list[str]:
 
 def is_url(text: str) -> bool:
     """Whether an item is something to play rather than something to say."""
+    # The length first: urlsplit remembers what it has split.
+    if len(text) > MAX_URL:
+        return False
     try:
         parts = urlsplit(text.strip())
     except ValueError:

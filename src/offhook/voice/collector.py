@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from offhook import metrics
+from offhook import heap, metrics
 
 THRESHOLDS: Final = (20_000, 1_000_000, 1_000_000)
 """Objects made in excess of those freed before the young are looked at. What outlives that is left to `keep_clean`."""
@@ -48,13 +48,17 @@ class Collector:
         return {"found": self._found, "longest_ms": round(1000 * self._longest, 1)}
 
     async def keep_clean(self, calls: Callable[[], int]) -> None:
-        """Look at everything while no call is live, or when that has not been for long."""
+        """Look at everything while no call is live, or when that has not been for long.
+
+        What a flood of requests has made and left is given back then.
+        """
         last = time.monotonic()
         while True:
             await asyncio.sleep(QUIET_SECONDS)
             if calls() and time.monotonic() - last < LONGEST_SECONDS:
                 continue
             gc.collect()
+            heap.give_back()
             last = time.monotonic()
 
     def _collected(self, phase: str, info: dict[str, int]) -> None:

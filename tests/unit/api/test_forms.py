@@ -9,8 +9,10 @@ from typing import Annotated, ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.harness.split_urls import watch_splits
 
-from offhook.api.forms import Between, Form, HttpMethod, Method, Url, decode, parse, parse_query
+from offhook.api import forms
+from offhook.api.forms import Between, Form, HttpMethod, Method, Url, decode, parse, parse_query, read_url
 from offhook.errors import RestError
 from offhook.store.paging import TimeRange
 
@@ -142,3 +144,10 @@ def test_bodies_are_read_or_refused(body: bytes) -> None:
         decode(Sample, parse(body, None))
     except RestError as error:
         assert error.status in (400, 413, 415)
+
+
+def test_a_url_that_is_too_long_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = watch_splits(monkeypatch, forms)
+    with pytest.raises(ValueError, match="not a valid URL"):
+        read_url(f"http://example.com/{'9' * 240_000}")
+    assert split == []

@@ -88,3 +88,14 @@ async def test_the_room_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows.fetched == ["1", "2", "3", "4", "x" * 65, "x" * 65]
     await values.get("1")
     assert rows.fetched[-1] == "1"
+
+
+async def test_what_nobody_asks_for_again_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(cache, "monotonic", lambda: now)
+    values: Cache[str] = Cache(Rows().fetch, ttl=5.0)
+    for number in range(10_000):
+        now += 0.01
+        await values.get(f"+1555{number}")
+    # Those of the last five seconds, and as many again at most.
+    assert len(values._values) <= 1_500

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.harness.split_urls import watch_splits
 from tests.unit.twiml.transcript import URL, attribute_table, codes, next_document, run
 
+from offhook.twiml import turn
 from offhook.twiml.effects import Fetch, HangUp, Notify, Speak
 from offhook.twiml.entry import InlineTwiml
 from offhook.twiml.events import Redirected
@@ -73,3 +75,10 @@ def test_a_relative_url_in_inline_twiml_has_nothing_to_be_relative_to() -> None:
     asked = call.on(Redirected(InlineTwiml("<Response><Redirect>next</Redirect></Response>")))
     assert Notify(15004, "'next' is not a URL that can be requested", "") in asked
     assert call.active(Speak).text.startswith("An application error")
+
+
+def test_a_url_that_is_too_long_is_refused_and_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = watch_splits(monkeypatch, turn)
+    call = run(f"<Redirect>https://else.example/{'9' * 60_000}</Redirect>")
+    assert 11100 in codes(call.asked)
+    assert max(map(len, split)) < 4_000

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
+from tests.harness.split_urls import watch_splits
 
 from offhook.audio import wav
-from offhook.twimlets import TWIMLETS
+from offhook.twimlets import TWIMLETS, parameters
 from offhook.twimlets.demo import DOCUMENTS
+from offhook.twimlets.parameters import is_url
 
 
 def run(name: str, query: str) -> etree._Element:
@@ -152,3 +154,9 @@ def test_documents_of_the_demonstration() -> None:
         if content_type.startswith("text/xml"):
             assert etree.fromstring(content()).tag == "Response", path
     assert 3 < len(wav.read(DOCUMENTS["/docs/classic.mp3"][1]()).samples) / 8000 < 10
+
+
+def test_a_url_that_is_too_long_is_neither_played_nor_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = watch_splits(monkeypatch, parameters)
+    assert not is_url(f"http://example.com/{'9' * 60_000}")
+    assert split == []

@@ -117,6 +117,30 @@ async def test_a_connection_that_asks_nothing_is_closed(server: uvicorn.Server, 
         assert await client.until_closed() == b""
 
 
+async def test_one_connection_too_many_is_answered_and_closed(
+    server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Impatient, "most", 2)
+    monkeypatch.setattr(Impatient, "patience", 60.0)
+
+    async def there(count: int) -> bool:
+        return len(server.server_state.connections) == count
+
+    async with connected(server) as first, connected(server) as second:
+        await eventually(lambda: there(2))
+        async with connected(server) as third:
+            answer = await third.until_closed()
+        assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])["code"] == 20503
+        for client in (first, second):
+            await client.send(GET + b"Connection: close\r\n\r\n")
+            assert (await client.until_closed()).endswith(b"hello")
+    await eventually(lambda: there(0))
+    async with connected(server) as client:
+        await client.send(GET + b"Connection: close\r\n\r\n")
+        assert (await client.until_closed()).endswith(b"hello")
+
+
 async def test_an_answer_that_nobody_takes_is_given_up(server: uvicorn.Server) -> None:
     async with connected(server) as client:
 

@@ -29,6 +29,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from offhook.errors import more_info
+from offhook.log import RateLimit
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
@@ -39,6 +40,12 @@ logger = logging.getLogger(__name__)
 
 MAX_HEAD: Final = 64 * 1024
 """Octets of a request line and its headers: several times a URL of 4,000 characters with every field known."""
+
+
+MAX_CONNECTIONS: Final = 4_000
+"""Of all clients: each may have sent a head, or as much of a body, before anybody knows who it is."""
+
+_crowded = RateLimit(10.0)
 
 
 class RefusedError(Exception):
@@ -95,9 +102,11 @@ class Connection(HttpToolsProtocol):
 
     Attributes:
         patience: seconds that a head, a body or an answer may take.
+        most: connections of all clients.
     """
 
     patience: ClassVar[float] = 15.0
+    most: ClassVar[int] = MAX_CONNECTIONS
 
     def __init__(
         self,
@@ -114,8 +123,13 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a request."""
+        """Expect a request, unless there are too many connections."""
         super().connection_made(transport)
+        if len(self.connections) > self.most:
+            if (more := _crowded.admit(self.loop.time())) is not None:
+                logger.warning("too many HTTP connections: one is refused (%d more)", more)
+            self._end(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections")
+            return
         self._read_due = self.loop.time() + self.patience
         self._timer = self.loop.call_later(self.patience, self._look)
 

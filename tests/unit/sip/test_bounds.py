@@ -10,7 +10,7 @@ from tests.unit.sip.network import ANSWER, Host, Network, tokens
 from offhook.sip.attempt import Target
 from offhook.sip.config import EndpointConfig
 from offhook.sip.endpoint import Endpoint
-from offhook.sip.events import Ended, Failed, IncomingInvite, Refused, Reinvite
+from offhook.sip.events import Ended, Failed, IncomingInvite, Notified, Referred, Refused, Reinvite
 from offhook.sip.flow import TCP, UDP, Address, Close, Flow, Send
 
 FLOW = Flow(UDP, Address("192.0.2.1", 5060), Address("203.0.113.9", 5060))
@@ -151,7 +151,9 @@ class Calls:
 
     def __init__(self) -> None:
         self.network = Network()
-        self.alice, self.bob, self.carol = (Host(self.network, f"192.0.2.{last}") for last in (1, 2, 3))
+        self.alice, self.bob, self.carol = (
+            Host(self.network, f"192.0.2.{last}", transfers=True) for last in (1, 2, 3)
+        )
 
     def forget(self) -> None:
         self.network.run(200)
@@ -176,6 +178,35 @@ class Calls:
         self.network.run(0.1)
         assert self.bob.told(Ended)
 
+    def transferred(self, transport: str) -> None:
+        """Alice refers Bob to Carol, who takes Alice's place."""
+        leg = self.alice.call(self.bob, transport=transport)
+        self.network.run(0.1)
+        (invited,) = self.bob.told(IncomingInvite)
+        self.bob.endpoint.answer(invited.leg, ANSWER, self.network.now)
+        self.network.run(0.1)
+        self.alice.endpoint.refer(leg, "sip:carol@192.0.2.3", self.network.now)
+        self.network.run(0.1)
+        assert self.bob.told(Referred)
+        self.bob.endpoint.accept_refer(invited.leg, self.network.now)
+        self.bob.endpoint.notify_refer(invited.leg, 200, "OK", self.network.now)
+        self.network.run(0.1)
+        assert [told.over for told in self.alice.told(Notified)] == [False, True]
+        request = invited.request
+        remote = self.bob.endpoint._core.legs[invited.leg].local_tag
+        replaces = f"{request.call_id};to-tag={remote};from-tag={request.from_.tag}"
+        self.carol.call(self.bob, transport=transport, headers=[("Replaces", replaces)])
+        self.network.run(0.1)
+        last = self.bob.told(IncomingInvite)[-1]
+        assert last.replaces == invited.leg
+        self.bob.endpoint.answer(last.leg, ANSWER, self.network.now)
+        self.bob.endpoint.bye(invited.leg, self.network.now)
+        self.network.run(0.1)
+        self.bob.endpoint.bye(last.leg, self.network.now)
+        self.network.run(0.1)
+        assert self.alice.told(Ended)
+        assert self.carol.told(Ended)
+
     def refused(self, transport: str) -> None:
         self.alice.call(self.bob, transport=transport)
         self.network.run(0.1)
@@ -199,7 +230,7 @@ class Calls:
 
 
 @pytest.mark.parametrize("transport", [UDP, TCP])
-@pytest.mark.parametrize("kind", ["answered", "refused", "cancelled", "lost"])
+@pytest.mark.parametrize("kind", ["answered", "transferred", "refused", "cancelled", "lost"])
 def test_a_finished_call_leaves_no_cycle(kind: str, transport: str) -> None:
     calls = Calls()
     getattr(calls, kind)(transport)

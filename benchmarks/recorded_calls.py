@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT / "src"))
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.calls import HOLD_MS, SCENARIO, api, free_port, stolen, used  # noqa: E402
-from benchmarks.queues import CALLED, Server, WebhookApp, number_for  # noqa: E402
+from benchmarks.queues import CALLED, REPORT_SECONDS, Server, WebhookApp, number_for, ticks  # noqa: E402
 
 from offhook.testing import Platform  # noqa: E402
 
@@ -38,8 +38,6 @@ RATE = 25
 """Calls a second that begin."""
 SETTLE_SECONDS = 5.0
 LONGEST_SECONDS = 60.0
-REPORT_SECONDS = 11.0
-"""How often voice asks the media workers how they do."""
 TOLERANCE_SECONDS = 1.0
 """Durations are whole seconds, rounded up."""
 STREAM_SECONDS = 8.0
@@ -135,17 +133,6 @@ def caller(speech: Path, seconds: int) -> str:
     pause = f'<pause milliseconds="{int(STREAM_SECONDS * 1000)}"/>'
     scenario = SCENARIO.replace("RTP/AVP 0 101", "RTP/AVP 8 101").replace("rtpmap:0 PCMU", "rtpmap:8 PCMA")
     return scenario.replace(f'<pause milliseconds="{HOLD_MS}"/>', (play + pause) * streams)
-
-
-def ticks(platform: Platform) -> tuple[int, int, float]:
-    """Ticks of all media workers, those that were late, and the worst."""
-    found = api(platform, f"{platform.api_url}/offhook/v1/diagnosis")["roles"]["voice"]["media_ticks"]
-    workers = [worker for worker in found.values() if worker]
-    return (
-        sum(worker["ticks"] for worker in workers),
-        sum(worker["late"] for worker in workers),
-        max(worker["worst_ms"] for worker in workers),
-    )
 
 
 def in_progress(platform: Platform) -> int:

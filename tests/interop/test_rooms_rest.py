@@ -193,6 +193,21 @@ def test_calls_are_taken_out_of_a_queue(stage: Stage) -> None:
     assert client.queues(queue.sid).delete()
 
 
+def test_a_queue_that_is_deleted_while_somebody_comes_is_the_next_of_its_name(stage: Stage) -> None:
+    client, beside = stage.client, stage.another()
+    first = client.queues.create(friendly_name="Deleted")
+    stage.call(stage.phone(), twiml="<Dial timeout='60'><Queue>Deleted</Queue></Dial>")
+    stage.until(first.sid, "call comes for the first")
+    assert client.queues(first.sid).delete()
+    caller = beside.call(beside.phone(), twiml='<Enqueue waitUrl="">Deleted</Enqueue>')
+    stage.until(caller, "bridged")
+    (second,) = [queue for queue in client.queues.list() if queue.friendly_name == "Deleted"]
+    assert second.sid != first.sid and second.current_size == 0
+    stage.until(second.sid, "call has come for the first")
+    stage.called.wait_for_call("answered").hang_up()
+    assert client.queues(second.sid).delete()
+
+
 def test_who_leaves_last_and_comes_back_at_once_is_in_another_conference(stage: Stage) -> None:
     noun = '<Dial><Conference beep="false" waitUrl="">Back at once</Conference></Dial>'
     conferences = stage.client.conferences

@@ -325,6 +325,9 @@ def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step
 def _given(call: Call, entry: Entry, by: EndedBy, now: float) -> Step:
     """The call goes on with this TwiML. A dialled call leaves the room, and the call that dialled it."""
     done: tuple[Wanted, ...] = (effects.Note("redirected", (("by", by.value),)),)
+    if call.leaving is not None:
+        done += (effects.ClearTimer(running.PLAYOUT_TIMER),)
+        call = replace(call, leaving=None)
     if (parent := call.parent) is not None:
         if isinstance(call.place, In):
             done += (effects.Leave(call.place.room, redirected=True),)

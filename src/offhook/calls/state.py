@@ -103,7 +103,7 @@ def refusal(call: Call, event: events.HangUpRequested | events.RedirectRequested
     match event:
         case events.HangUpRequested(cancel_only=True) if call.is_answered:
             return "The call is in progress. Only a queued or ringing call is canceled."
-        case events.RedirectRequested() if not call.is_answered or call.leaving is not None:
+        case events.RedirectRequested() if not call.is_answered:
             return "The call is not in progress. Cannot redirect."
     return None
 

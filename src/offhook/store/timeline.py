@@ -89,10 +89,13 @@ class Timeline:
         self._database = database
         self.retained = Retained(database, "timeline", key="id", at="at")
 
-    async def list(self, sid: str, limit: int = 5000) -> list[TimelineEntry]:
-        """What happened to a call or message, oldest first."""
+    async def list(self, sid: str, limit: int = 5000, skip: int = 0) -> list[TimelineEntry]:
+        """What happened to a resource, oldest first, without the first `skip` entries."""
         rows = await self._database.fetch(
-            f"SELECT {_ALL} FROM timeline WHERE resource_sid = $1 ORDER BY at, id LIMIT $2", sid, limit
+            f"SELECT {_ALL} FROM timeline WHERE resource_sid = $1 ORDER BY at, id LIMIT $2 OFFSET $3",
+            sid,
+            limit,
+            skip,
         )
         return [_load(row) for row in rows]
 

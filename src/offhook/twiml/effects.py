@@ -406,6 +406,7 @@ class Trace:
     verb: str
     line: int
     detail: Pairs = ()
+    purpose: Purpose = Purpose.MAIN
 
 
 Play = Speak | PlayUrl | PlayDigits | Beep

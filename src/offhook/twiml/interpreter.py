@@ -93,7 +93,15 @@ def start(entry: Entry, facts: Parties, dialect: Dialect = VOICE, purpose: Purpo
 
 
 def step(state: State, event: Event) -> Step:
-    """Take one event; events after the end, and answers to what was stopped, change nothing."""
+    """Take one event; events after the end, and answers to what was stopped, change nothing.
+
+    A redirect after the end of the TwiML goes on: the caller has not hung up, and still hears the last of it.
+    """
+    match event:
+        case events.HungUp() if state.over:
+            return replace(state, hung_up=True), []
+        case events.Redirected() if not state.hung_up:
+            state = replace(state, over=False)
     if state.finished:
         return state, []
     turn = _turn(state)

@@ -109,7 +109,7 @@ class Turn:
     def trace(self, element: Element) -> None:
         """Put on record that a verb begins, also one inside of another."""
         said = (("text", element.text[:_MOST_TRACED]),) if element.text else ()
-        self.want(effects.Trace(element.name, element.line, (*element.attributes, *said)))
+        self.want(effects.Trace(element.name, element.line, (*element.attributes, *said), self.purpose))
 
     def start(self, kind: Callable[Concatenate[int, P], S], /, *arguments: P.args, **named: P.kwargs) -> int:
         """Start something, and return its new id, which is the effect's first field."""

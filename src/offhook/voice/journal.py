@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from offhook.billing.rating import rate_call
 from offhook.calls.callbacks import Outcome, status_callback
@@ -23,6 +23,13 @@ from offhook.store.records import CallbackDraft, CallRecord, NotificationRecord,
 from offhook.store.store import Store
 from offhook.voice.writes import Writes
 from offhook.webhook.params import RecordingParams
+
+KEPT_REPEATS: Final = 5
+"""Of what happens again and again while a call waits so many entries are kept at first;"""
+KEPT_ONE_IN: Final = 100
+"""then one in so many, with how often it has happened."""
+_MOST_COUNTED: Final = 200
+"""Different things that are counted; when there are more, counting begins anew."""
 
 
 async def abandon(store: Store, record: CallRecord) -> None:
@@ -41,6 +48,7 @@ class Journal:
         self._asked = record.asked
         self._started = record.start_time is not None
         self._writes = Writes(record.sid)
+        self._repeats: dict[tuple[str, str], int] = {}
 
     def changed(self, effect: Changed, recording: RecordingParams | None = None) -> None:
         """Commit a new status. `recording`: that of the whole call, once the call is over."""
@@ -84,6 +92,21 @@ class Journal:
         record = self._record
         entry = TimelineEntry(record.sid, record.account_sid, utcnow(), kind, name, detail or {})
         self._store.timelines.add(entry)
+
+    def note_repeated(
+        self, kind: TimelineKind, name: str, detail: Mapping[str, Any], again: str = ""
+    ) -> None:
+        """Write what may happen without end, as in music that is repeated, the less the oftener it does.
+
+        `again`: what makes it the same as before, besides its name.
+        """
+        if len(self._repeats) >= _MOST_COUNTED:
+            self._repeats.clear()
+        times = self._repeats[name, again] = self._repeats.get((name, again), 0) + 1
+        if times <= KEPT_REPEATS:
+            self.note(kind, name, detail)
+        elif times % KEPT_ONE_IN == 0:
+            self.note(kind, name, {**detail, "times": times})
 
     async def close(self) -> None:
         """Return when everything is written."""

@@ -8,7 +8,7 @@ peer's re-INVITE. What media finds it cannot do, and a host name that does not r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,6 +73,7 @@ class Leg:
 
     `hops_left` is how many more calls in a row may follow from this one (Max-Forwards).
     `call_sid` names the call towards the peer, once it is set.
+    unlinked: is told why this leg cannot be joined with another media worker, and so hears nobody there.
     agreed: whether offer and answer have been exchanged; without it there is no audio. keys: tells a key that came
     twice from two keys.
     """
@@ -91,6 +92,7 @@ class Leg:
         self._closed = False
         self._link: Link | End | None = None
         self._room: tuple[MediaClient, int] | None = None
+        self.unlinked: Callable[[str], None] | None = None
         self.agreed = False
         self.keys = KeyPresses()
         self.sip: int | None = None
@@ -271,7 +273,9 @@ class Leg:
         if other.media is self.media:
             self.media.bridge(self.rtp, other.rtp, detect_inband=detect_star)
             return
-        link = self._link = other._link = Link(self.media, other.media)
+        link = self._link = other._link = Link(
+            self.media, other.media, (self._link_failed, other._link_failed)
+        )
         self.media.bridge(self.rtp, link.near.number, detect_inband=detect_star)
         other.media.bridge(other.rtp, link.far.number, detect_inband=detect_star)
 
@@ -314,7 +318,7 @@ class Leg:
             self._room = media, room
             if media is self.media:
                 return self.rtp
-            self._link = link = Link(self.media, media)
+            self._link = link = Link(self.media, media, (self._link_failed,))
             self.media.bridge(self.rtp, link.near.number)
             number = link.far.number
         return number
@@ -324,6 +328,10 @@ class Leg:
         if self._room != (media, room):
             return 0
         return self._link.far.number if isinstance(self._link, Link) else self.rtp
+
+    def _link_failed(self, why: str) -> None:
+        if self.unlinked is not None:
+            self.unlinked(why)
 
     def _unlink(self) -> None:
         """Leave the bridge or room at another worker, if this leg is in one."""
@@ -337,6 +345,7 @@ class Leg:
         if self._closed or not self.rtp:
             return None
         self._closed = True
+        self.unlinked = None
         self._unlink()
         return await self.media.close_leg(self.rtp)
 

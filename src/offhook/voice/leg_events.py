@@ -89,8 +89,6 @@ def _agree(step: Callable[[], None], note: Note) -> str | None:
 def on_media(leg: Leg, event: protocol.LegEvent, note: Note) -> events.CallEvent | DigitPressed | None:
     """What an event of its media leg means to the call; the end of a play is the business of its prompts."""
     match event:
-        case protocol.PlayStarted():
-            note(TimelineKind.MEDIA, "playing", {"delay_ms": event.delay_ms})
         case protocol.Digit():
             return _pressed(leg, event.digit, event.source, note)
         case protocol.FirstPacket():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,10 +45,16 @@ class End:
 
 
 class Link:
-    """A link between two workers. Its ends can be bridged and mixed at once; they are connected a moment later."""
+    """A link between two workers. Its ends can be bridged and mixed at once; they are connected a moment later.
 
-    def __init__(self, near: MediaClient, far: MediaClient) -> None:
+    Each of `failed` is told why they cannot be.
+    """
+
+    def __init__(
+        self, near: MediaClient, far: MediaClient, failed: Sequence[Callable[[str], None]] = ()
+    ) -> None:
         self.near, self.far = open_end(near, _LOOPBACK), open_end(far, _LOOPBACK)
+        self._failed = failed
         self._connecting = asyncio.create_task(self._connect(), name="link")
 
     async def _connect(self) -> None:
@@ -63,6 +70,8 @@ class Link:
                 far.media.worker,
                 error,
             )
+            for told in self._failed:
+                told(str(error))
             return
         near.set_remote(there.host, there.port)
         far.set_remote(here.host, here.port)

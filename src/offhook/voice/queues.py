@@ -14,12 +14,18 @@ from offhook.calls import meeting
 from offhook.calls.call import Call
 from offhook.calls.effects import EnterQueue, TakeFromQueue
 from offhook.calls.events import CallEvent, LeftQueue, TurnedAway
-from offhook.calls.rooms.queue import MOST, NO_SUCH_QUEUE, Enqueued, Queue, Taker, Taking
+from offhook.calls.rooms.queue import MOST, NO_SUCH_QUEUE, Enqueued, Queue, Remade, Taker, Taking
 from offhook.calls.rooms.room import Room
 from offhook.clock import new_sid, utcnow
 from offhook.store.database import DatabaseUnavailableError
 from offhook.store.leases import Lease
-from offhook.store.records import AccountRecord, QueueMemberRecord, QueueRecord, TimelineKind
+from offhook.store.records import (
+    AccountRecord,
+    QueueMemberRecord,
+    QueueRecord,
+    TimelineEntry,
+    TimelineKind,
+)
 from offhook.twiml import events as heard
 from offhook.voice.rooms import MixEffect
 from offhook.voice.services import Services
@@ -105,8 +111,11 @@ def _wanted(services: Services, account: AccountRecord, name: str) -> QueueRecor
 def opened(services: Services, record: QueueRecord) -> None:
     """Have a queue of this node live, if it is not."""
     queue = Queue(record.sid, record.account_sid, record.friendly_name, record.max_size)
-    if services.rooms.find(record.account_sid, queue.name) is None:
+    room = services.rooms.find(record.account_sid, queue.name)
+    if room is None:
         services.rooms.add(queue, QueueRows(services, queue))
+    elif isinstance(room, Queue) and room.sid != record.sid:
+        services.rooms.take(record.account_sid, queue.name, Remade(record.sid, record.max_size))
 
 
 class QueueRows:
@@ -124,17 +133,35 @@ class QueueRows:
         """Write who has come and who has gone."""
         if not isinstance(before, Queue) or not isinstance(after, Queue):
             return
+        self._put_on_record(before, after)
         lease, queues = self._services.tenure.lease, self._services.store.queues
         are = {one.call_sid for one in after.members}
         were = {one.call_sid for one in before.members}
-        for call_sid in were - are:
-            self._writes.put(partial(queues.remove_member, after.sid, call_sid), final=True)
+        for call_sid in were if before.sid != after.sid else were - are:
+            self._writes.put(partial(queues.remove_member, before.sid, call_sid), final=True)
+        were = were if before.sid == after.sid else set()
         for one in after.members:
             if one.call_sid not in were:
                 row = QueueMemberRecord(
                     after.sid, one.call_sid, after.account_sid, utcnow(), lease.node, lease.id
                 )
                 self._writes.put(partial(queues.add_member, row))
+
+    def _put_on_record(self, before: Queue, after: Queue) -> None:
+        """Write into the queue's timeline who waits and comes for whoever does, and no more. Why is in the calls'."""
+        for coming, going, olds, news in (
+            ("call waits", "call goes", before.members, after.members),
+            ("call comes for the first", "call has come for the first", before.takers, after.takers),
+        ):
+            old, new = ([one.call_sid for one in calls] for calls in (olds, news))
+            self._note(after, going, [sid for sid in old if sid not in new])
+            self._note(after, coming, [sid for sid in new if sid not in old])
+
+    def _note(self, queue: Queue, name: str, calls: list[str]) -> None:
+        for sid in calls:
+            detail = {"CallSid": sid, "waiting": len(queue.members), "coming": len(queue.takers)}
+            entry = TimelineEntry(queue.sid, queue.account_sid, utcnow(), TimelineKind.NOTE, name, detail)
+            self._services.store.timelines.add(entry)
 
     async def settled(self) -> None:
         """Return when all that has changed is written."""

@@ -226,6 +226,9 @@ class Rooms:
                     self._inbox.append((key, events.RecordingComplete(None)))
         if before is None or after is None:
             return
+        if isinstance(before, Queue) and isinstance(after, Queue) and before.sid != after.sid:
+            del self._by_sid[before.sid]
+            self._by_sid[after.sid] = key
         if kept is not None:
             kept.changed(before, after)
         if after.closed:

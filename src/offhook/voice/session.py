@@ -34,6 +34,7 @@ from offhook.streams.protocol import received_file
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
 from offhook.twiml.entry import Purpose
+from offhook.twiml.frame import REPEATED
 from offhook.voice import conferences, leg_events, notes, queues, transfers
 from offhook.voice.journal import Journal
 from offhook.voice.leg import Destination, Leg
@@ -79,6 +80,7 @@ class CallSession:
         self.account = account
         self.leg = leg
         leg.call_sid = record.sid
+        leg.unlinked = self._unlinked
         self.placing: set[int] = set()
         """Dialled calls that have no SID yet, by their number."""
         self._dialler = dialler
@@ -171,12 +173,18 @@ class CallSession:
         """Something happened on the media leg."""
         if isinstance(event, protocol.PlayFinished):
             self._prompts.finished(event)
+        elif isinstance(event, protocol.PlayStarted):
+            self._note_of(self._heard, TimelineKind.MEDIA, "playing", {"delay_ms": event.delay_ms})
         elif (told := leg_events.on_media(self.leg, event, self.note)) is not None:
             self.feed(told)
 
     def media_lost(self) -> None:
         """The media worker of the leg has gone."""
         self.feed(events.MediaLost("The media worker has gone."))
+
+    def _unlinked(self, why: str) -> None:
+        """This call and whom it is with are at media workers that cannot be joined: they do not hear each other."""
+        self.note(TimelineKind.ERROR, "link failed", {"reason": why})
 
     def _room_recorded(self, sid: str, recorded: events.Recorded | None) -> None:
         self.services.rooms.take(self.account.sid, sid, room_events.RecordingComplete(recorded))
@@ -226,9 +234,16 @@ class CallSession:
             audio.unlink(missing_ok=True)
         elif (kind := told.content_type or "").lower().startswith("audio/"):
             self._prompts.received(told.url, Received(audio, kind))
-        self.note(TimelineKind.WEBHOOK, "failed" if failed else "fetched", evidence.detail())
+        name = "failed" if failed else "fetched"
+        self._note_of(effect.purpose, TimelineKind.WEBHOOK, name, evidence.detail(), effect.url)
         self._evidence = evidence
         return told
+
+    @property
+    def _heard(self) -> Purpose:
+        """What the newest document at work is for."""
+        frames = self.call.execution.frames if self.call.execution is not None else ()
+        return frames[-1].purpose if frames else Purpose.MAIN
 
     def _sip_params(self) -> tuple[tuple[str, str], ...]:
         """What the documents of a call to a SIP address learn of its answer."""
@@ -277,7 +292,8 @@ class CallSession:
             case twiml.Notify():
                 self.notify(effect.code, effect.message, effect.url)
             case twiml.Trace():
-                self.note(TimelineKind.TWIML, effect.verb, {"line": effect.line, **dict(effect.detail)})
+                detail = {"line": effect.line, **dict(effect.detail)}
+                self._note_of(effect.purpose, TimelineKind.TWIML, effect.verb, detail, str(detail))
             case twiml.SendMessage():
                 self.start_task(self._send(effect), "message")
             case effects.Note():
@@ -379,6 +395,15 @@ class CallSession:
     def note(self, kind: TimelineKind, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """Write into the call's timeline."""
         self._journal.note(kind, name, detail)
+
+    def _note_of(
+        self, purpose: Purpose, kind: TimelineKind, name: str, detail: Mapping[str, Any], again: str = ""
+    ) -> None:
+        """Write what a document has done: one that is repeated would fill the timeline."""
+        if purpose in REPEATED:
+            self._journal.note_repeated(kind, name, detail, again)
+        else:
+            self.note(kind, name, detail)
 
     def notify(self, code: int, message: str, url: str) -> None:
         """Put a notification on record, with the last request for a document if that is to blame."""

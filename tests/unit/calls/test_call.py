@@ -63,12 +63,21 @@ def test_a_call_that_plays_nothing_last_is_hung_up_at_once() -> None:
 def test_a_call_may_end_before_the_far_end_has_heard_all(event: events.CallEvent) -> None:
     driver = answered("<Say>Hello</Say>")
     driver.feed(heard.Played(driver.only(twiml.Speak).play))
-    redirect = events.RedirectRequested(twiml_of("<Say>More</Say>"))
-    assert refusal(driver.call, redirect) is not None
-    assert driver.feed(redirect) == []
     driver.feed(event)
     assert driver.statuses[-1] == "completed"
     assert driver.feed(events.TimerExpired("playout")) == []
+
+
+def test_a_call_whose_last_prompt_is_being_heard_is_redirected() -> None:
+    driver = answered("<Say>Hello</Say>")
+    driver.feed(heard.Played(driver.only(twiml.Speak).play))
+    redirect = events.RedirectRequested(twiml_of("<Say>More</Say>"))
+    assert refusal(driver.call, redirect) is None
+    cleared, *_, more = driver.feed(redirect)
+    assert cleared == effects.ClearTimer("playout") and isinstance(more, twiml.Speak)
+    driver.feed(heard.Played(more.play))
+    driver.feed(events.TimerExpired("playout"))
+    assert driver.statuses == ["initiated", "in-progress", "completed"]
 
 
 def test_a_call_whose_document_has_failed_is_not_said_to_be_ended_by_it() -> None:

@@ -15,6 +15,7 @@ from offhook.calls.rooms.queue import (
     Queue,
     QueueEffect,
     QueueEvent,
+    Remade,
     Resized,
     Taker,
     Taking,
@@ -151,6 +152,13 @@ def test_the_api_takes_out_one_or_the_first() -> None:
     assert driver.on(Dequeued(None, ENTRY)) == [Tell("CA1", RedirectRequested(ENTRY))]
     assert driver.on(Dequeued(None, ENTRY)) == [Tell("CA3", RedirectRequested(ENTRY))]
     assert driver.on(Dequeued(None, ENTRY)) == [] and driver.on(Dequeued("CA1", ENTRY)) == []
+
+
+def test_a_queue_that_is_made_anew_keeps_who_comes() -> None:
+    driver = Driver()
+    driver.on(Taking(Taker("CA9", "CA9-1")))
+    assert driver.on(Remade("QU2", 7)) == []
+    assert (driver.room.sid, driver.room.most, len(driver.room.takers)) == ("QU2", 7, 1)
 
 
 def test_the_end_of_a_queue_is_told_to_all() -> None:

@@ -92,6 +92,15 @@ def test_events_after_the_end_change_nothing() -> None:
         assert call.on(event) == []
 
 
+def test_a_redirect_goes_on_after_the_end_until_the_caller_has_gone() -> None:
+    call = run("<Say>Hello</Say>")
+    first = said(call)
+    assert call.on(Played(first)) == [HangUp()]
+    (again,) = call.on(Redirected(InlineTwiml("<Response><Say>More</Say></Response>")))
+    assert isinstance(again, Speak) and again.play > first and not call.finished
+    assert call.on(Played(again.play)) == [HangUp()]
+
+
 def test_answers_to_what_was_stopped_change_nothing() -> None:
     call = run("<Say>One</Say><Say>Two</Say>")
     for event in (

@@ -163,12 +163,22 @@ async def test_who_is_coached_is_named_as_the_room_knows_it() -> None:
     assert one.since() == [("mix", 7, 1, True, True, 101)]
 
 
-async def test_workers_that_cannot_be_joined_leave_a_line_in_the_log(caplog: Any) -> None:
-    one, other = Worker(0), Worker(1)
-    leg_at(one, 1).bridge(leg_at(other, 2), detect_star=False)
+async def test_workers_that_cannot_be_joined_are_known_to_the_calls_and_the_log(caplog: Any) -> None:
+    one, other, told = Worker(0), Worker(1), list[str]()
+    legs = leg_at(one, 1), leg_at(other, 2)
+    for leg in legs:
+        leg.unlinked = told.append
+    legs[0].bridge(legs[1], detect_star=False)
     await ticks()
     one.answer()
     other.answer(MediaError("every RTP port is in use or resting"))
     await ticks()
     assert "every RTP port is in use" in caplog.text
+    assert told == ["every RTP port is in use or resting"] * 2
+    legs[0].mix(other.media, 7, heard=True, hears=True)
+    await ticks()
+    one.answer()
+    other.answer(MediaError("it has gone"))
+    await ticks()
+    assert told[2:] == ["it has gone"]
     assert not [told for told in one.since() if told[0] == "remote"]

@@ -1,4 +1,4 @@
-"""Timelines: everything that happened to a call, a message or a conference, and why.
+"""Timelines: everything that happened to a call, a message, a conference or a queue, and why.
 
 ``GET /offhook/v1/timelines/{sid}`` with the account's credentials answers
 
@@ -24,29 +24,30 @@ from offhook.api.services import Services
 from offhook.store.records import AccountRecord, TimelineEntry
 from offhook.store.timeline import to_dict
 
-RESOURCES: Final = (ids.CALL, ids.MESSAGE, ids.MMS_MESSAGE, ids.CONFERENCE)
+RESOURCES: Final = (ids.CALL, ids.MESSAGE, ids.MMS_MESSAGE, ids.CONFERENCE, ids.QUEUE)
 
 
 class Timelines:
-    """The timeline of a call, a message or a conference."""
+    """The timeline of a call, a message, a conference or a queue."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, sid: str) -> None:
-        """Answer the entries, after the cursor if one is given."""
+        """Answer the entries, after the cursor if one is given: 5,000 at most, the rest is after the new cursor."""
         caller = await authenticate(self._services, req.get_header("Authorization"))
-        entries = await self._entries(sid) if ids.is_sid(sid, *RESOURCES) else []
-        owner = entries[0].account_sid if entries else await self._owner(sid, caller.sid)
+        skip = _cursor(req.get_param("after"))
+        entries = await self._entries(sid, skip)
+        known = entries or (await self._entries(sid, 0) if skip else ())
+        owner = known[0].account_sid if known else await self._owner(sid, caller.sid)
         if owner is None or not await self._may_see(caller, owner):
             raise not_found(req.path)
-        skip = _cursor(req.get_param("after"))
         resp.content_type = JSON_TYPE
         resp.data = msgspec.json.encode(
             {
                 "sid": sid,
-                "entries": [_shown(entry) for entry in entries[skip:]],
-                "cursor": str(max(skip, len(entries))),
+                "entries": [_shown(entry) for entry in entries],
+                "cursor": str(skip + len(entries)),
             }
         )
 
@@ -60,8 +61,10 @@ class Timelines:
             return False
         return True
 
-    async def _entries(self, sid: str) -> Sequence[TimelineEntry]:
-        return await self._services.store.timeline.list(sid)
+    async def _entries(self, sid: str, skip: int) -> Sequence[TimelineEntry]:
+        if not ids.is_sid(sid, *RESOURCES):
+            return ()
+        return await self._services.store.timeline.list(sid, skip=skip)
 
     async def _owner(self, sid: str, caller: str) -> str | None:
         """Whose a resource is that nothing has happened to yet."""
@@ -74,6 +77,9 @@ class Timelines:
         if ids.is_sid(sid, ids.CONFERENCE):
             conference = await self._services.store.conferences.fetch(caller, sid)
             return conference.account_sid if conference else None
+        if ids.is_sid(sid, ids.QUEUE):
+            queue = await self._services.store.queues.fetch(caller, sid)
+            return queue.account_sid if queue else None
         return None
 
 

@@ -75,6 +75,14 @@ class Resized:
 
 
 @dataclass(frozen=True, slots=True)
+class Remade:
+    """The queue was deleted while somebody came for those in it, and there is another of its name, which this is."""
+
+    sid: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """A queue as it stands."""
 
@@ -115,7 +123,7 @@ class Queue:
         return (("QueueSid", self.sid),)
 
 
-QueueEvent = Enqueued | Taking | Dequeued | Resized | Left | EndRequested
+QueueEvent = Enqueued | Taking | Dequeued | Resized | Remade | Left | EndRequested
 QueueEffect = Tell
 Step = tuple[Queue, tuple[QueueEffect, ...]]
 
@@ -138,6 +146,8 @@ def step(room: Queue, event: QueueEvent, now: float) -> Step:
             return _dequeued(room, room.find(call_sid), entry)
         case Resized(most):
             return replace(room, most=most), ()
+        case Remade(sid, most):
+            return replace(room, sid=sid, most=most), ()
         case Left(call_sid):
             members = tuple(one for one in room.members if one.call_sid != call_sid)
             takers = tuple(one for one in room.takers if one.call_sid != call_sid)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
 """Methods answered here; REGISTER joins them where there is a registrar."""
-TRANSFER_METHODS = ("REFER", "NOTIFY")
+TRANSFER_METHODS = ("REFER", "NOTIFY", "SUBSCRIBE")
 """Methods answered in a dialog only, where there are transfers."""
 TRANSFER_EXTENSIONS = ("replaces", "norefersub")
 """Option tags of RFC 3891 and RFC 4488."""

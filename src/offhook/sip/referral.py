@@ -64,6 +64,14 @@ def read_wish(request: Request) -> Wish:
     return Wish(uri, replaces_of_uri(uri), wanted != "false")
 
 
+def _expires(given: str | None) -> int:
+    """For how many seconds somebody wants to be told; not for longer than we tell. Raises RemoteProtocolError."""
+    text = str(int(SUBSCRIPTION_SECONDS)) if given is None else given.strip()
+    if not (text.isascii() and text.isdigit()):
+        raise RemoteProtocolError("Expires is a number of seconds", 400)
+    return min(int(text[:10]), int(SUBSCRIPTION_SECONDS))
+
+
 class Referral:
     """The REFERs of one session: at most one from each side at a time.
 
@@ -73,6 +81,7 @@ class Referral:
     __slots__ = (
         "_asked",
         "_event",
+        "_of",
         "_over",
         "_rows",
         "_subscribed",
@@ -83,10 +92,11 @@ class Referral:
     )
 
     def __init__(self) -> None:
-        # The peer's: one without a final response; the Event of the NOTIFYs about the last that was accepted, until
-        # when they go out, and the response that the last one told of.
+        # The peer's: one without a final response; the Event of the NOTIFYs about the last that was accepted, its CSeq,
+        # until when they go out, and the response that the last one told of.
         self._waiting: tuple[ServerTransaction, Wish] | None = None
         self._event: str | None = None
+        self._of = 0
         self._until = 0.0
         self._told = (100, REASONS[100])
         self._taken = 0
@@ -127,7 +137,7 @@ class Referral:
         event = f"refer;id={transaction.request.cseq.number}" if self._taken else "refer"
         self._taken += 1
         if wish.subscribed:
-            self._event = event
+            self._event, self._of = event, transaction.request.cseq.number
             self._until = now + SUBSCRIPTION_SECONDS
             session.start_timer("referred", SUBSCRIPTION_SECONDS, now)
             self.notify(session, 100, REASONS[100], now)
@@ -153,6 +163,36 @@ class Referral:
         if status >= 200:
             self._forget_subscriber(session)
         return True
+
+    def on_subscribe(self, session: Session, transaction: ServerTransaction, now: float) -> None:
+        """Take a SUBSCRIBE that is to prolong what a REFER has begun, or (Expires: 0) to end it (section 2.4.4).
+
+        Nothing else is subscribed to. What is told at once is what was told last (RFC 6665 section 4.2.1.2).
+        """
+        request = transaction.request
+        given = request.get("Event") or ""
+        package, _, _ = given.partition(";")
+        if package.strip().lower() != "refer":
+            session.respond(transaction, 489, now, fields=(_ALLOW_EVENTS,))
+            return
+        try:
+            about = parameter(parse_parameters(given, len(package)), "id")
+            seconds = _expires(request.get("Expires"))
+        except RemoteProtocolError as error:
+            session.respond(transaction, error.status or 400, now)
+            return
+        if self._event is None or about not in (None, str(self._of)):
+            session.respond(transaction, 481, now)
+            return
+        contact = session.core.contact(session.confirmed_dialog.flow)
+        session.respond(transaction, 200, now, fields=(("Expires", str(seconds)), contact))
+        if seconds:
+            self._until = now + seconds
+            session.start_timer("referred", seconds, now)
+            self.notify(session, *self._told, now)
+        else:
+            self._send_notify(session, self._event, "terminated;reason=timeout", now)
+            self._forget_subscriber(session)
 
     def on_notify_response(
         self, session: Session, transaction: ClientTransaction, response: Response, now: float

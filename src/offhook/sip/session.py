@@ -161,6 +161,8 @@ class Session:
             self.referral.on_refer(self, transaction, now)
         elif request.method == "NOTIFY":
             self.referral.on_notify(self, transaction, now)
+        elif request.method == "SUBSCRIBE":
+            self.referral.on_subscribe(self, transaction, now)
         else:
             self.respond(
                 transaction, 200, now, fields=(self.core.allow,) if request.method == "OPTIONS" else ()

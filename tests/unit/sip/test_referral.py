@@ -281,7 +281,69 @@ def test_a_notify_that_belongs_to_nothing_is_refused() -> None:
     assert [answer.status for answer in talking.answers("2 NOTIFY")] == [481]
 
 
-@pytest.mark.parametrize("method", ["REFER", "NOTIFY"])
+REFRESH = "Event: refer\r\nExpires: {}\r\n"
+
+
+def referred_by_hand() -> Talking:
+    """Bob was referred, and tells of it."""
+    talking = Talking(transfers=True)
+    talking.ask("REFER", 2, extra=REFER_TO)
+    talking.bob.endpoint.accept_refer(talking.leg, talking.network.now)
+    talking.network.settle()
+    return talking
+
+
+def notified(talking: Talking) -> list[Request]:
+    """The NOTIFYs that Bob has sent, each once."""
+    messages = map(parse_message, talking.network.sent)
+    told = [one for one in messages if isinstance(one, Request) and one.method == "NOTIFY"]
+    return list({one.cseq.number: one for one in told}.values())
+
+
+def test_a_subscription_is_prolonged_and_told_of_at_once() -> None:
+    talking = referred_by_hand()
+    talking.ask("SUBSCRIBE", 3, extra=REFRESH.format(9999))
+    (answer,) = talking.answers("3 SUBSCRIBE")
+    assert (answer.status, answer.get("Expires")) == (200, "180")
+    talking.ask("SUBSCRIBE", 4, extra="Event: refer;id=2\r\n")
+    talking.ask("SUBSCRIBE", 5, extra=REFRESH.format(60))
+    assert talking.answers("5 SUBSCRIBE")[0].get("Expires") == "60"
+    told = notified(talking)
+    assert [request.get("Subscription-State") for request in told] == [
+        *["active;expires=180"] * 3,
+        "active;expires=60",
+    ]
+    assert {request.body for request in told} == {b"SIP/2.0 100 Trying\r\n"}
+    assert talking.bob.endpoint.notify_refer(talking.leg, 200, "OK", talking.network.now)
+
+
+def test_a_subscription_is_ended_by_who_made_it() -> None:
+    talking = referred_by_hand()
+    talking.ask("SUBSCRIBE", 3, extra=REFRESH.format(0))
+    assert notified(talking)[-1].get("Subscription-State") == "terminated;reason=timeout"
+    assert not talking.bob.endpoint.notify_refer(talking.leg, 200, "OK", talking.network.now)
+    talking.ask("SUBSCRIBE", 4, extra=REFRESH.format(60))
+    assert talking.answers("4 SUBSCRIBE")[0].status == 481
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [
+        ("", 489),
+        ("Event: presence\r\nExpires: 60\r\n", 489),
+        ("Event: refer;id=77\r\n", 481),
+        ("Event: refer;id=\x00\r\n", 400),
+        ("Event: refer\r\nExpires: soon\r\n", 400),
+        ("Event: refer\r\nExpires: -1\r\n", 400),
+    ],
+)
+def test_a_subscribe_to_something_else_is_refused(rows: str, status: int) -> None:
+    talking = referred_by_hand()
+    talking.ask("SUBSCRIBE", 3, extra=rows)
+    assert [answer.status for answer in talking.answers("3 SUBSCRIBE")] == [status]
+
+
+@pytest.mark.parametrize("method", ["REFER", "NOTIFY", "SUBSCRIBE"])
 def test_outside_of_a_dialog_neither_is_allowed(method: str) -> None:
     lone = Lone(transfers=True)
     lone.give(invite(body=b"", extra=REFER_TO).replace(b"INVITE", method.encode()))

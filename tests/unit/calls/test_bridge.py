@@ -54,6 +54,17 @@ def test_whoever_leaves_both_are_told() -> None:
         assert driver.room.closed
 
 
+def test_whoever_takes_the_place_of_one_may_come_before_that_has_gone() -> None:
+    driver = Driver()
+    driver.talks()
+    assert driver.on(Entered(Member("CA3"))) == []
+    driver.on(Entered(Member("CA2", end_on_exit=False)))
+    assert driver.on(Left("CA2")) == [Connect("CA1", "CA3", False)]
+    driver.on(Entered(Member("CA4", end_on_exit=False)))
+    asked = driver.on(Left("CA3"), after=7)
+    assert asked[:2] == [Disconnect("CA1"), Disconnect("CA4")] and driver.room.closed
+
+
 def test_early_media_comes_and_goes() -> None:
     driver = Driver()
     driver.on(Entered(Member("CA1")))

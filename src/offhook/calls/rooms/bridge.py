@@ -94,6 +94,11 @@ def _left(room: Bridge, call_sid: str, redirected: bool, now: float) -> Step:
         return room, ()
     done: tuple[BridgeEffect, ...] = (Disconnect(call_sid),) if len(room.members) == 2 else ()
     room = replace(room, members=tuple(member for member in room.members if member is not gone))
+    if len(room.members) == 2 and room.ended_at is None:
+        # Whoever takes its place by a transfer has come before it has gone.
+        first, second = room.members
+        parted = Disconnect(first.call_sid), Disconnect(second.call_sid)
+        done = parted if gone.end_on_exit else (Connect(first.call_sid, second.call_sid, first.hears_star),)
     if not gone.end_on_exit or room.ended_at is not None:
         return room, done
     room = replace(room, ended_at=now, redirected=redirected)

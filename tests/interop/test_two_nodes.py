@@ -249,3 +249,19 @@ def test_what_a_participant_at_the_other_node_hears_and_what_is_recorded(
     kept = near.web.wait("recorded").params
     assert kept["ConferenceSid"] == conference_sid
     assert int(kept["RecordingDuration"]) >= 3
+
+
+def test_the_node_of_a_participant_dies(stages: Pair) -> None:
+    near, far = stages.one, stages.other
+    told = f'statusCallback="{near.web.url("room")}" statusCallbackEvent="leave"'
+    stay = [enter(near, "goes", TONES[0], told), enter(near.another(), "goes", TONES[1])]
+    guest = enter(far, "goes", TONES[2])
+    conference_sid = met(near, "goes", 3)
+    os.kill(voice_of(far.platform), signal.SIGKILL)
+    left = near.web.wait("room").params
+    assert (left["CallSid"], left["ParticipantCallStatus"]) == (guest.sid, "completed")
+    assert near.client.conferences(conference_sid).fetch().status == "in-progress"
+    for member in stay:
+        member.call.hang_up()
+    settled(lambda: near.client.conferences(conference_sid).fetch().status)
+    settled(lambda: near.client.calls(guest.sid).fetch().status)

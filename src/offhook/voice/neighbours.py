@@ -21,7 +21,7 @@ from offhook.bus import subjects
 from offhook.bus.nats import Bus, RequestError
 from offhook.calls import events, meeting
 from offhook.calls.events import CallEvent
-from offhook.calls.rooms.conference import ConferenceStatus, ParticipantEntered
+from offhook.calls.rooms.conference import Conference, ConferenceStatus, ParticipantEntered
 from offhook.calls.rooms.encoding import call_event, encode, room_event
 from offhook.calls.rooms.events import Entered, Left
 from offhook.calls.rooms.queue import Enqueued, Taking, queue_name
@@ -208,7 +208,7 @@ class Neighbours:
         match event:
             case ParticipantEntered():
                 room = self._rooms.by_sid(account, said.sid)
-                if room is None or room.name != name or room.closed or _is_completed(room):
+                if not isinstance(room, Conference) or room.status is ConferenceStatus.COMPLETED:
                     return False
             case Enqueued() | Taking():
                 self._open_queue(self._queue(said))
@@ -365,10 +365,6 @@ def _goes_on(known: Neighbour, letter: Letter) -> bool:
     """Whether a letter is from whom this node knows, and who knows this node as it is."""
     ours = letter.heard in (None, known.outgoing.name)
     return ours and known.incoming.follows(letter.stream, letter.first)
-
-
-def _is_completed(room: object) -> bool:
-    return getattr(room, "status", None) is ConferenceStatus.COMPLETED
 
 
 def _whom(event: RoomEvent) -> str:

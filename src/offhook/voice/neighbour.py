@@ -64,6 +64,7 @@ class Neighbour:
         self._asked: dict[int, asyncio.Future[bool]] = {}
         self._wake = asyncio.Event()
         self._running = asyncio.create_task(self._run(), name=f"to-{lease.node}")
+        self._running.add_done_callback(self._ended)
 
     # What is said to it
 
@@ -138,6 +139,11 @@ class Neighbour:
         if not self._lost:
             self._lost = True
             asyncio.get_running_loop().call_soon(self._on_lost, self, why)
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        if not running.cancelled() and (error := running.exception()) is not None:
+            logger.error("node %s cannot be told anything", self.lease.node, exc_info=error)
+            self._give_up("it cannot be told anything")
 
     def close(self) -> None:
         """Say nothing more."""

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.voice.test_links import Worker, leg_at, ticks
 
+from offhook.bus import sequence
 from offhook.bus.nats import Bus, RequestError
 from offhook.calls import events
 from offhook.calls.call import Call
@@ -433,6 +434,32 @@ async def test_who_was_to_come_is_not_waited_for_when_its_node_is_lost(two: Two)
     two.leases.ended.add(2)
     await until(lambda: session.fed)
     assert session.fed == [events.MemberGone("CA1-1")]
+
+
+async def test_a_fault_on_the_way_to_a_node_is_the_end_of_what_is_shared_with_it(
+    two: Two, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    two.here.conference()
+    session = await two.confer()
+
+    async def fails(subject: str, payload: bytes) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(two.wire, "request", fails)
+    await until(lambda: session.fed)
+    assert session.fed == [events.RoomEnded(ROOM, 0)]
+    assert "cannot be told anything" in caplog.text
+
+
+async def test_who_does_not_hear_what_it_is_told_is_lost(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.here.conference()
+    session = await two.confer()
+    two.wire.away = True
+    monkeypatch.setattr(sequence, "MOST_WAITING", 100)
+    for _ in range(100):
+        two.there.rooms.take(AC, ROOM, AnnouncementOver("CA2"))
+    await until(lambda: session.fed)
+    assert session.fed == [events.RoomEnded(ROOM, 0)]
 
 
 async def test_what_cannot_be_read_is_refused_and_put_in_the_log(two: Two, caplog: Any) -> None:

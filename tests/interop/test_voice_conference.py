@@ -298,7 +298,7 @@ def test_the_recording_of_a_participant_has_it_and_the_others_in_a_channel_each(
     recorded = Member(sid, phone.wait_for_call("answered"), TONES[1])
     stage.until(sid, "recording")
     play_all([other, recorded], tmp_path, 2)
-    recorded.call.wait_for_phrases(1)
+    until_heard([other, recorded], all_but_oneself(2))
     end(stage, "legs")
     told = stage.web.wait("kept").params
     assert (told["DialCallStatus"], told["RecordingSid"][:2]) == ("answered", "RE")
@@ -311,7 +311,7 @@ def test_the_recording_of_a_participant_has_it_and_the_others_in_a_channel_each(
 
 def test_the_timeline_of_a_conference_says_who_came_and_went(stage: Stage, tmp_path: Path) -> None:
     members = enter(stage, tmp_path, "seen", 2)
-    (found,) = stage.client.conferences.list(friendly_name="seen", status="in-progress")
+    found = in_progress(stage, "seen", 2)
     end(stage, "seen")
     stage.until(found.sid, "conference-end")
     entries = stage.platform.timeline(found.sid)

@@ -179,11 +179,11 @@ async def test_serving_begins_when_the_server_has_read_the_subscription(
         await full.wait()
         serving = asyncio.create_task(server.serve(subjects.voice_calls("node-1"), answer))
         for _ in range(10):
-            await bus.request("$SYS.REQ.USER.INFO", b"")
+            await bus.request("$SYS.REQ.USER.INFO", b"", HANGS)
         assert not serving.done()
         draining.set()
         await serving
-        assert await bus.request(subjects.voice_calls("node-1"), b"first") == b"first"
+        assert await bus.request(subjects.voice_calls("node-1"), b"first", HANGS) == b"first"
     finally:
         draining.set()
         await server.close()

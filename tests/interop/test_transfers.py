@@ -21,11 +21,6 @@ from tests.interop.test_voice_prompts import tone_wav
 from offhook.testing import Call, Phone
 
 
-def names(stage: Stage, sid: str) -> list[str]:
-    """The names of the notes in a call's timeline."""
-    return [entry["name"] for entry in stage.platform.timeline(sid) if entry["kind"] == "note"]
-
-
 def dials_the_phone(stage: Stage, attributes: str) -> tuple[str, str]:
     """An outbound call whose TwiML dials the softphone: its SID, and the phone's address."""
     agent = sip_address(stage, credentials(stage)[0])
@@ -48,7 +43,8 @@ def test_a_blind_transfer_asks_refer_url(stage: Stage) -> None:
         assert (asked["CallSid"], asked["CallStatus"]) == (sid, "in-progress")
         phone.wait_for("CALL_CLOSED")
         assert carol.called.wait_for_call("answered")
-    assert {"is transferred", "redirected"} <= set(names(stage, sid))
+    for note in ("is transferred", "redirected"):
+        stage.until(sid, note)
     customer.called.wait_for_call("answered").hang_up()
     assert stage.final_status() == "completed"
     assert not stage.web.received("done"), "the first <Dial> was replaced, not ended"

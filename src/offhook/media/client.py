@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from offhook.bus.ipc import Frames, encode
+from offhook.bus.frame_writer import FrameWriter
+from offhook.bus.ipc import Frames
 from offhook.errors import RemoteProtocolError
 from offhook.media import protocol
 from offhook.sdp.address import family_of, is_name
@@ -60,7 +61,7 @@ class MediaClient:
         worker: int,
     ) -> None:
         self.worker = worker
-        self._writer = writer
+        self._writer = FrameWriter(writer)
         self._on_event = on_event
         self._on_lost = on_lost
         self._answers: dict[tuple[str, int], asyncio.Future[protocol.Event]] = {}
@@ -286,7 +287,7 @@ class MediaClient:
     def _send(self, command: protocol.Command) -> None:
         """Write a command; dropped when the worker is gone, of which on_lost tells."""
         if not self._lost:
-            self._writer.write(encode(command))
+            self._writer.write(command)
 
     async def _ask(self, command: protocol.Command, key: tuple[str, int]) -> protocol.Event:
         """Send a command and wait for its answer."""

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from offhook.bus.ipc import Frames, encode
+from offhook.bus.frame_writer import FrameWriter
+from offhook.bus.ipc import Frames
 from offhook.errors import RemoteProtocolError
 from offhook.streams.protocol import (
     Cancel,
@@ -39,6 +40,8 @@ _READ_SIZE = 65536
 _RECONNECT_SECONDS = 0.1
 _RECORDING_PATIENCE_SECONDS = 20.0
 """How long after a lost connection a recording's end is waited for before it is given up as failed."""
+_EXPECT_SECONDS = 1.0
+"""Calls that begin together are one hint: speech stays ready for far longer."""
 _INTERNAL_FAILURE = 12400
 
 
@@ -95,7 +98,8 @@ class StreamsClient:
         self._requests = itertools.count(1)
         self._pending: dict[int, asyncio.Queue[Reply]] = {}
         self._recordings: dict[str, asyncio.TimerHandle | None] = {}
-        self._writer: asyncio.StreamWriter | None = None
+        self._writer: FrameWriter | None = None
+        self._expect_from = 0.0
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -115,8 +119,10 @@ class StreamsClient:
 
     def expect_speech(self) -> None:
         """Say that a call begins, so that speech is ready when it is wanted; it is only a hint."""
-        if self._writer is not None:
-            self._writer.write(encode(Expect()))
+        now = asyncio.get_running_loop().time()
+        if self._writer is not None and now >= self._expect_from:
+            self._expect_from = now + _EXPECT_SECONDS
+            self._writer.write(Expect())
 
     async def prepare(
         self, url: str, *, auth_token: str | None = None, received: Received | None = None
@@ -217,7 +223,7 @@ class StreamsClient:
     def _close_request(self, request: int, finished: bool) -> None:
         del self._pending[request]
         if not finished and self._writer is not None:
-            self._writer.write(encode(Cancel(request)))
+            self._writer.write(Cancel(request))
 
     async def _send(self, command: Command) -> None:
         try:
@@ -226,15 +232,16 @@ class StreamsClient:
         except TimeoutError:
             raise StreamsError(_INTERNAL_FAILURE, "the streams role is not available") from None
         assert self._writer is not None
-        self._writer.write(encode(command))
+        self._writer.write(command)
 
     async def _run(self) -> None:
         while True:
             try:
-                reader, self._writer = await asyncio.open_unix_connection(self._path)
+                reader, writer = await asyncio.open_unix_connection(self._path)
             except OSError:
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
+            self._writer = FrameWriter(writer)
             try:
                 self._resume_recordings()
                 self._connected.set()
@@ -262,6 +269,7 @@ class StreamsClient:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            self._expect_from = 0.0
         for request, replies in self._pending.items():
             replies.put_nowait(RequestFailed(request, _INTERNAL_FAILURE, "the streams role was restarted"))
         loop = asyncio.get_running_loop()
@@ -276,7 +284,7 @@ class StreamsClient:
         """Ask the new streams role what is left of the recordings that ran in the old one."""
         assert self._writer is not None
         for sid in self._recordings:
-            self._writer.write(encode(StopRecording(sid)))
+            self._writer.write(StopRecording(sid))
 
     def _finish_recording(self, finished: RecordingFinished) -> None:
         if finished.sid not in self._recordings:

@@ -9,7 +9,8 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from offhook.bus.ipc import Frames, encode
+from offhook.bus.frame_writer import FrameWriter
+from offhook.bus.ipc import Frames
 from offhook.errors import RemoteProtocolError
 from offhook.speech.text import split_text
 from offhook.speech.tts import Speech
@@ -54,7 +55,7 @@ class Session:
         recordings: Recordings,
     ) -> None:
         self._reader = reader
-        self._writer = writer
+        self._writer = FrameWriter(writer)
         self._prompts = prompts
         self._speech = speech
         self._recordings = recordings
@@ -139,8 +140,7 @@ class Session:
         self._reply(news)
 
     def _reply(self, reply: Reply) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(encode(reply))
+        self._writer.write(reply)
 
 
 def _log_orphan(news: RecordingFinished) -> None:

@@ -1,4 +1,4 @@
-"""The little SQL that is the same for every aggregate: lists of columns, `unnest` of columns, rows to records."""
+"""The little SQL that is the same for every aggregate: lists of columns, records to rows and rows to records."""
 
 from __future__ import annotations
 
@@ -77,6 +77,16 @@ def unnest(record: Any, names: Sequence[str], first: int = 1, alias: str = "inpu
     arrays = ", ".join(f"${first + at}::{_type(hints[name])}[]" for at, name in enumerate(names))
     quoted = ", ".join(f'"{name}"' for name in names)
     return f"unnest({arrays}) AS {alias}({quoted})"
+
+
+def recordset(record: Any, argument: int = 1, alias: str = "input") -> str:
+    """A FROM item that turns one argument, a list of records as JSON, into rows; for fields named as their columns.
+
+    With many rows it costs a fraction of `unnest`: asyncpg looks at each element of an array in Python.
+    """
+    hints = get_type_hints(record)
+    typed = ", ".join(f'"{name}" {_type(hints[name])}' for name in field_names(record))
+    return f"jsonb_to_recordset(${argument}) AS {alias}({typed})"
 
 
 def unnest_in_order(wanted: Sequence[tuple[str, str]], first: int, alias: str) -> str:

@@ -22,7 +22,7 @@ import msgspec
 from offhook.store.database import POISON, Connection, Database, DatabaseUnavailableError
 from offhook.store.records import MessageRecord, TimelineEntry, TimelineKind
 from offhook.store.retention import Retained
-from offhook.store.sql import columns, transpose, unnest, values
+from offhook.store.sql import columns, recordset
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,11 @@ MAX_OCTETS: Final = 64 * 1024 * 1024
 """What the details of entries that wait may weigh: a SIP message or an answer to a webhook has up to 8 kB."""
 MAX_BATCH: Final = 2_000
 
-_NAMES = ("resource_sid", "account_sid", "at", "kind", "name", "detail")
 _ALL = columns(TimelineEntry)
 _INSERT = f"""
     INSERT INTO timeline ({_ALL})
     SELECT resource_sid, account_sid, at, kind, name, CASE WHEN erased.sid IS NULL THEN detail ELSE '{{}}' END
-    FROM {unnest(TimelineEntry, _NAMES)} LEFT JOIN erased ON erased.sid = resource_sid
+    FROM {recordset(TimelineEntry)} LEFT JOIN erased ON erased.sid = resource_sid
     WHERE erased.deleted IS NOT TRUE
 """
 
@@ -211,13 +210,12 @@ class TimelineWriter:
                 self._dropped = 0
 
     async def _write(self, batch: Sequence[TimelineEntry]) -> None:
-        arrays = transpose([values(entry) for entry in batch], len(_NAMES))
         again = self._again
 
         async def attempt(connection: Connection) -> None:
             nonlocal again
             statement, again = (_INSERT_AGAIN if again else _INSERT), True
-            await connection.execute(statement, *arrays)
+            await connection.execute(statement, batch)
 
         try:
             await self._database.run(attempt)

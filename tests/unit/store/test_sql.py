@@ -8,7 +8,7 @@ from subprocess import run
 import pytest
 
 from offhook.store.records import CallRecord, MessageRecord, OutboxRow, TimelineEntry
-from offhook.store.sql import column_names, unnest
+from offhook.store.sql import column_names, recordset, unnest
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,12 @@ def test_arrays_have_the_types_of_a_records_fields(record: type, names: tuple[st
 @pytest.mark.parametrize("record", [CallRecord, MessageRecord, TimelineEntry, OutboxRow])
 def test_every_field_of_what_is_inserted_in_batches_has_a_type(record: type) -> None:
     assert unnest(record, column_names(record)).count("[]") == len(column_names(record))
+
+
+def test_records_as_json_have_the_types_of_their_fields() -> None:
+    assert recordset(TimelineEntry).startswith(
+        'jsonb_to_recordset($1) AS input("resource_sid" text, "account_sid" text, "at" timestamptz, "kind" text'
+    )
 
 
 def test_running_roles_do_without_the_library_that_migrations_need() -> None:

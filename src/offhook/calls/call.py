@@ -11,8 +11,9 @@ short.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from offhook.calls import dial, effects, events, meeting, referring, running, transfer
 from offhook.calls.effects import Wanted

@@ -6,7 +6,7 @@ Effects of the TwiML interpreter that need nothing of the call's own state (`Fet
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from offhook.calls.events import CallEvent
 from offhook.calls.status import CallbackEvent, CallStatus
@@ -15,62 +15,52 @@ from offhook.twiml.effects import DialTarget, Pairs, StatusCallback, Track
 from offhook.twiml.entry import Method
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceLeg:
+class PlaceLeg(Struct, frozen=True):
     """Send the INVITE of an outbound call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """Tell an inbound caller that it rings (180)."""
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptLeg:
+class AcceptLeg(Struct, frozen=True):
     """Answer an inbound call (200)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefuseLeg:
+class RefuseLeg(Struct, frozen=True):
     """Refuse an inbound call with a final SIP response."""
 
     response: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class CancelLeg:
+class CancelLeg(Struct, frozen=True):
     """Give up an outbound call that is not answered (CANCEL)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndLeg:
+class EndLeg(Struct, frozen=True):
     """Hang up an answered call (BYE)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReferLeg:
+class ReferLeg(Struct, frozen=True):
     """Ask the far end to call `uri` instead (REFER)."""
 
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerRefer:
+class AnswerRefer(Struct, frozen=True):
     """Answer the far end's REFER: 202 accepts it."""
 
     response: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyReferrer:
+class NotifyReferrer(Struct, frozen=True):
     """Tell the far end what its REFER has come to (NOTIFY)."""
 
     response: int
 
 
-@dataclass(frozen=True, slots=True)
-class FetchTransfer:
+class FetchTransfer(Struct, frozen=True):
     """Ask the application where this call, which is transferred, goes on. Answered by `TransferFetched`."""
 
     url: str
@@ -78,8 +68,7 @@ class FetchTransfer:
     params: Pairs
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectPartners:
+class ConnectPartners(Struct, frozen=True):
     """Connect whoever this call is with and whoever the call `replaces` is with, and end these two calls.
 
     `ReferDecided` follows.
@@ -88,8 +77,7 @@ class ConnectPartners:
     replaces: str
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """The call has a new status: commit it, with the status callback that goes with it."""
 
     status: CallStatus
@@ -99,23 +87,20 @@ class Changed:
     """The SIP final response, once the call is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(Struct, frozen=True):
     """Give `TimerExpired(key)` after `seconds`; a timer of the same key is replaced."""
 
     key: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ClearTimer:
+class ClearTimer(Struct, frozen=True):
     """Forget a timer; one that is not set is ignored."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceChild:
+class PlaceChild(Struct, frozen=True):
     """Call `target` on behalf of this call (``<Dial>``)."""
 
     child: int
@@ -126,15 +111,13 @@ class PlaceChild:
     """Whether the account has yet to be shown to own the caller id."""
 
 
-@dataclass(frozen=True, slots=True)
-class DropChild:
+class DropChild(Struct, frozen=True):
     """Keep a dialled call that has no SID yet from being placed."""
 
     child: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomRecording:
+class RoomRecording(Struct, frozen=True):
     """How a room is to be recorded (``<Dial record>``); `from_ringing`: from its first member on."""
 
     channels: int
@@ -144,31 +127,27 @@ class RoomRecording:
     track: Track = "both"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordLeg:
+class RecordLeg(Struct, frozen=True):
     """Record what this call says and hears in a conference (``<Dial record>``); `LegRecorded` tells what was kept."""
 
     dial: int
     request: twiml.RecordCall
 
 
-@dataclass(frozen=True, slots=True)
-class StopRecordingLeg:
+class StopRecordingLeg(Struct, frozen=True):
     """End that recording."""
 
     dial: int
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRoom:
+class OpenRoom(Struct, frozen=True):
     """Make the room in which this call and one that it dials will meet."""
 
     room: str
     recording: RoomRecording | None
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(Struct, frozen=True):
     """Let this call into a room, or change the terms on which it is there (`offhook.calls.rooms.events.Member`)."""
 
     room: str
@@ -176,8 +155,7 @@ class Enter:
     hears_star: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EnterConference:
+class EnterConference(Struct, frozen=True):
     """Let this call into a conference, which begins to be if it is not there, or (`sid`) into that one alone."""
 
     room: str
@@ -185,8 +163,7 @@ class EnterConference:
     sid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EnterQueue:
+class EnterQueue(Struct, frozen=True):
     """Let this call wait in a queue, which is made if it is not there."""
 
     room: str
@@ -196,8 +173,7 @@ class EnterQueue:
     entered_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class TakeFromQueue:
+class TakeFromQueue(Struct, frozen=True):
     """Come for the first call in a queue; `again`: it has waited before. One that does not exist says `TurnedAway`."""
 
     room: str
@@ -206,8 +182,7 @@ class TakeFromQueue:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TellRoom:
+class TellRoom(Struct, frozen=True):
     """Tell the room that the announcement at `url` has been heard, or what kept it from being made."""
 
     room: str
@@ -215,43 +190,37 @@ class TellRoom:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TellAnswered:
+class TellAnswered(Struct, frozen=True):
     """Tell the conference, which has heard this call's early media, that it is answered."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(Struct, frozen=True):
     """Take this call out of a room; `redirected`: it goes on with TwiML of its own."""
 
     room: str
     redirected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PlayRingback:
+class PlayRingback(Struct, frozen=True):
     """Let the caller hear the ringing tone of a country (ISO 3166-1, lower case) until `StopRingback`."""
 
     tone: str
 
 
-@dataclass(frozen=True, slots=True)
-class StopRingback:
+class StopRingback(Struct, frozen=True):
     """End the ringing tone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(Struct, frozen=True):
     """Give an event to another call. One that has ended is not told."""
 
     call_sid: str
     event: CallEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Write what has been decided, and why, into the call's timeline."""
 
     name: str

@@ -6,8 +6,9 @@ what its SIP leg did, what the calls it dials did, what the API asked for, and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from offhook.calls.status import CallStatus
 from offhook.twiml.effects import Confer, OnRefer, Pairs
@@ -24,39 +25,33 @@ class FailureSource(StrEnum):
     LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(Struct, frozen=True):
     """The call exists: place its leg (outbound) or see to its TwiML (inbound)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegPlaced:
+class LegPlaced(Struct, frozen=True):
     """The INVITE of an outbound call is out, under this Call-ID."""
 
     sip_call_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegTrying:
+class LegTrying(Struct, frozen=True):
     """Somebody works on our INVITE, and nothing more is known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegRinging:
+class LegRinging(Struct, frozen=True):
     """The far end rings. `early_media`: it already sends audio (a provisional response with SDP)."""
 
     early_media: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LegAnswered:
+class LegAnswered(Struct, frozen=True):
     """The far end answered an outbound call. `sip_headers`: the ``X-`` headers of its answer."""
 
     sip_headers: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LegFailed:
+class LegFailed(Struct, frozen=True):
     """The leg could not be set up: a final response of 300 or more, a timeout, or our own failure."""
 
     response: int
@@ -64,36 +59,31 @@ class LegFailed:
     source: FailureSource = FailureSource.REMOTE
 
 
-@dataclass(frozen=True, slots=True)
-class LegEnded:
+class LegEnded(Struct, frozen=True):
     """The far end hung up (BYE), or cancelled before the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegReferAnswered:
+class LegReferAnswered(Struct, frozen=True):
     """The far end has answered our REFER with this final response."""
 
     response: int
 
 
-@dataclass(frozen=True, slots=True)
-class LegNotified:
+class LegNotified(Struct, frozen=True):
     """The far end tells what became of our REFER: a response to its INVITE, if it says one. `over`: that was all."""
 
     response: int | None
     over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LegReferred:
+class LegReferred(Struct, frozen=True):
     """The far end transfers whoever it talks to: its REFER names `target`, or `replaces`, a call of this account."""
 
     target: str
     replaces: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChildReferred:
+class ChildReferred(Struct, frozen=True):
     """A call dialled by this one, `call_sid`, transfers this one to `target`."""
 
     child: int
@@ -101,8 +91,7 @@ class ChildReferred:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class TransferAsked:
+class TransferAsked(Struct, frozen=True):
     """The call `by`, which this one is with, transfers it to `target`: its application is to be asked."""
 
     by: str
@@ -110,34 +99,29 @@ class TransferAsked:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class TransferFetched:
+class TransferFetched(Struct, frozen=True):
     """What the application has answered to that."""
 
     entry: Retrieved
 
 
-@dataclass(frozen=True, slots=True)
-class ReferDecided:
+class ReferDecided(Struct, frozen=True):
     """The REFER of this call is accepted (202) or refused."""
 
     response: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReferCameTo:
+class ReferCameTo(Struct, frozen=True):
     """What the transfer that this call has asked for has come to."""
 
     response: int
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOver:
+class HandedOver(Struct, frozen=True):
     """Whoever this call was with is with somebody else: it leaves, and ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Partner:
+class Partner(Struct, frozen=True):
     """Whom a call is with after a transfer. `child`: the number under which it dialled this call, if it dials."""
 
     call_sid: str
@@ -145,46 +129,40 @@ class Partner:
     child: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejoined:
+class Rejoined(Struct, frozen=True):
     """In the bridge where this call is and stays, it will be with another call."""
 
     partner: Partner
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """This call goes over to another bridge, where it will be with another call."""
 
     room: str
     partner: Partner
 
 
-@dataclass(frozen=True, slots=True)
-class Seated:
+class Seated(Struct, frozen=True):
     """This call takes the place of another one in a conference, on the same terms."""
 
     room: str
     request: Confer
 
 
-@dataclass(frozen=True, slots=True)
-class MediaLost:
+class MediaLost(Struct, frozen=True):
     """No audio has come from the far end for too long (`silent`), or the media worker is gone."""
 
     reason: str
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NotNegotiated:
+class NotNegotiated(Struct, frozen=True):
     """The two ends cannot agree on how to exchange audio, or never did. The far end has been, or is to be, told."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChildPlaced:
+class ChildPlaced(Struct, frozen=True):
     """A call dialled by this one exists, under this SID; `to` is whom it calls."""
 
     child: int
@@ -192,16 +170,14 @@ class ChildPlaced:
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRinging:
+class ChildRinging(Struct, frozen=True):
     """A call dialled by this one rings."""
 
     child: int
     early_media: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChildAnswered:
+class ChildAnswered(Struct, frozen=True):
     """A call dialled by this one was answered. It may have a whisper to hear before it joins."""
 
     child: int
@@ -209,16 +185,14 @@ class ChildAnswered:
     sip_headers: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChildJoined:
+class ChildJoined(Struct, frozen=True):
     """A call dialled by this one is ready to enter the room."""
 
     child: int
     call_sid: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChildEnded:
+class ChildEnded(Struct, frozen=True):
     """A call dialled by this one is over, or does something else now, or could not even be placed.
 
     `code` is the error that its whisper has come to, if that is what ended it.
@@ -232,16 +206,14 @@ class ChildEnded:
     code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """The call that dialled this one lets it into the room; `early`: only its early media is heard there."""
 
     room: str
     early: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """A recording that was kept. `duration` in seconds."""
 
     sid: str
@@ -249,16 +221,14 @@ class Recorded:
     duration: int
 
 
-@dataclass(frozen=True, slots=True)
-class LegRecorded:
+class LegRecorded(Struct, frozen=True):
     """The recording of this call in a conference is complete; None was kept if it was empty or has failed."""
 
     dial: int
     recorded: Recorded | None
 
 
-@dataclass(frozen=True, slots=True)
-class RoomEnded:
+class RoomEnded(Struct, frozen=True):
     """The room that this call was in has ended.
 
     `seconds` is how long two talked in it. `redirected`: it ended because a call was given TwiML of its own.
@@ -270,16 +240,14 @@ class RoomEnded:
     recorded: Recorded | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
+class TurnedAway(Struct, frozen=True):
     """The room does not let this call in; `code` is a notification's."""
 
     room: str
     code: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomPushed:
+class RoomPushed(Struct, frozen=True):
     """The room has this call run a document above its own: a wait, music on hold, an announcement."""
 
     room: str
@@ -287,24 +255,21 @@ class RoomPushed:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class RoomPopped:
+class RoomPopped(Struct, frozen=True):
     """The room has this call end that document."""
 
     room: str
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class InQueue:
+class InQueue(Struct, frozen=True):
     """The queue has taken this call in; `sid` is the Queue's."""
 
     room: str
     sid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(Struct, frozen=True):
     """This call, which waits in a queue, is the next: it hears the document, if any, and enters the bridge.
 
     `taker` is the call that came for it, `waited` the seconds it was in the queue.
@@ -317,8 +282,7 @@ class Called:
     waited: int
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """The queue has given this call, which came for somebody, the call `member`, which says so itself: it comes.
 
     `MemberJoined` or `MemberGone` follows.
@@ -328,23 +292,20 @@ class Served:
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class MemberJoined:
+class MemberJoined(Struct, frozen=True):
     """Whom the queue has given this call has entered its bridge."""
 
     bridge: str
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class MemberGone:
+class MemberGone(Struct, frozen=True):
     """Whom the queue has given this call for this bridge has gone before they met."""
 
     bridge: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeftQueue:
+class LeftQueue(Struct, frozen=True):
     """The queue does not have this call any more, or has never taken it in."""
 
     room: str
@@ -370,8 +331,7 @@ class EndedBy(StrEnum):
     FAULT = "a fault of the platform"
 
 
-@dataclass(frozen=True, slots=True)
-class HangUpRequested:
+class HangUpRequested(Struct, frozen=True):
     """The API, the call that dialled this one, or the platform wants it ended."""
 
     by: EndedBy
@@ -381,15 +341,13 @@ class HangUpRequested:
     """The status it ends with if nobody has answered it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RedirectRequested:
+class RedirectRequested(Struct, frozen=True):
     """The API gives a live call new TwiML (``Url`` or ``Twiml`` of an update)."""
 
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class TimerExpired:
+class TimerExpired(Struct, frozen=True):
     """A timer set by `offhook.calls.effects.SetTimer` went off."""
 
     key: str

@@ -12,8 +12,9 @@ may have been about the present stay, the call leaves the room too, so that it i
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from offhook.calls import dial, effects, events
 from offhook.calls.effects import Wanted

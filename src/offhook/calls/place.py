@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from offhook.calls.dial import Child, Dialling
 from offhook.calls.events import Recorded
@@ -19,20 +19,17 @@ _DIAL_STATUS: dict[CallStatus, DialStatus] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Alone:
+class Alone(Struct, frozen=True):
     """With nobody but its own TwiML."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ringing:
+class Ringing(Struct, frozen=True):
     """Its ``<Dial>`` calls others, and nobody has joined it yet."""
 
     dialling: Dialling
 
 
-@dataclass(frozen=True, slots=True)
-class Dialled:
+class Dialled(Struct, frozen=True):
     """What a ``<Dial>`` has come to: who joined, or why nobody did. Its verb is told when the room has ended."""
 
     request: Dial
@@ -58,8 +55,7 @@ class Dialled:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Conferring:
+class Conferring(Struct, frozen=True):
     """In a conference, or about to be, by ``<Dial><Conference>``.
 
     `recording`: the call itself is recorded there, and what is kept is not known yet. `recorded`: what was kept.
@@ -87,8 +83,7 @@ class Conferring:
         return DialDone(self.request.dial, "failed")
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True):
     """In a queue by ``<Enqueue>``, then with whoever came for it.
 
     `queue_sid`: once the queue has taken the call in. `waited`: seconds, once it has been called. `taker`: the call
@@ -121,8 +116,7 @@ class Queued:
         return EnqueueDone(self.request.enqueue, result, self.queue_sid, waited)
 
 
-@dataclass(frozen=True, slots=True)
-class Taking:
+class Taking(Struct, frozen=True):
     """Comes for the first call in a queue (``<Dial><Queue>``), which it will meet in `bridge`.
 
     `rest`: how many seconds of its timeout are left, `since`: the moment that they are counted from; while somebody is
@@ -158,16 +152,14 @@ Reason = Dialled | Conferring | Queued | Taking
 """What brought a call into a room."""
 
 
-@dataclass(frozen=True, slots=True)
-class In:
+class In(Struct, frozen=True):
     """In a room, by its name. `because` says what brought it there; a call that was dialled itself has no reason."""
 
     room: str
     because: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Departed:
+class Departed(Struct, frozen=True):
     """Has left a conference in which it was recorded: its verb is told when the recording is complete."""
 
     conferring: Conferring

@@ -5,7 +5,7 @@ A part of `offhook.calls.call`, as `offhook.calls.meeting` is.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from offhook.calls import effects, events
 from offhook.calls.meeting import Met

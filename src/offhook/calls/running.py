@@ -7,7 +7,8 @@ carried out here, and one of them may be its end, at which the interpreter is he
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from offhook.calls import dial, effects, events, meeting, referring
 from offhook.calls.effects import Wanted

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from offhook.calls import effects, events
 from offhook.calls.effects import Wanted
@@ -16,16 +17,14 @@ LIMIT_TIMER = "limit"
 DIAL_LIMIT_TIMER = "dial-limit"
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
+class Parent(Struct, frozen=True):
     """The call that dialled this one, and the number it knows this one by."""
 
     call_sid: str
     child: int
 
 
-@dataclass(frozen=True, slots=True)
-class Referring:
+class Referring(Struct, frozen=True):
     """A ``<Refer>`` under way: the response to its REFER, and the last that the far end has told of."""
 
     refer: int
@@ -33,8 +32,7 @@ class Referring:
     notified: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Struct, frozen=True):
     """The call `by` transfers this one, and its application is being asked.
 
     `keeps`: the two stay together if it has no answer. `left`: they are together no more.
@@ -45,8 +43,7 @@ class Transfer:
     left: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call as it stands.
 
     `entry` is the TwiML it runs when answered; that of a dialled call is its whisper, and it may have none.

@@ -15,7 +15,7 @@ A call that goes on meets the others by the same rooms and events as any.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from offhook.calls import effects, events
 from offhook.calls.dial import Child

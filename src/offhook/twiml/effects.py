@@ -8,8 +8,9 @@ shell may report it or not. Stopping what has ended is harmless.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from offhook.twiml.entry import EntryPoint, Method, Purpose
 
@@ -18,8 +19,7 @@ Track = Literal["both", "inbound", "outbound"]
 """What is recorded of a call: what its far end says (inbound), hears (outbound), or both."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Struct, frozen=True):
     """Request a document. Answered by `Fetched` or `FetchFailed`.
 
     `params` are only those that the verb adds (`Digits`, `RecordingUrl`, …); the shell puts the standard ones
@@ -37,20 +37,17 @@ class Fetch:
     purpose: Purpose = Purpose.MAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Answer the inbound call. Not awaited: what follows is played as soon as media flows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
+class Decline(Struct, frozen=True):
     """Refuse the unanswered inbound call: `rejected` (no longer in service) or `busy`. The last effect."""
 
     reason: Literal["rejected", "busy"]
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Struct, frozen=True):
     """End the answered call. The last effect; `HungUp` follows where a verb waits below the document that ends it.
 
     `code`: the error that its TwiML has come to, if it has failed.
@@ -59,13 +56,11 @@ class HangUp:
     code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(Struct, frozen=True):
     """The whisper document has ended: bridge the called leg with the caller. The last effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Speak:
+class Speak(Struct, frozen=True):
     """Say `text` (plain, at most 4096 characters) `loop` times; 0 is until stopped. Answered by `Played`."""
 
     play: int
@@ -75,8 +70,7 @@ class Speak:
     loop: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PlayUrl:
+class PlayUrl(Struct, frozen=True):
     """Play the audio at the absolute `url` `loop` times; 0 is until stopped. Answered by `Played`."""
 
     play: int
@@ -84,8 +78,7 @@ class PlayUrl:
     loop: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PlayDigits:
+class PlayDigits(Struct, frozen=True):
     """Send DTMF: `0-9 * # A-D`, `w` waits 0.5 s and `W` 1 s. Answered by `Played`."""
 
     play: int
@@ -93,37 +86,32 @@ class PlayDigits:
     loop: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Beep:
+class Beep(Struct, frozen=True):
     """The tone before a recording. Answered by `Played`."""
 
     play: int
 
 
-@dataclass(frozen=True, slots=True)
-class StopPlay:
+class StopPlay(Struct, frozen=True):
     """Stop a Speak, PlayUrl, PlayDigits or Beep at once."""
 
     play: int
 
 
-@dataclass(frozen=True, slots=True)
-class StartTimer:
+class StartTimer(Struct, frozen=True):
     """Fire `TimerFired` after `seconds`."""
 
     timer: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class StopTimer:
+class StopTimer(Struct, frozen=True):
     """Forget a timer."""
 
     timer: int
 
 
-@dataclass(frozen=True, slots=True)
-class StatusCallback:
+class StatusCallback(Struct, frozen=True):
     """Whom to tell about a recording or a called leg, and of which events."""
 
     url: str
@@ -131,8 +119,7 @@ class StatusCallback:
     events: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StartRecording:
+class StartRecording(Struct, frozen=True):
     """Record what the caller says. Answered by `RecordingDone`, once the file is there or found empty.
 
     `max_length`, `silence_timeout` in seconds: the recorder enforces both; None is any silence.
@@ -145,8 +132,7 @@ class StartRecording:
     callback: StatusCallback | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordCall:
+class RecordCall(Struct, frozen=True):
     """Record the call from now on, beside what else it does (``<Start><Recording>``). Nothing answers it."""
 
     channels: int
@@ -155,15 +141,13 @@ class RecordCall:
     callback: StatusCallback | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StopRecording:
+class StopRecording(Struct, frozen=True):
     """End a recording; `RecordingDone` still follows."""
 
     recording: int
 
 
-@dataclass(frozen=True, slots=True)
-class DialNumber:
+class DialNumber(Struct, frozen=True):
     """A `<Number>`: `number` is E.164. `url` is the whisper document, absolute."""
 
     number: str
@@ -173,8 +157,7 @@ class DialNumber:
     callback: StatusCallback | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DialSip:
+class DialSip(Struct, frozen=True):
     """A `<Sip>`: `uri` without its header part, which is in `headers` as (name, value)."""
 
     uri: str
@@ -186,8 +169,7 @@ class DialSip:
     callback: StatusCallback | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DialClient:
+class DialClient(Struct, frozen=True):
     """A `<Client>`: whoever is registered as `identity`. `headers` are told to its phone."""
 
     identity: str
@@ -197,8 +179,7 @@ class DialClient:
     callback: StatusCallback | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DialApplication:
+class DialApplication(Struct, frozen=True):
     """An `<Application>`: whatever answers at the VoiceUrl of `sid`.
 
     `to` is whom it sees called. It is told the `parameters`, and who calls: `customer_id`, by default the account.
@@ -223,8 +204,7 @@ RecordMode = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class OnRefer:
+class OnRefer(Struct, frozen=True):
     """Where the TwiML is for the other party when one of a dial transfers the call by REFER (``referUrl``).
 
     `keeps`: the two stay connected when there is none to be had.
@@ -235,8 +215,7 @@ class OnRefer:
     keeps: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(Struct, frozen=True):
     """Call `targets` (1 to 10) and bridge the first that answers. Answered by `DialDone` when all is over.
 
     `timeout`: seconds to ring; `time_limit`: seconds the bridge may last. `caller_id` is what the called
@@ -262,8 +241,7 @@ class Dial:
     recording_track: Track = "both"
 
 
-@dataclass(frozen=True, slots=True)
-class Confer:
+class Confer(Struct, frozen=True):
     """Enter a conference (``<Dial><Conference>``). Answered by `DialDone` when the call has left it.
 
     `wait`: what is heard until it starts, None is silence. `coach`: the SID of the only call that hears this one.
@@ -290,8 +268,7 @@ class Confer:
     leg: RecordCall | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(Struct, frozen=True):
     """Be connected with the first call in a queue (``<Dial><Queue>``). Answered by `DialDone`.
 
     `entry`: what that call hears before. `timeout`: seconds to wait while nobody is in the queue.
@@ -310,15 +287,13 @@ class Take:
     recording_track: Track = "both"
 
 
-@dataclass(frozen=True, slots=True)
-class EndDial:
+class EndDial(Struct, frozen=True):
     """Hang up every leg of a dial, or leave the conference or queue; `DialDone` still follows."""
 
     dial: int
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueue:
+class Enqueue(Struct, frozen=True):
     """Wait in a queue. Answered by `EnqueueDone`. `wait`: what is heard meanwhile, None is silence."""
 
     enqueue: int
@@ -327,57 +302,49 @@ class Enqueue:
     most: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveQueue:
+class LeaveQueue(Struct, frozen=True):
     """Leave the queue (``<Leave>``); `EnqueueDone` follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(Struct, frozen=True):
     """An announcement's document, the one at `url` or an inline one, has ended, or could not be run."""
 
     failed: str | None = None
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(Struct, frozen=True):
     """Let the far end hear itself. Nothing answers it."""
 
     echo: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndEcho:
+class EndEcho(Struct, frozen=True):
     """Let the far end hear itself no longer."""
 
     echo: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndEnqueue:
+class EndEnqueue(Struct, frozen=True):
     """Be in the queue, or with whoever came for this call, no longer; `EnqueueDone` still follows."""
 
     enqueue: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refer:
+class Refer(Struct, frozen=True):
     """Ask the far end to call `uri` instead (``<Refer>``). Answered by `ReferDone`."""
 
     refer: int
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndRefer:
+class EndRefer(Struct, frozen=True):
     """Wait no longer for what becomes of it; `ReferDone` follows."""
 
     refer: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendMessage:
+class SendMessage(Struct, frozen=True):
     """Send a text (`<Sms>` in a call, `<Message>` in a reply). Answered by `MessageQueued`."""
 
     message: int
@@ -387,8 +354,7 @@ class SendMessage:
     status_callback: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(Struct, frozen=True):
     """Write a notification (`offhook.errors.NOTIFICATIONS` has the level and title of `code`).
 
     `url` is the document that is to blame, empty for inline TwiML.
@@ -399,8 +365,7 @@ class Notify:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """A timeline entry: the verb at `line` of the document begins; `detail` has its attributes and text."""
 
     verb: str

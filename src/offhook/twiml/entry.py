@@ -5,9 +5,10 @@ The shell makes these values from the number, the application or the REST reques
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from msgspec import Struct
 
 Method = Literal["GET", "POST"]
 Direction = Literal["inbound", "outbound-api", "outbound-dial"]
@@ -18,8 +19,7 @@ def method_of(text: str | None) -> Method:
     return "GET" if text == "GET" else "POST"
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+class EntryPoint(Struct, frozen=True):
     """A URL to ask for TwiML, and the one to ask when that or any later document fails."""
 
     url: str
@@ -28,15 +28,13 @@ class EntryPoint:
     fallback_method: Method = "POST"
 
 
-@dataclass(frozen=True, slots=True)
-class InlineTwiml:
+class InlineTwiml(Struct, frozen=True):
     """TwiML given in a REST request (`Twiml=`); it has no URL, so relative URLs in it are error 15004."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retrieved:
+class Retrieved(Struct, frozen=True):
     """A document that has been asked for already: the response, or (`code`, of the 11xxx family) why there is none."""
 
     url: str
@@ -68,16 +66,14 @@ class Purpose(Enum):
     APOLOGY = "what a caller hears when the application has failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
+class Parties(Struct, frozen=True):
     """Who is talking to whom, as the webhook's `From` and `To` have it (E.164, `sip:` or `client:`)."""
 
     from_: str
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts(Parties):
+class CallFacts(Parties, frozen=True):
     """A call at the moment its TwiML starts.
 
     `answered`: an outbound call is, an inbound one is not until the interpreter emits `Answer`.
@@ -93,6 +89,5 @@ class CallFacts(Parties):
         return far_end.lower().startswith(("sip:", "sips:"))
 
 
-@dataclass(frozen=True, slots=True)
-class MessageFacts(Parties):
+class MessageFacts(Parties, frozen=True):
     """An inbound message whose reply the document is."""

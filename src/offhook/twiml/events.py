@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, Purpose
@@ -22,8 +23,7 @@ QueueResult = Literal[
 DialStatus = Literal["completed", "answered", "busy", "no-answer", "failed", "canceled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """An HTTP response, whatever its status. `url` is the one that answered, after HTTP redirects."""
 
     request: int
@@ -33,8 +33,7 @@ class Fetched:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FetchFailed:
+class FetchFailed(Struct, frozen=True):
     """No HTTP response: `code` is of the 11xxx family."""
 
     request: int
@@ -42,16 +41,14 @@ class FetchFailed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(Struct, frozen=True):
     """A Speak, PlayUrl, PlayDigits or Beep came to its end by itself; `silent`: there was nothing to hear of it."""
 
     play: int
     silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PlayFailed:
+class PlayFailed(Struct, frozen=True):
     """It could not be played: 13420, or 11xxx when the audio could not be fetched."""
 
     play: int
@@ -59,22 +56,19 @@ class PlayFailed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DigitPressed:
+class DigitPressed(Struct, frozen=True):
     """The caller pressed one of `0-9 * # A-D`. Digits of a bridged leg are reported too and ignored."""
 
     digit: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(Struct, frozen=True):
     """A timer ran out."""
 
     timer: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingDone:
+class RecordingDone(Struct, frozen=True):
     """A recording ended. `duration` in seconds; `empty`: nothing but silence, there is no recording."""
 
     recording: int
@@ -85,8 +79,7 @@ class RecordingDone:
     empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DialDone:
+class DialDone(Struct, frozen=True):
     """A dial is over: nobody answered, or the bridge ended. The legs it made are gone.
 
     `call_sid` is the leg that answered, else the last tried; `duration` the seconds it was up, None when it was given
@@ -107,8 +100,7 @@ class DialDone:
     sip_headers: Pairs = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EnqueueDone:
+class EnqueueDone(Struct, frozen=True):
     """The call is in the queue no more, nor with whoever came for it. `waited` in seconds; None: it never was in it."""
 
     enqueue: int
@@ -117,8 +109,7 @@ class EnqueueDone:
     waited: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReferDone:
+class ReferDone(Struct, frozen=True):
     """What became of a `Refer`. `status` is that of the call that the far end makes, None when it has told of none.
 
     `response` is that to the REFER, `notified` the last that the far end told of; None: there was none.
@@ -130,15 +121,13 @@ class ReferDone:
     notified: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Popped:
+class Popped(Struct, frozen=True):
     """The document for this purpose, above the call's own, is to end."""
 
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class MessageQueued:
+class MessageQueued(Struct, frozen=True):
     """What became of a `SendMessage`; `status` as in MessageStatus, `failed` when it was refused.
 
     A refused text has no SID, and `code` and `detail` say why.
@@ -151,8 +140,7 @@ class MessageQueued:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Redirected:
+class Redirected(Struct, frozen=True):
     """A REST update of the live call (`Url=` or `Twiml=`): whatever runs is stopped, this runs instead.
 
     `after` is what a verb that was at work had come to by it, if it is to tell its application.
@@ -162,16 +150,14 @@ class Redirected:
     after: EnqueueDone | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(Struct, frozen=True):
     """Another document is to run above those at work: the whisper of a dialled call."""
 
     purpose: Purpose
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class HungUp:
+class HungUp(Struct, frozen=True):
     """The caller is gone, or the call was ended from outside (REST `Status=completed`)."""
 
 

@@ -9,8 +9,10 @@ interpreter's business.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from offhook.twiml import effects, events, schema
 from offhook.twiml.document import Document, DocumentError, Element, parse
@@ -51,8 +53,7 @@ class Phase(Enum):
     RESTING = "its time to begin again, as nothing was heard of it"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """Where a document stands. `active` is what it has started and not stopped, by id.
 
     `code` is the error that led to it, of an apology.
@@ -60,7 +61,7 @@ class Frame:
 
     purpose: Purpose
     entry: Entry
-    dialect: Dialect = field(default=VOICE, repr=False)
+    dialect: Dialect = VOICE
     phase: Phase = Phase.FETCHING
     request: effects.Fetch | None = None
     document: Document | None = None

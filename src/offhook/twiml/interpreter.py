@@ -12,7 +12,8 @@ redirect and a hang-up do to all of them, and that an inbound call is answered a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from offhook.errors import title
 from offhook.twiml import effects, events, frame
@@ -51,8 +52,7 @@ MOST_ANNOUNCEMENTS = 20
 """Announcements to one call that wait for each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """Where an execution stands.
 
     Attributes:
@@ -62,7 +62,7 @@ class State:
     """
 
     parties: Parties
-    dialect: Dialect = field(default=VOICE, repr=False)
+    dialect: Dialect = VOICE
     frames: tuple[Frame, ...] = ()
     background: tuple[tuple[str, tuple[int, effects.Started]], ...] = ()
     answered: bool = False

@@ -33,7 +33,7 @@ _ROOT_ATTRIBUTES = frozenset({"version"})
 _MOST_WARNINGS = 20
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dialect:
     """A kind of document: its verbs, those it has not yet, and the verb that a text/plain body stands for.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from offhook.calls import events
@@ -271,14 +271,13 @@ def _entry(answering: NumberRecord | ApplicationRecord) -> Entry | None:
     """The TwiML that answers a number, or the application that it points to."""
     if not answering.voice_url:
         return None
-    entry = EntryPoint(answering.voice_url, method_of(answering.voice_method))
-    if answering.voice_fallback_url:
-        entry = replace(
-            entry,
-            fallback_url=answering.voice_fallback_url,
-            fallback_method=method_of(answering.voice_fallback_method),
-        )
-    return entry
+    fallback = answering.voice_fallback_url or None
+    return EntryPoint(
+        answering.voice_url,
+        method_of(answering.voice_method),
+        fallback,
+        method_of(answering.voice_fallback_method) if fallback else "POST",
+    )
 
 
 def _hops_left(request: Request) -> int:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import fields
 from tests.unit.twiml.transcript import CALLED, CALLER, RINGING, URL
 
 from offhook.twiml import effects, events, interpreter

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -449,6 +450,7 @@ def parse_keep(text: str, what: str) -> Keep:
     return Keep(**limits)
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Tell whether `host` (an IP address) can only be reached from this machine."""
     try:

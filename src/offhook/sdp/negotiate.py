@@ -7,7 +7,6 @@ err there, and some send another codec of the offer, so every number that either
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -41,6 +40,9 @@ class Codec:
 PCMU = Codec("PCMU", 0)
 PCMA = Codec("PCMA", 8)
 G711 = (PCMU, PCMA)
+
+Formats = tuple[tuple[str, str, int], ...]
+"""Payload types in the order of preference, each with upper-case name and clock."""
 
 _TELEPHONE_EVENT = ("TELEPHONE-EVENT", 8000)
 _STATIC = {"0": ("PCMU", 8000), "8": ("PCMA", 8000), "9": ("G722", 8000)}
@@ -122,7 +124,8 @@ def answer(
     """
     description = _parse(offer)
     for media in description.media:
-        found = _first_match(media, codecs) if _usable(media) else None
+        formats = _formats(media) if _usable(media) else ()
+        found = _first_match(formats, codecs)
         if found is not None:
             break
     else:
@@ -130,7 +133,7 @@ def answer(
     number, codec = found
     remote_host, offered = _where(description, media, host)
     agreed = _meet(_reverse(offered), direction)
-    dtmf, ptime = _dtmf(media), _ptime(media)
+    dtmf, ptime = _dtmf(formats), _ptime(media)
     taken = _audio(port, media.protocol, [(number, codec)], dtmf, agreed, ptime)
     streams = tuple(
         taken if other is media else Media(other.kind, 0, other.protocol, other.formats)
@@ -143,8 +146,8 @@ def answer(
         codec,
         int(number),
         None if dtmf is None else int(dtmf),
-        _heard(codecs, media),
-        _dtmf_heard(media),
+        _heard(codecs, formats),
+        _dtmf_heard(formats),
         agreed,
         ptime,
         body,
@@ -161,26 +164,25 @@ def read_answer(offer: bytes, answer: bytes) -> Negotiated:
     if not ours.media or not theirs.media or not _usable(theirs.media[0]):
         raise NotAcceptable("the answer refuses the audio stream")
     asked, given = ours.media[0], theirs.media[0]
+    offered, answered = _formats(asked), _formats(given)
     codecs = tuple(
-        Codec(name, int(number), clock)
-        for number, name, clock in _formats(asked)
-        if name != _TELEPHONE_EVENT[0]
+        Codec(name, int(number), clock) for number, name, clock in offered if name != _TELEPHONE_EVENT[0]
     )
-    found = _first_match(given, codecs)
+    found = _first_match(answered, codecs)
     if found is None:
         raise NotAcceptable("the answer has no codec of the offer")
     number, codec = found
     remote_host, direction = _where(theirs, given, ours.host)
     agreed = _meet(_reverse(direction), _direction(ours, asked))
-    dtmf = _dtmf(given) if _dtmf(asked) is not None else None
+    dtmf = _dtmf(answered) if _dtmf(offered) is not None else None
     return Negotiated(
         remote_host,
         given.port,
         codec,
         int(number),
         None if dtmf is None else int(dtmf),
-        _heard(codecs, asked, given),
-        _dtmf_heard(asked, given),
+        _heard(codecs, offered, answered),
+        _dtmf_heard(offered, answered),
         agreed,
         _ptime(given),
         b"",
@@ -221,8 +223,8 @@ def _usable(media: Media) -> bool:
     return media.kind == "audio" and media.port != 0 and media.protocol in _PROFILES
 
 
-def _formats(media: Media) -> Iterator[tuple[str, str, int]]:
-    """The payload types of a stream in its order of preference, with upper-case name and clock.
+def _formats(media: Media) -> Formats:
+    """What a stream may be sent in.
 
     Only what has one channel is a format of a call: `PCMU/8000/2` is another one than PCMU.
     """
@@ -236,41 +238,43 @@ def _formats(media: Media) -> Iterator[tuple[str, str, int]]:
                 named.pop(number, None)
                 if channels.strip() in ("", "1"):
                     named[number] = (name.upper(), int(clock))
-    for number in media.formats:
-        if number in named and number.isascii() and number.isdigit() and int(number) < 128:
-            yield number, *named[number]
+    return tuple(
+        (number, *named[number])
+        for number in media.formats
+        if number in named and number.isascii() and number.isdigit() and int(number) < 128
+    )
 
 
-def _heard(codecs: tuple[Codec, ...], *described: Media) -> tuple[tuple[int, str], ...]:
+def _heard(codecs: tuple[Codec, ...], *described: Formats) -> tuple[tuple[int, str], ...]:
     """The numbers of the codecs spoken here, as one side or the other has named them; the first word counts."""
     spoken = {(codec.name.upper(), codec.clock): codec.name for codec in codecs}
     named: dict[int, str | None] = {}
-    for media in described:
-        for number, name, clock in _formats(media):
+    for formats in described:
+        for number, name, clock in formats:
             named.setdefault(int(number), spoken.get((name, clock)))
     return tuple((number, name) for number, name in named.items() if name is not None)
 
 
-def _dtmf_heard(*described: Media) -> tuple[int, ...]:
+def _dtmf_heard(*described: Formats) -> tuple[int, ...]:
     """The numbers of telephone-event, likewise."""
     named: dict[int, bool] = {}
-    for media in described:
-        for number, name, clock in _formats(media):
+    for formats in described:
+        for number, name, clock in formats:
             named.setdefault(int(number), (name, clock) == _TELEPHONE_EVENT)
     return tuple(number for number, is_event in named.items() if is_event)
 
 
-def _first_match(media: Media, codecs: tuple[Codec, ...]) -> tuple[str, Codec] | None:
-    for number, name, clock in _formats(media):
+def _first_match(formats: Formats, codecs: tuple[Codec, ...]) -> tuple[str, Codec] | None:
+    for number, name, clock in formats:
         for codec in codecs:
             if (codec.name.upper(), codec.clock) == (name, clock):
                 return number, codec
     return None
 
 
-def _dtmf(media: Media) -> str | None:
+def _dtmf(formats: Formats) -> str | None:
     return next(
-        (number for number, name, clock in _formats(media) if (name, clock) == _TELEPHONE_EVENT),
+        (number for number, name, clock in formats if (name, clock) == _TELEPHONE_EVENT),
         None,
     )
 

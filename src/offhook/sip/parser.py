@@ -37,7 +37,6 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 
 # CTL octets stand in quoted pairs only
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_BARE_LINE_END = re.compile(r"\r(?!\n)|(?<!\r)\n")
 
 _SINGLE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards"})
 """Rows whose syntax is checked on arrival: routing, dialogs and transactions rest on them."""
@@ -98,7 +97,7 @@ def _decode(head: bytes) -> str:
         text = head.decode()
     except UnicodeDecodeError:
         text = head.decode("latin-1")
-    if _BARE_LINE_END.search(text):
+    if not text.count("\r") == text.count("\n") == text.count("\r\n"):
         raise RemoteProtocolError("bare CR or LF in the headers", 400)
     for match in _CONTROL.finditer(text):
         if text[match.start() - 1] != "\\":

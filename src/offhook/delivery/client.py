@@ -13,13 +13,14 @@ import socket
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from aiohttp import ClientTimeout, TCPConnector, TraceConfig
+from msgspec import Struct, structs
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -60,8 +61,7 @@ _CONNECTIONS = 2000
 _CONNECTIONS_PER_HOST = 400
 
 
-@dataclass(frozen=True, slots=True)
-class FetchRequest:
+class FetchRequest(Struct, frozen=True):
     """One request.
 
     Attributes:
@@ -96,8 +96,7 @@ class FetchRequest:
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FetchResponse:
+class FetchResponse(Struct, frozen=True):
     """An answer of any status.
 
     Attributes:
@@ -330,7 +329,7 @@ def _apply_overrides(request: FetchRequest) -> tuple[FetchRequest, Overrides]:
     token = request.idempotency_token or str(uuid.uuid4())
     if request.once:
         overrides = replace(overrides, retries=0)
-    return replace(request, url=url, idempotency_token=token), overrides
+    return structs.replace(request, url=url, idempotency_token=token), overrides
 
 
 def _joined(headers: Any) -> dict[str, str]:

@@ -6,8 +6,9 @@ know. Parsing is lenient about line ends (RFC 4566 section 5 asks for it) and st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from offhook.errors import RemoteProtocolError
 from offhook.sdp.address import Family, family_of, is_name
@@ -21,8 +22,7 @@ MAX_FORMATS = 128
 """Payload types are seven bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """A c= line. `host` is an address literal or a name, whose family only the line says."""
 
     host: str
@@ -34,8 +34,7 @@ class Connection:
         return self.named_family if is_name(self.host) else family_of(self.host)
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(Struct, frozen=True):
     """An m= section: kind ("audio"), port, protocol ("RTP/AVP"), formats and attributes, all as written.
 
     An attribute is (name, value), value None for flags.
@@ -53,8 +52,7 @@ class Media:
         return next((value or "" for key, value in self.attributes if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """A session: who made it (o=), where it is received, and its media."""
 
     session_id: str

@@ -7,8 +7,9 @@ err there, and some send another codec of the offer, so every number that either
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from offhook.errors import RemoteProtocolError
 from offhook.sdp.address import is_name, is_unspecified, unusable
@@ -28,8 +29,7 @@ class NotAcceptable(Exception):  # noqa: N818
     """The description offers nothing that can be accepted, or is malformed: 488. The text is for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(Struct, frozen=True):
     """An audio codec as rtpmap names it. `payload_type` is the one we offer it under."""
 
     name: str
@@ -49,8 +49,7 @@ _STATIC = {"0": ("PCMU", 8000), "8": ("PCMA", 8000), "9": ("G722", 8000)}
 """Static payload types, which need no rtpmap (RFC 3551 section 6)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
+class Negotiated(Struct, frozen=True):
     """What both ends agreed on, seen from this side.
 
     Attributes:

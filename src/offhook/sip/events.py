@@ -7,8 +7,9 @@ names a request outside any leg that waits for an answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from offhook.sip.flow import Flow
 from offhook.sip.message import Request, Response
@@ -19,8 +20,7 @@ Source = Literal["remote", "timeout", "transport", "local"]
 """Who ended or failed a leg: the peer by a message, the absence of one, the transport below, or this side."""
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingInvite:
+class IncomingInvite(Struct, frozen=True):
     """A new INVITE, already answered with 100. Answer with provisional, answer, reject or challenge.
 
     `sdp` is the offer, None when the caller leaves the offer to this side. `flow.remote` is the peer's real
@@ -35,15 +35,13 @@ class IncomingInvite:
     replaces: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Trying:
+class Trying(Struct, frozen=True):
     """A 100 came for our INVITE: somebody is there, and works on it."""
 
     leg: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rerouted:
+class Rerouted(Struct, frozen=True):
     """Our INVITE could not be taken by its first targets, and was sent to the next; the fields are `Failed`'s."""
 
     leg: int
@@ -53,8 +51,7 @@ class Rerouted:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Provisional:
+class Provisional(Struct, frozen=True):
     """A 1xx other than 100 came for our INVITE; `sdp` is early media's answer, if it brings one."""
 
     leg: int
@@ -64,8 +61,7 @@ class Provisional:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """Our INVITE was answered with a 2xx, which has been acknowledged."""
 
     leg: int
@@ -73,8 +69,7 @@ class Answered:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Our INVITE ended without a call. The last event of a leg.
 
     `status` is the peer's final status, 408 when none came in time, 503 when the transport failed, 487 when
@@ -91,8 +86,7 @@ class Failed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     """The caller cancelled an INVITE that was not yet answered; it has got its 487. The last event of a leg.
 
     `reason` is the CANCEL's Reason header ("SIP;cause=200;text=…" when another phone took the call).
@@ -102,23 +96,20 @@ class Cancelled:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(Struct, frozen=True):
     """The caller's ACK came for our 2xx. `sdp` is the answer when the 2xx carried the offer."""
 
     leg: int
     sdp: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class AckTimeout:
+class AckTimeout(Struct, frozen=True):
     """No ACK came for our 2xx within 32 s; a BYE has been sent. The last event of a leg."""
 
     leg: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reinvite:
+class Reinvite(Struct, frozen=True):
     """The peer changes the session (hold, resume, new address). Answer with answer_reinvite or reject.
 
     `sdp` is the offer, None when the peer asks for one.
@@ -129,16 +120,14 @@ class Reinvite:
     sdp: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReinviteConfirmed:
+class ReinviteConfirmed(Struct, frozen=True):
     """The ACK of a re-INVITE came with the answer to the offer of our 2xx."""
 
     leg: int
     sdp: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ReinviteAnswered:
+class ReinviteAnswered(Struct, frozen=True):
     """Our re-INVITE was accepted; `sdp` is the answer."""
 
     leg: int
@@ -146,8 +135,7 @@ class ReinviteAnswered:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class ReinviteFailed:
+class ReinviteFailed(Struct, frozen=True):
     """Our re-INVITE was refused; the session stays as it was. Glare (491) has been retried before."""
 
     leg: int
@@ -155,8 +143,7 @@ class ReinviteFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The dialog is over. The last event of a leg.
 
     `source` says who ended it: "remote" a BYE came (`reason` is its Reason header), "local" our BYE was
@@ -169,8 +156,7 @@ class Ended:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(Struct, frozen=True):
     """An INFO in the dialog, already answered with 200. `dtmf_relay.parse` reads DTMF bodies."""
 
     leg: int
@@ -178,8 +164,7 @@ class Info:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Referred:
+class Referred(Struct, frozen=True):
     """A REFER in the dialog: the peer wants the call to go on with somebody else. Answer with accept_refer or
     refuse_refer, then tell by notify_refer what has become of it.
 
@@ -193,8 +178,7 @@ class Referred:
     replaced: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReferAnswered:
+class ReferAnswered(Struct, frozen=True):
     """The final response to our REFER; 408 or 503 when none came, at which the leg ends too."""
 
     leg: int
@@ -202,8 +186,7 @@ class ReferAnswered:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notified:
+class Notified(Struct, frozen=True):
     """The peer tells what has become of our REFER: the last response to its INVITE, None if it says none.
 
     `over`: nothing more will be told. That is so too when nothing was told in three minutes.
@@ -215,8 +198,7 @@ class Notified:
     over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterRequest:
+class RegisterRequest(Struct, frozen=True):
     """A REGISTER waits for challenge, reject or accept_register."""
 
     request_id: int
@@ -224,8 +206,7 @@ class RegisterRequest:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The endpoint itself refused a request, before the application heard of it; `reason` says why."""
 
     method: str
@@ -234,8 +215,7 @@ class Refused:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class SipMessageLog:
+class SipMessageLog(Struct, frozen=True):
     """One message as sent or received, retransmissions included. `leg` is None outside any."""
 
     leg: int | None

@@ -8,10 +8,11 @@ it in another status, and none of the parts has anything to do for it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+
+from msgspec import Struct
 
 from offhook.store import outbox
 from offhook.store.database import Connection
@@ -72,8 +73,7 @@ _MOVE: Final = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CallTransition:
+class CallTransition(Struct, frozen=True):
     """A move of a call to another status, and what is committed with it.
 
     Attributes:

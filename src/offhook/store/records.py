@@ -3,8 +3,8 @@
 A record has one field for each column of its table, in the table's order (a trailing underscore is dropped in
 the column's name: `from_` is `from`). Times are aware and in UTC, money is `Decimal` with five places,
 SIDs and statuses are plain strings so that the enums of the cores (`calls.status.CallStatus` and others)
-can be given and compared as they are. Records are dataclasses; those of which each text makes several are structs,
-which are made ten times as fast.
+can be given and compared as they are. Records are dataclasses; those of which each call or text makes several are
+structs, which are made ten times as fast.
 """
 
 from __future__ import annotations
@@ -126,8 +126,7 @@ class NumberRecord:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(Struct, frozen=True, gc=False):
     """A call, which is one leg.
 
     Attributes:
@@ -166,7 +165,7 @@ class CallRecord:
     node: str | None = None
     lease: int | None = None
     sequence: int = 0
-    request: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = {}
 
     @property
     def asked(self) -> CallRequest:
@@ -390,8 +389,7 @@ class TimelineEntry(Struct, frozen=True, gc=False):
     detail: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackDraft:
+class CallbackDraft(Struct, frozen=True, gc=False):
     """A status callback to be sent once the transaction that carries it commits.
 
     Attributes:

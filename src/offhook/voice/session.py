@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine, Mapping
-from dataclasses import replace
 from typing import Any, Protocol, assert_never
+
+from msgspec.structs import replace
 
 from offhook.calls import effects, events
 from offhook.calls.call import Call, step

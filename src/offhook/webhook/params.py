@@ -7,15 +7,15 @@ caller. Parameters whose value is not known are left out, as Twilio does. Dates 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
+
+from msgspec import Struct
 
 Params = list[tuple[str, str]]
 API_VERSION = "2010-04-01"
 
 
-@dataclass(frozen=True, slots=True)
-class CallParams:
+class CallParams(Struct, frozen=True):
     """What every webhook of a call says about it.
 
     `status` is a CallStatus, `direction` one of inbound, outbound-api, outbound-dial. `extra` goes after the
@@ -38,8 +38,7 @@ class CallParams:
     extra: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingParams:
+class RecordingParams(Struct, frozen=True):
     """A recording as webhooks name it; `duration` in seconds, None while it runs."""
 
     sid: str
@@ -47,8 +46,7 @@ class RecordingParams:
     duration: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageParams:
+class MessageParams(Struct, frozen=True):
     """What every webhook of a message says about it. `media`: (URL, content type) of each."""
 
     message_sid: str

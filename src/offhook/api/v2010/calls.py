@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
 
@@ -288,7 +287,7 @@ async def _redirect(context: Context, call: CallRecord, form: UpdateCall) -> Cal
             "twiml": None if form.url else form.twiml,
         },
     )
-    return replace(call, status=CallStatus.IN_PROGRESS)
+    return msgspec.structs.replace(call, status=CallStatus.IN_PROGRESS)
 
 
 def _final_callback(call: CallRecord) -> list[CallbackDraft]:

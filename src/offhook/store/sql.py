@@ -82,11 +82,14 @@ def unnest(record: Any, names: Sequence[str], first: int = 1, alias: str = "inpu
 def recordset(record: Any, argument: int = 1, alias: str = "input") -> str:
     """A FROM item that turns one argument, a list of records as JSON, into rows; for fields named as their columns.
 
-    With many rows it costs a fraction of `unnest`: asyncpg looks at each element of an array in Python.
+    A last column `position` is a row's place in the list, from 1. With many rows this costs a fraction of `unnest`:
+    asyncpg looks at each element of an array in Python.
     """
-    hints = get_type_hints(record)
-    typed = ", ".join(f'"{name}" {_type(hints[name])}' for name in field_names(record))
-    return f"jsonb_to_recordset(${argument}) AS {alias}({typed})"
+    hints, names = get_type_hints(record), field_names(record)
+    typed = ", ".join(f'"{name}" {_type(hints[name])}' for name in names)
+    quoted = ", ".join(f'"{name}"' for name in names)
+    rows = f"ROWS FROM (jsonb_to_recordset(${argument}) AS ({typed}))"
+    return f"{rows} WITH ORDINALITY AS {alias}({quoted}, position)"
 
 
 def unnest_in_order(wanted: Sequence[tuple[str, str]], first: int, alias: str) -> str:

@@ -33,19 +33,21 @@ MAX_OCTETS: Final = 64 * 1024 * 1024
 MAX_BATCH: Final = 2_000
 
 _ALL = columns(TimelineEntry)
-_INSERT = f"""
+_NEW = f"""
     INSERT INTO timeline ({_ALL})
     SELECT resource_sid, account_sid, at, kind, name, CASE WHEN erased.sid IS NULL THEN detail ELSE '{{}}' END
     FROM {recordset(TimelineEntry)} LEFT JOIN erased ON erased.sid = resource_sid
     WHERE erased.deleted IS NOT TRUE
 """
 
-_INSERT_AGAIN = f"""{_INSERT}
+_INSERT = f"{_NEW} ORDER BY position"
+
+_INSERT_AGAIN = f"""{_NEW}
     AND NOT EXISTS (
         SELECT FROM timeline AS stands
         WHERE stands.resource_sid = input.resource_sid AND stands.at = input.at
             AND stands.kind = input.kind AND stands.name = input.name
-    )
+    ) ORDER BY position
 """
 
 Emit = Callable[[str, str, Callable[[], bytes]], None]

@@ -29,10 +29,12 @@ def test_every_field_of_what_is_inserted_in_batches_has_a_type(record: type) -> 
     assert unnest(record, column_names(record)).count("[]") == len(column_names(record))
 
 
-def test_records_as_json_have_the_types_of_their_fields() -> None:
-    assert recordset(TimelineEntry).startswith(
-        'jsonb_to_recordset($1) AS input("resource_sid" text, "account_sid" text, "at" timestamptz, "kind" text'
+def test_records_as_json_have_the_types_of_their_fields_and_their_order() -> None:
+    item = recordset(TimelineEntry)
+    assert item.startswith(
+        'ROWS FROM (jsonb_to_recordset($1) AS ("resource_sid" text, "account_sid" text, "at" timest'
     )
+    assert item.endswith('"kind", "name", "detail", position)')
 
 
 def test_running_roles_do_without_the_library_that_migrations_need() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.unit.calls.driver import Driver, outbound, twiml_of
 
 from offhook.calls import effects, events

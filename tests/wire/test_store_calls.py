@@ -52,7 +52,7 @@ async def test_creating_again_changes_nothing(store: Store) -> None:
 
 async def test_one_bad_row_does_not_fail_its_neighbours(store: Store) -> None:
     good = [rows.call() for _ in range(20)]
-    bad = rows.call(to="\x00")
+    bad = rows.call(to="\ud800")
     worse = rows.call(queue_time="x")
     results = await asyncio.gather(
         *(store.calls.create_call(call) for call in [*good[:10], bad, worse, *good[10:]]),

@@ -20,7 +20,6 @@ import msgspec
 
 from offhook.store.batcher import Batcher
 from offhook.store.records import WorkNotice
-from offhook.store.sql import transpose
 
 logger = logging.getLogger(__name__)
 
@@ -169,41 +168,36 @@ class Database:
 
 
 class GroupCommit:
-    """Inserts rows that come one at a time in batches, one statement and so one transaction each.
+    """Inserts records that come one at a time in batches, one statement and so one transaction each.
 
-    `await add(row)` returns when the row is committed. Safe to repeat, because the statement must do
+    `await add(record)` returns when its row is committed. Safe to repeat, because the statement must do
     nothing on conflict.
 
     Args:
-        sql: takes one array for each column (`sql.unnest`), and may return rows `(topic, id, sid)` of the
-            outbox, which are announced.
-        width: how many columns a row has.
+        sql: takes the records as JSON (`sql.recordset`), and may return rows `(topic, id, sid)` of the outbox,
+            which are announced.
+        pace: see `Batcher`.
     """
 
-    def __init__(
-        self, database: Database, sql: str, width: int, *, size: int = 500, workers: int = 1
-    ) -> None:
+    def __init__(self, database: Database, sql: str, *, pace: float = 0.0) -> None:
         self._database = database
         self._sql = sql
-        self._width = width
-        self._batcher: Batcher[Sequence[Any], None] = Batcher(
-            self._write, size=size, workers=workers, poison=POISON
-        )
+        self._batcher: Batcher[Any, None] = Batcher(self._write, pace=pace, poison=POISON)
 
-    async def add(self, row: Sequence[Any]) -> None:
-        """Insert `row` and return once it is committed.
+    async def add(self, record: Any) -> None:
+        """Insert `record` and return once it is committed.
 
         Raises:
             DatabaseUnavailableError: PostgreSQL stayed away.
             asyncpg.PostgresError, asyncpg.DataError: this row cannot be written.
         """
-        await self._batcher.add(row)
+        await self._batcher.add(record)
 
-    async def _write(self, rows: Sequence[Sequence[Any]]) -> Sequence[None]:
-        announced = await self._database.fetch(self._sql, *transpose(rows, self._width))
+    async def _write(self, records: Sequence[Any]) -> Sequence[None]:
+        announced = await self._database.fetch(self._sql, records)
         if announced:
             self._database.announce([WorkNotice(*row) for row in announced])
-        return [None] * len(rows)
+        return [None] * len(records)
 
 
 def is_gone(error: BaseException) -> bool:

@@ -23,7 +23,7 @@ from offhook.store.records import (
     Topic,
     WorkNotice,
 )
-from offhook.store.sql import column_names, columns, load, loads, transpose, unnest, values
+from offhook.store.sql import columns, load, loads, recordset, transpose
 
 HOLD: Final = timedelta(seconds=12)
 """How long a claim outlives a process that dies: until then its texts wait."""
@@ -32,7 +32,6 @@ YOUNG: Final = timedelta(seconds=3)
 """How long after its commit a job belongs to whom the bus tells of it, without a claim."""
 
 _HELD: Final = f"interval '{HOLD.seconds} seconds'"
-_NAMES = column_names(MessageRecord)
 _ALL = columns(MessageRecord)
 _LONGEST_WAIT = timedelta(days=36)
 """A scheduled message is sent at most 35 days after it is made."""
@@ -40,7 +39,7 @@ _LONGEST_WAIT = timedelta(days=36)
 _CREATE = f"""
     WITH made AS (
         INSERT INTO messages ({_ALL})
-        SELECT {_ALL} FROM {unnest(MessageRecord, _NAMES)}
+        SELECT {_ALL} FROM {recordset(MessageRecord)}
         WHERE NOT EXISTS (SELECT FROM erased WHERE erased.sid = input.sid)
         ON CONFLICT (sid) DO NOTHING
         RETURNING sid, date_created)
@@ -167,14 +166,14 @@ class Messages:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._create = GroupCommit(database, _CREATE, len(_NAMES))
+        self._create = GroupCommit(database, _CREATE)
 
     async def create_message(self, message: MessageRecord) -> None:
         """Commit an outbound message together with the outbox row that has it sent.
 
         Messages made at the same time share a transaction.
         """
-        await self._create.add(values(message))
+        await self._create.add(message)
 
     async def insert_inbound(self, message: MessageRecord) -> None:
         """Commit a received message together with the outbox row that has its webhook asked.
@@ -182,7 +181,7 @@ class Messages:
         `claim_batch` gives the job out; its end is reported by `Outbox.done_for(Topic.MESSAGES, [sid])`. The same
         path as `create_message`, whose batches it shares; the direction tells the two apart.
         """
-        await self._create.add(values(message))
+        await self._create.add(message)
 
     async def fetch(self, account_sid: str, sid: str) -> MessageRecord | None:
         """A message of an account, or None."""

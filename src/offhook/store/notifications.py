@@ -8,7 +8,7 @@ from offhook.store.database import Database, GroupCommit
 from offhook.store.paging import ANY_TIME, Conditions, Page, PageResult, TimeRange, list_page
 from offhook.store.records import NotificationRecord
 from offhook.store.retention import Retained
-from offhook.store.sql import column_names, columns, load, loads, unnest, values
+from offhook.store.sql import column_names, columns, load, loads, recordset
 
 _NAMES = column_names(NotificationRecord)
 _ALL = columns(NotificationRecord)
@@ -20,7 +20,7 @@ _COLUMNS = (
 )
 _INSERT = f"""
     INSERT INTO notifications ({_ALL})
-    SELECT {", ".join(_COLUMNS)} FROM {unnest(NotificationRecord, _NAMES)}
+    SELECT {", ".join(_COLUMNS)} FROM {recordset(NotificationRecord)}
         LEFT JOIN erased ON erased.sid = coalesce(call_sid, message_sid)
     ON CONFLICT (sid) DO NOTHING
 """
@@ -45,11 +45,11 @@ class Notifications:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.retained = Retained(database, "notifications", key="sid", at="message_date")
-        self._insert = GroupCommit(database, _INSERT, len(_NAMES))
+        self._insert = GroupCommit(database, _INSERT)
 
     async def create(self, notification: NotificationRecord) -> None:
         """Commit a notification; those made at the same time share a transaction."""
-        await self._insert.add(values(notification))
+        await self._insert.add(notification)
 
     async def fetch(self, account_sid: str, sid: str) -> NotificationRecord | None:
         """A notification of an account, or None."""

@@ -126,7 +126,7 @@ class NumberRecord:
     )
 
 
-class CallRecord(Struct, frozen=True, gc=False):
+class CallRecord(Struct, frozen=True, gc=False, rename={"from_": "from"}):
     """A call, which is one leg.
 
     Attributes:
@@ -190,7 +190,7 @@ class CallRecord(Struct, frozen=True, gc=False):
         )
 
 
-class MessageRecord(Struct, frozen=True, gc=False):
+class MessageRecord(Struct, frozen=True, gc=False, rename={"from_": "from"}):
     """A text message.
 
     `request` holds what else the request asked for, and of one that TwiML sent the SID of the call or text

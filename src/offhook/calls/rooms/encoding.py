@@ -6,7 +6,6 @@ reader makes nothing that is not in `VOCABULARY`.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import Enum
 from typing import Any, Final
 
@@ -77,8 +76,8 @@ def encode(value: Any) -> Any:
         raise ValueError(f"{name} is not told to other nodes")
     if isinstance(value, Enum):
         return {_KIND: name, "name": value.name}
-    names = [field.name for field in fields(value)]  # type: ignore[arg-type]  # all else there is a dataclass
-    return {_KIND: name, **{name: encode(getattr(value, name)) for name in names}}
+    # All else there is a dataclass or a struct, which names its fields so.
+    return {_KIND: name, **{field: encode(getattr(value, field)) for field in type(value).__match_args__}}
 
 
 def call_event(plain: Any) -> CallEvent:

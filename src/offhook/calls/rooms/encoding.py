@@ -77,7 +77,8 @@ def encode(value: Any) -> Any:
     if isinstance(value, Enum):
         return {_KIND: name, "name": value.name}
     # All else there is a dataclass or a struct, which names its fields so.
-    return {_KIND: name, **{field: encode(getattr(value, field)) for field in type(value).__match_args__}}
+    kind: Any = type(value)
+    return {_KIND: name, **{field: encode(getattr(value, field)) for field in kind.__match_args__}}
 
 
 def call_event(plain: Any) -> CallEvent:

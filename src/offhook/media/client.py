@@ -270,9 +270,18 @@ class MediaClient:
             return event.room
         raise MediaError(event.reason if isinstance(event, protocol.RoomFailed) else "unexpected answer")
 
-    def mix(self, room: int, leg: int, *, heard: bool = True, hears: bool = True, coaches: int = 0) -> None:
+    def mix(
+        self,
+        room: int,
+        leg: int,
+        *,
+        heard: bool = True,
+        hears: bool = True,
+        coaches: int = 0,
+        buffer_ms: int = protocol.LONGEST_BUFFER_MS,
+    ) -> None:
         """Take a leg into a room, or change its part there. See `protocol.Mix`."""
-        self._send(protocol.Mix(room, leg, heard, hears, coaches))
+        self._send(protocol.Mix(room, leg, heard, hears, coaches, buffer_ms))
 
     def unmix(self, leg: int) -> None:
         """Take a leg out of its room."""

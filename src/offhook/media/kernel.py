@@ -53,6 +53,9 @@ class TickKernel(Protocol):
     def flush(self, slot: int) -> None:
         """Drop what a slot has buffered: its sender restarted."""
 
+    def allow_delay(self, slot: int, frames: int) -> None:
+        """Set how many frames the jitter of what a slot receives may delay it. See `rtp.jitter.JitterBank.allow`."""
+
     def listen(self, slots: Slots) -> Samples:
         """The next frame that each slot hears, made up where packets are missing."""
 
@@ -128,6 +131,9 @@ class NumpyKernel:
 
     def flush(self, slot: int) -> None:
         self._jitter.flush(slot)
+
+    def allow_delay(self, slot: int, frames: int) -> None:
+        self._jitter.allow(slot, frames)
 
     def listen(self, slots: Slots) -> Samples:
         if not len(slots):

@@ -19,6 +19,8 @@ import msgspec
 Codec = Literal["PCMU", "PCMA"]
 TapSource = Literal["received", "sent"]
 DigitSource = Literal["rfc4733", "inband"]
+LONGEST_BUFFER_MS = 240
+"""The delay that jitter may bring about for a leg of which nothing else was said."""
 
 
 def control_socket(run_dir: str, worker: int) -> str:
@@ -218,6 +220,7 @@ class Mix(_Message, frozen=True):
     heard: the others hear this leg (not: muted). hears: it hears them, and what is played to the room.
     coaches: a leg in the same room that alone is to hear this one, while it is heard; 0: all do. When that leg is
     not in the room nobody does.
+    buffer_ms: the delay that jitter of what the leg sends may bring about, while it is in the room; a multiple of 20.
     """
 
     room: int
@@ -225,6 +228,7 @@ class Mix(_Message, frozen=True):
     heard: bool = True
     hears: bool = True
     coaches: int = 0
+    buffer_ms: int = LONGEST_BUFFER_MS
 
 
 class Unmix(_Message, frozen=True):

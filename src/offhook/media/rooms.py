@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from offhook.audio.frames import FRAME_SAMPLES
+from offhook.audio.frames import FRAME_MILLISECONDS, FRAME_SAMPLES
 from offhook.audio.g711 import Samples
 from offhook.audio.mixer import Gains
 from offhook.audio.vad import VoiceActivityBank
@@ -167,6 +167,7 @@ class Rooms:
         seat = leg.seat
         if seat is not None and seat.room is room:
             seat.part, seat.then = part, None
+            self._allow_delay(leg, part.buffer_ms)
             return
         self.leave(leg)
         if leg.seat is None:
@@ -177,6 +178,7 @@ class Rooms:
     def _enter(self, leg: Leg, room: Room, part: protocol.Mix) -> None:
         self.gains[leg.slot] = 1
         self.activity.reset(leg.slot)
+        self._allow_delay(leg, part.buffer_ms)
         leg.seat = Seat(leg, room, part)
         room.seats.append(leg.seat)
 
@@ -216,8 +218,12 @@ class Rooms:
         """Take a seat away; the leg goes where it was to go then, if that is still open."""
         seat.leg.seat = None
         seat.room.seats.remove(seat)
+        self._allow_delay(seat.leg, protocol.LONGEST_BUFFER_MS)
         self._free(seat.room)
         if seat.then is not None:
             room, part = seat.then
             if self.open.get(room.number) is room:
                 self._enter(seat.leg, room, part)
+
+    def _allow_delay(self, leg: Leg, milliseconds: int) -> None:
+        self._kernel.allow_delay(leg.slot, milliseconds // FRAME_MILLISECONDS)

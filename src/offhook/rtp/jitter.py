@@ -5,9 +5,9 @@ come in any order, twice, and with any packet time. What was not written reads a
 concealer. (The value -32768 marks an unwritten sample; no G.711 code decodes to it.)
 
 The delay between a packet's arrival and its playing adapts in steps of a frame. It grows by one when
-packets come too late to be played; it shrinks by one when for some seconds every packet came more than a
-frame early, and then in a quiet moment if one comes soon. A jump of the timestamps (a new talk spurt after
-a hold, a restarted sender) restarts the buffer.
+packets come too late to be played, up to what the leg is allowed; it shrinks by one when for some seconds
+every packet came more than a frame early, and then in a quiet moment if one comes soon. A jump of the
+timestamps (a new talk spurt after a hold, a restarted sender) restarts the buffer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_BEHIND_SAMPLES: Final = 8000
 MAX_PAYLOAD_SAMPLES: Final = 8 * FRAME_SAMPLES
 START_DELAY_FRAMES: Final = 2
 MAX_DELAY_FRAMES: Final = 12
-"""The delay that lateness may bring about: 240 ms."""
+"""The delay that lateness may bring about, unless a leg is allowed less: 240 ms."""
 REVIEW_TICKS: Final = 150
 """Ticks (3 s) over which the earliest arrival is watched before the delay shrinks."""
 LATE_RUN: Final = 10
@@ -66,6 +66,7 @@ class JitterBank:
         self._law = np.zeros(capacity, dtype=np.intp)
         self._least_ahead = np.full(capacity, _FAR, dtype=np.int32)
         self._delay = np.zeros(capacity, dtype=np.int32)
+        self._most = np.full(capacity, MAX_DELAY_FRAMES, dtype=np.int32)
         self._hold = np.zeros(capacity, dtype=np.int32)
         self._wait = np.zeros(capacity, dtype=np.int32)
         self._late_run = np.zeros(capacity, dtype=np.int32)
@@ -75,11 +76,20 @@ class JitterBank:
     def reset(self, slot: int) -> None:
         """Empty a buffer and its counts, for a new leg."""
         self._restart(slot)
+        self._most[slot] = MAX_DELAY_FRAMES
         self.late[slot] = self.duplicate[slot] = self.skipped[slot] = 0
 
     def set_law(self, slot: int, law: int) -> None:
         """How packets are decoded from now on: 0 is µ-law, 1 A-law (rows of g711.DECODE)."""
         self._law[slot] = law
+
+    def allow(self, slot: int, frames: int) -> None:
+        """How many frames lateness may bring about from now on, up to MAX_DELAY_FRAMES; with 0 packets wait for none.
+
+        A buffer that delays for longer is shortened as others are.
+        """
+        self._most[slot] = min(frames, MAX_DELAY_FRAMES)
+        self._review[slot] = max(self._review[slot], self._delay[slot] - self._most[slot])
 
     def flush(self, slot: int) -> None:
         """Drop what is buffered: the next packet starts the buffer afresh."""
@@ -138,11 +148,12 @@ class JitterBank:
 
     def _start(self, slot: int, timestamp: int) -> None:
         """Play the sample at `timestamp` after the initial delay."""
+        delay = min(START_DELAY_FRAMES, int(self._most[slot]))
         self._started[slot] = True
-        self._next[slot] = (timestamp - START_DELAY_FRAMES * FRAME_SAMPLES) & 0xFFFFFFFF
-        self._delay[slot] = START_DELAY_FRAMES
+        self._next[slot] = (timestamp - delay * FRAME_SAMPLES) & 0xFFFFFFFF
+        self._delay[slot] = delay
         self._hold[slot] = 0
-        self._wait[slot] = START_DELAY_FRAMES
+        self._wait[slot] = delay
 
     def _offset(self, slot: int, timestamp: int) -> int:
         """Samples from what is played next to a timestamp, negative when it has passed."""
@@ -177,7 +188,7 @@ class JitterBank:
         missing = frames.min(axis=1) == _UNWRITTEN
         held = started & (self._hold[slots] > 0)
         if held.any():
-            held &= self._delay[slots] < MAX_DELAY_FRAMES
+            held &= self._delay[slots] < self._most[slots]
             self._delay[slots[held]] += 1
             self._hold[slots] = 0
             missing |= held
@@ -204,7 +215,8 @@ class JitterBank:
         if impatient:
             self._reviewing = 0
             least = self._least_ahead[slots]
-            self._review[slots] = np.where(least < _FAR, np.maximum(0, least - 1), 0)
+            spare = np.minimum(1, self._most[slots])
+            self._review[slots] = np.where(least < _FAR, np.maximum(0, least - spare), 0)
             self._delay[slots] = np.where(least < _FAR, np.maximum(0, least), self._delay[slots])
             self._least_ahead[slots] = _FAR
         elif self._reviewing % 10:

@@ -17,6 +17,8 @@ from offhook.twiml.entry import EntryPoint, Method, Purpose
 Pairs = tuple[tuple[str, str], ...]
 Track = Literal["both", "inbound", "outbound"]
 """What is recorded of a call: what its far end says (inbound), hears (outbound), or both."""
+JitterBuffer = Literal["off", "small", "medium", "large"]
+"""How late the audio of a participant may come, and so how much later the others hear it."""
 
 
 class Fetch(Struct, frozen=True):
@@ -266,6 +268,7 @@ class Confer(Struct, frozen=True):
     recording_callback: StatusCallback | None = None
     callback: StatusCallback | None = None
     leg: RecordCall | None = None
+    jitter_buffer: JitterBuffer = "large"
 
 
 class Take(Struct, frozen=True):

@@ -35,7 +35,7 @@ from offhook.store.database import DatabaseUnavailableError
 from offhook.store.leases import Lease
 from offhook.store.records import AccountRecord, ConferenceRecord, TimelineEntry, TimelineKind
 from offhook.twiml import events as heard
-from offhook.twiml.effects import Confer, Notify, StatusCallback
+from offhook.twiml.effects import Confer, JitterBuffer, Notify, StatusCallback
 from offhook.twiml.entry import Entry, EntryPoint
 from offhook.voice.announcement import Announcement, Stage
 from offhook.voice.conference_rows import ConferenceRows
@@ -51,6 +51,11 @@ _ASK_AGAIN_SECONDS: Final = 0.5
 _UNTIL_CLOSED_SECONDS: Final = 0.1
 _PATIENCE: Final = 10.0
 """Seconds for which a call asks again when the node in a conference's row does not have the conference."""
+_BUFFER_MS: Final[Mapping[JitterBuffer, int]] = {"off": 0, "small": 60, "medium": 120, "large": 240}
+"""Twilio's sizes, for which it gives no figures: the most by which the audio of one whose packets come late is delayed.
+
+A buffer is never longer than jitter makes it. With `off` what does not come within its 20 ms is not heard.
+"""
 _ENTERING: Final = (protocol.Tone((880.0,), 200),)
 _LEAVING: Final = (protocol.Tone((440.0,), 200),)
 
@@ -204,6 +209,7 @@ def _participant(call: Call, request: Confer) -> Participant:
         beep_on_exit=request.beep in ("true", "onExit"),
         wait=request.wait,
         rings=not call.is_answered,
+        jitter_buffer=request.jitter_buffer,
     )
 
 
@@ -332,7 +338,13 @@ class Mixed:
             return
         coached = switchboard.leg(part.coaches) if part.coaches is not None else None
         heard = part.heard and (part.coaches is None or coached is not None)
-        number = leg.mix(self._media, self._room, heard=heard, hears=part.hears, coaches=coached)
+        number = leg.mix(
+            *(self._media, self._room),
+            heard=heard,
+            hears=part.hears,
+            coaches=coached,
+            buffer_ms=_BUFFER_MS[part.jitter_buffer],
+        )
         self._is_in(part.call_sid, number)
 
     def _is_in(self, call_sid: str, number: int | None) -> None:

@@ -13,6 +13,7 @@ from itertools import count
 
 from offhook.calls.events import CallEvent
 from offhook.media.client import MediaClient, MediaError
+from offhook.media.protocol import LONGEST_BUFFER_MS
 from offhook.voice.leg import InRoom, mix
 from offhook.voice.links import End, open_end
 
@@ -49,7 +50,14 @@ class Guest:
         self._opening: asyncio.Task[None] | None = None
 
     def mix(
-        self, media: MediaClient, room: int, *, heard: bool, hears: bool, coaches: InRoom | None = None
+        self,
+        media: MediaClient,
+        room: int,
+        *,
+        heard: bool,
+        hears: bool,
+        coaches: InRoom | None = None,
+        buffer_ms: int = LONGEST_BUFFER_MS,
     ) -> int:
         """Take it into a room of a media worker, or change its part there; `coaches` alone hears it.
 
@@ -58,7 +66,7 @@ class Guest:
         if not (number := self.number_in(media, room)):
             number = self.end_at(media).number
             self._room = media, room
-        mix(media, room, number, heard=heard, hears=hears, coaches=coaches)
+        mix(media, room, number, heard=heard, hears=hears, coaches=coaches, buffer_ms=buffer_ms)
         return number
 
     def number_in(self, media: MediaClient, room: int) -> int:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from offhook.clock import monotonic
 from offhook.media.client import MediaClient
-from offhook.media.protocol import Codec, Counters
+from offhook.media.protocol import LONGEST_BUFFER_MS, Codec, Counters
 from offhook.sdp import negotiate
 from offhook.sdp.negotiate import NotAcceptable
 from offhook.signalling.transports import SipTransports
@@ -60,12 +60,20 @@ class InRoom(Protocol):
 
 
 def mix(
-    media: MediaClient, room: int, number: int, *, heard: bool, hears: bool, coaches: InRoom | None
+    media: MediaClient,
+    room: int,
+    number: int,
+    *,
+    heard: bool,
+    hears: bool,
+    coaches: InRoom | None,
+    buffer_ms: int,
 ) -> None:
     """Give what a room knows as `number` its part there; `coaches` alone hears it."""
     coached = coaches.number_in(media, room) if coaches is not None else 0
     # Who coaches somebody who is not there is heard by nobody, rather than by all.
-    media.mix(room, number, heard=heard and (coaches is None or coached > 0), hears=hears, coaches=coached)
+    heard = heard and (coaches is None or coached > 0)
+    media.mix(room, number, heard=heard, hears=hears, coaches=coached, buffer_ms=buffer_ms)
 
 
 class Leg:
@@ -296,14 +304,22 @@ class Leg:
         self.media.unbridge(self.rtp)
 
     def mix(
-        self, media: MediaClient, room: int, *, heard: bool, hears: bool, coaches: InRoom | None = None
+        self,
+        media: MediaClient,
+        room: int,
+        *,
+        heard: bool,
+        hears: bool,
+        coaches: InRoom | None = None,
+        buffer_ms: int = LONGEST_BUFFER_MS,
     ) -> int:
         """Take this leg into a room of a media worker, or change its part there; `coaches` alone hears it.
 
+        `buffer_ms`: how late its audio may come to be heard there.
         Returns the number under which it is in the room.
         """
         number = self._enter(media, room)
-        mix(media, room, number, heard=heard, hears=hears, coaches=coaches)
+        mix(media, room, number, heard=heard, hears=hears, coaches=coaches, buffer_ms=buffer_ms)
         return number
 
     def unmix(self) -> None:

@@ -121,6 +121,15 @@ def test_silence_while_it_waits_where_no_music_is_wanted() -> None:
     assert driver.enters("CA2") == [tell("CA1", RoomPopped(ROOM, Purpose.WAIT)), hears("CA1"), hears("CA2")]
 
 
+def test_each_is_buffered_as_it_wants_to_be() -> None:
+    driver = Driver()
+    driver.enters("CA1", jitter_buffer="off")
+    asked = driver.enters("CA2")
+    assert asked[-2:] == [Mix("CA1", True, True, jitter_buffer="off"), Mix("CA2", True, True)]
+    held = driver.on(Modified("CA1", hold=True))
+    assert Mix("CA1", False, False, jitter_buffer="off") in held
+
+
 def test_it_starts_only_with_somebody_who_may_start_it() -> None:
     driver = Driver().meets("CA1", "CA2", start_on_enter=False)
     assert driver.room.status is ConferenceStatus.INIT

@@ -47,8 +47,18 @@ class Floor:
         self.legs.append(leg)
         return leg
 
-    def seat(self, room: Room, leg: Leg, *, heard: bool = True, hears: bool = True, coaches: int = 0) -> None:
-        self.rooms.seat(leg, room, protocol.Mix(room.number, leg.number, heard, hears, coaches))
+    def seat(
+        self,
+        room: Room,
+        leg: Leg,
+        *,
+        heard: bool = True,
+        hears: bool = True,
+        coaches: int = 0,
+        buffer_ms: int = 240,
+    ) -> None:
+        part = protocol.Mix(room.number, leg.number, heard, hears, coaches, buffer_ms)
+        self.rooms.seat(leg, room, part)
 
     def tick(self, said: dict[Leg, int], played: dict[Leg | Room, int] | None = None) -> dict[Leg, Samples]:
         """What each hears when each says a constant, and constants are played."""
@@ -118,6 +128,28 @@ def test_muted_is_not_heard_and_held_neither_heard_nor_hearing(floor: Floor) -> 
     floor.seat(room, muted)
     floor.seat(room, held)
     assert floor.steady(said) == {a: 320, muted: 301, held: 21}
+
+
+def test_a_participants_lateness_is_waited_for_as_long_as_its_part_says(floor: Floor) -> None:
+    leg, room, other = floor.leg(1), floor.room(100), floor.room(101)
+
+    def frames(buffer_ms: int | None = None) -> int:
+        """How many frames what the leg says waits for."""
+        if buffer_ms is not None:
+            floor.seat(room, leg, buffer_ms=buffer_ms)
+        floor.kernel.flush(leg.slot)
+        floor.kernel.receive_odd(leg.slot, 0, bytes(160), follows=True)
+        return floor.kernel.received_late(leg.slot)[2]
+
+    assert [frames(0), frames(20), frames(240)] == [0, 1, 2]
+    floor.seat(room, leg, buffer_ms=0)
+    floor.seat(other, leg)
+    floor.steady({leg: 0})
+    assert frames() == 2
+    floor.seat(other, leg, buffer_ms=0)
+    floor.rooms.leave(leg)
+    floor.steady({leg: 0})
+    assert leg.seat is None and frames() == 2
 
 
 def test_coach_is_heard_by_the_coached_alone(floor: Floor) -> None:

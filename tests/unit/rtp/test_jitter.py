@@ -95,6 +95,35 @@ def test_delay_grows_when_packets_are_late() -> None:
     assert heard[-5:] == [str(number) for number in range(12, 17)]
 
 
+@pytest.mark.parametrize(("most", "delay"), [(0, 0), (1, 1), (2, 2), (3, 3), (6, 6), (12, 8), (100, 8)])
+def test_lateness_delays_by_no_more_than_is_allowed(most: int, delay: int) -> None:
+    bank = bank_of_one()
+    bank.allow(0, most)
+    ticks = 90
+    for tick in range(ticks):
+        # Time and again nothing comes for eight ticks, and then all that was due.
+        wave = tick % 10
+        for number in range(tick - 8, tick + 1) if wave == 9 else [tick] if wave == 0 else []:
+            put(bank, number)
+        heard = played(bank)
+    assert (heard, bank.late[0] > 0) == (str(ticks - 1 - delay), True)
+
+
+def test_a_buffer_that_is_longer_than_allowed_is_shortened() -> None:
+    bank = bank_of_one()
+    for number in range(10):
+        put(bank, number)
+        bank.take(SLOT)
+    assert bank.delay_frames(0) == 2
+    bank.allow(0, 0)
+    for number in range(10, 10 + 2 * REVIEW_TICKS):
+        put(bank, number)
+        heard = played(bank)
+    assert (bank.delay_frames(0), bank.skipped[0], heard) == (0, 2, str(number % 100))
+    bank.reset(0)
+    assert transcript({0: [0], 1: [1]}, 4) == ". . 0 1"
+
+
 def test_delay_shrinks_after_a_while_without_jitter() -> None:
     bank = bank_of_one()
     for number in range(4):

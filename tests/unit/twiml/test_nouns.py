@@ -181,6 +181,8 @@ def test_attributes_of_conference() -> None:
         "trim": ("trim-silence", 13239),
         "coach": (None, 12200),
         "participantLabel": (None, 12200),
+        "jitterBufferSize": ("large", 12200),
+        "eventCallbackUrl": (None, 11100),
         "statusCallback": (None, 11100),
         "statusCallbackMethod": ("POST", 12200),
         "statusCallbackEvent": ((), 12200),
@@ -215,7 +217,7 @@ def test_conference_with_everything() -> None:
         'muted="true" beep="onExit" startConferenceOnEnter="false" endConferenceOnExit="true" waitUrl="wait"'
         ' waitMethod="GET" maxParticipants="7" record="record-from-start" trim="do-not-trim"'
         f' coach="{sid}" participantLabel="agent" statusCallback="/cb" statusCallbackMethod="GET"'
-        ' statusCallbackEvent="start speaker" recordingStatusCallback="/rec"',
+        ' statusCallbackEvent="start speaker" recordingStatusCallback="/rec" jitterBufferSize="small"',
         'timeLimit="60" hangupOnStar="true"',
     ) == Confer(
         2,
@@ -234,6 +236,7 @@ def test_conference_with_everything() -> None:
         trim="do-not-trim",
         recording_callback=StatusCallback("https://app.example/rec", "POST", ("completed",)),
         callback=StatusCallback("https://app.example/cb", "GET", ("start", "speaker")),
+        jitter_buffer="small",
     )
 
 
@@ -246,6 +249,13 @@ def test_an_empty_wait_url_is_silence_and_a_wrong_one_too() -> None:
 @pytest.mark.parametrize("record", ["true", "record-from-start"])
 def test_a_conference_is_recorded(record: str) -> None:
     assert conference(f'record="{record}"').record and not conference('record="false"').record
+
+
+def test_the_older_callback_of_a_recording_counts_where_the_newer_is_not_given() -> None:
+    told = StatusCallback("https://app.example/old", "POST", ("completed",))
+    assert conference('record="true" eventCallbackUrl="/old"').recording_callback == told
+    both = conference('record="true" eventCallbackUrl="/old" recordingStatusCallback="/rec"')
+    assert both.recording_callback == StatusCallback("https://app.example/rec", "POST", ("completed",))
 
 
 @pytest.mark.parametrize("label", ["", "a/b", "x" * 129, f"CA{'0' * 32}"])

@@ -314,7 +314,8 @@ def _mix(room: Conference, one: Participant) -> Mix:
     present = room.status is ConferenceStatus.IN_PROGRESS and not one.hold
     # Who coaches somebody who has gone is heard by nobody, rather than by all.
     listened_to = one.coaches is None or room.find(one.coaches) is not None
-    return Mix(one.call_sid, present and not one.muted and listened_to, present, one.coaches)
+    heard = present and not one.muted and listened_to
+    return Mix(one.call_sid, heard, present, one.coaches, one.jitter_buffer)
 
 
 def _music(room: Conference, one: Participant) -> tuple[Purpose, Entry | None] | None:

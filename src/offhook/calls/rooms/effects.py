@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offhook.calls.effects import RoomRecording
-from offhook.twiml.effects import Pairs
+from offhook.twiml.effects import JitterBuffer, Pairs
 from offhook.twiml.entry import Entry
 
 
@@ -36,6 +36,7 @@ class Mix:
     heard: bool
     hears: bool
     coaches: str | None = None
+    jitter_buffer: JitterBuffer = "large"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from offhook.calls.rooms.events import Modified
-from offhook.twiml.effects import Pairs
+from offhook.twiml.effects import JitterBuffer, Pairs
 from offhook.twiml.entry import Entry
 
 
@@ -39,6 +39,7 @@ class Participant:
     beep_on_exit: bool = True
     wait: Entry | None = None
     rings: bool = False
+    jitter_buffer: JitterBuffer = "large"
 
     @property
     def params(self) -> Pairs:

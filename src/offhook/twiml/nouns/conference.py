@@ -53,10 +53,10 @@ class Conference(Part):
     trim: Literal["trim-silence", "do-not-trim"] = choice("trim-silence", "do-not-trim", code=13239)
     coach: str | None = text(longest=64)
     participant_label: str | None = text(longest=1000)
-    jitter_buffer_size: str = choice("large", "small", "medium", "off", unbuilt=WITHOUT_EFFECT)
+    jitter_buffer_size: Literal["off", "small", "medium", "large"] = choice("large", "small", "medium", "off")
     region: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
     recording_configuration_id: str | None = text(longest=64, unbuilt=WITHOUT_EFFECT)
-    event_callback_url: str | None = web_url(unbuilt=WITHOUT_EFFECT)
+    event_callback_url: str | None = web_url()
     status_callback: str | None = web_url()
     status_callback_method: Literal["GET", "POST"] = http_method()
     status_callback_event: tuple[str, ...] = words(
@@ -89,22 +89,29 @@ class Conference(Part):
             most=self.max_participants,
             coach=self.coach,
             label=self._label(turn),
+            jitter_buffer=self.jitter_buffer_size,
             time_limit=dial.time_limit,
             hangup_on_star=dial.hangup_on_star,
             record=self.record != "do-not-record",
             trim=self.trim,
-            recording_callback=turn.callback(
-                self.recording_status_callback,
-                self.recording_status_callback_method,
-                self.recording_status_callback_event,
-                13256,
-            ),
+            recording_callback=self._recording_callback(turn),
             callback=turn.callback(
                 self.status_callback, self.status_callback_method, self.status_callback_event
             ),
             leg=dial.leg_recording(turn),
         )
         return True
+
+    def _recording_callback(self, turn: Turn) -> effects.StatusCallback | None:
+        """Return whom to tell of the recording; `eventCallbackUrl` is of before there was a callback for that."""
+        if self.recording_status_callback is None and self.event_callback_url is not None:
+            return turn.callback(self.event_callback_url, "POST", ("completed",))
+        return turn.callback(
+            self.recording_status_callback,
+            self.recording_status_callback_method,
+            self.recording_status_callback_event,
+            13256,
+        )
 
     def _label(self, turn: Turn) -> str | None:
         label = self.participant_label

@@ -46,7 +46,11 @@ _RECORD = ("record-from-answer", "record-from-ringing", "record-from-answer-dual
 
 @dataclass(frozen=True, slots=True)
 class Dial(Verb):
-    """`timeout`: seconds to ring; `timeLimit`: seconds to talk."""
+    """`timeout`: seconds to ring; `timeLimit`: seconds to talk.
+
+    `events` is in Twilio's libraries but not in its reference, which has no request that it would lead to: what
+    becomes of a dialled call is told by its noun's `statusCallback`, a transfer by `referUrl`.
+    """
 
     action: str | None = web_url()
     method: Literal["GET", "POST"] = http_method(code=13210)

@@ -60,7 +60,7 @@ async def _serve(tenant: Tenant, node: VoiceNode, listening: threading.Event, ov
         if node.refuses is not None:
             return msgspec.json.encode(node.refuses)
         await _do(store, request)
-        return b'{"ok":true}'
+        return msgspec.json.encode({"ok": True, "sid": request.get("recording")})
 
     await bus.serve(subjects.voice_calls(NODE), answer)
     listening.set()

@@ -40,7 +40,7 @@ from offhook.twiml.entry import Entry, EntryPoint
 from offhook.voice.announcement import Announcement, Stage
 from offhook.voice.conference_rows import ConferenceRows
 from offhook.voice.leg import Leg
-from offhook.voice.recorder import Listeners, Recorder, Subject
+from offhook.voice.recorder import Listeners, Recorder, RecordingChange, Subject
 from offhook.voice.rooms import MixEffect
 from offhook.voice.services import Services
 
@@ -276,6 +276,14 @@ class Mixed:
     async def settled(self) -> None:
         """Return when all that has changed is written."""
         await self._rows.settled()
+
+    def find_recording(self, sid: str) -> str | None:
+        """The SID of the recording under way, if `sid` means it."""
+        return self._recorder.find(sid)
+
+    async def change_recording(self, sid: str, status: RecordingChange, *, silence: bool) -> None:
+        """Pause, go on with or end the recording under way."""
+        await self._recorder.change(sid, status, silence=silence)
 
     def close(self) -> None:
         """The conference is over."""

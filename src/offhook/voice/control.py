@@ -16,6 +16,7 @@ from offhook.errors import RestError, rest
 from offhook.twiml.effects import Pairs, RecordCall, StatusCallback, Track
 from offhook.twiml.entry import Entry, EntryPoint, InlineTwiml, method_of
 from offhook.voice.room_control import (
+    ConferenceRecordingRequest,
     ConferenceRequest,
     DequeueRequest,
     FactsRequest,
@@ -82,6 +83,7 @@ Request = (
     CallRequest
     | RecordRequest
     | RecordingRequest
+    | ConferenceRecordingRequest
     | ConferenceRequest
     | ParticipantRequest
     | DequeueRequest
@@ -105,6 +107,8 @@ class Control:
             match request:
                 case RecordRequest() | RecordingRequest():
                     told["sid"] = await self._record(request)
+                case ConferenceRecordingRequest():
+                    told["sid"] = await self._rooms.record(request)
                 case ConferenceRequest() | ParticipantRequest() | DequeueRequest() | QueueRequest():
                     await self._rooms.ask(request)
                 case FactsRequest():

@@ -50,6 +50,10 @@ class Source(Enum):
     API = "StartCallRecordingAPI"
 
 
+_ASKED_FOR: Final = frozenset({Source.API, Source.CALL, Source.CONFERENCE})
+"""Those among which `CURRENT` is the newest: not what a verb records for itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is recorded: a call or a conference, and the leg or the room of the media worker that is listened to."""
@@ -155,14 +159,17 @@ class Recorder:
 
     def find(self, sid: str) -> str | None:
         """The SID of a recording under way; `sid` may be `CURRENT`, for the newest that was asked for."""
+        live = [one for one in self._running.values() if one.taps]
         if sid != CURRENT:
-            return sid if sid in self._running else None
-        asked = [one.sid for one in self._running.values() if one.source in (Source.API, Source.CALL)]
+            return sid if any(one.sid == sid for one in live) else None
+        asked = [one.sid for one in live if one.source in _ASKED_FOR]
         return asked[-1] if asked else None
 
     async def change(self, sid: str, status: RecordingChange, *, silence: bool) -> None:
         """Pause, go on with or end a recording; returns when the row says so. `silence`: what a pause leaves behind."""
         recording, streams = self._running[sid], self._services.streams
+        behavior = {"behavior": "silence" if silence else "skip"} if status == "paused" else {}
+        self._to.note(TimelineKind.MEDIA, "recording changed", {"sid": sid, "status": status, **behavior})
         match status:
             case "paused":
                 await streams.pause_recording(sid, silence=silence)

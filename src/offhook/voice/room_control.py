@@ -12,6 +12,8 @@ from offhook.errors import rest
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, EntryPoint, method_of
 from offhook.twiml.holdmusic import HOLD_MUSIC
+from offhook.voice.conferences import Mixed
+from offhook.voice.recorder import RecordingChange
 from offhook.voice.rooms import Rooms
 
 _NOT_FOUND = 20404
@@ -73,6 +75,16 @@ class FactsRequest(msgspec.Struct, frozen=True, tag="facts", tag_field="op"):
     call: str
 
 
+class ConferenceRecordingRequest(msgspec.Struct, frozen=True, tag="conference-recording", tag_field="op"):
+    """Pause, go on with or end the recording of a conference; the answer has its `sid`."""
+
+    account: str
+    sid: str
+    recording: str
+    status: RecordingChange
+    silence: bool = True
+
+
 RoomRequest = ConferenceRequest | ParticipantRequest | DequeueRequest | QueueRequest
 
 
@@ -106,6 +118,16 @@ class RoomControl:
                 raise rest(_NOT_FOUND, "The conference, queue or participant is not there any more.")
         if kept is not None:
             await kept.settled()
+
+    async def record(self, request: ConferenceRecordingRequest) -> str:
+        """Change a recording under way; its SID."""
+        room = self._rooms.by_sid(request.account, request.sid)
+        kept = self._rooms.kept(room.account_sid, room.name) if room is not None else None
+        sid = kept.find_recording(request.recording) if isinstance(kept, Mixed) else None
+        if sid is None or not isinstance(kept, Mixed):
+            raise rest(_NOT_FOUND, "The recording is not under way.")
+        await kept.change_recording(sid, request.status, silence=request.silence)
+        return sid
 
     def _take(self, room: Conference, event: Modified | Kicked | Announced | EndRequested) -> None:
         if (code := conference.refusal(room, event)) is not None:

@@ -52,8 +52,8 @@ class Worker:
     def unbridge(self, leg: int) -> None:
         self.told.append(("unbridge", leg))
 
-    def mix(self, room: int, leg: int, *, heard: bool, hears: bool, coaches: int) -> None:
-        self.told.append(("mix", room, leg, heard, hears, coaches))
+    def mix(self, room: int, leg: int, *, heard: bool, hears: bool, coaches: int, buffer_ms: int) -> None:
+        self.told.append(("mix", room, leg, heard, hears, coaches, buffer_ms))
 
     def unmix(self, leg: int) -> None:
         self.told.append(("unmix", leg))
@@ -142,25 +142,25 @@ async def test_a_room_elsewhere_has_the_far_end_in_it() -> None:
     leg = leg_at(one, 1)
     leg.mix(other.media, 7, heard=True, hears=True)
     assert one.since() == [("open", 101), ("bridge", 1, 101)]
-    assert other.since() == [("open", 201), ("mix", 7, 201, True, True, 0)]
-    leg.mix(other.media, 7, heard=False, hears=True)
-    assert (one.since(), other.since()) == ([], [("mix", 7, 201, False, True, 0)])
+    assert other.since() == [("open", 201), ("mix", 7, 201, True, True, 0, 240)]
+    leg.mix(other.media, 7, heard=False, hears=True, buffer_ms=60)
+    assert (one.since(), other.since()) == ([], [("mix", 7, 201, False, True, 0, 60)])
     leg.unmix()
     assert ("close", 201) in other.since()
     assert ("close", 101) in one.since()
     leg.mix(one.media, 8, heard=True, hears=True)
-    assert one.since() == [("mix", 8, 1, True, True, 0)]
+    assert one.since() == [("mix", 8, 1, True, True, 0, 240)]
 
 
 async def test_who_is_coached_is_named_as_the_room_knows_it() -> None:
     one, other = Worker(0), Worker(1)
     coach, coached = leg_at(one, 1), leg_at(other, 2)
     coach.mix(one.media, 7, heard=True, hears=True, coaches=coached)
-    assert one.since() == [("mix", 7, 1, False, True, 0)], "it is not there yet"
+    assert one.since() == [("mix", 7, 1, False, True, 0, 240)], "it is not there yet"
     coached.mix(one.media, 7, heard=True, hears=True)
     one.since()
     coach.mix(one.media, 7, heard=True, hears=True, coaches=coached)
-    assert one.since() == [("mix", 7, 1, True, True, 101)]
+    assert one.since() == [("mix", 7, 1, True, True, 101, 240)]
 
 
 async def test_workers_that_cannot_be_joined_are_known_to_the_calls_and_the_log(caplog: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.harness.stage import Stage, samples_of
 from tests.harness.transcribe import Samples
-from tests.interop.test_voice_conference import Member, end, enter, seconds_heard
+from tests.interop.test_voice_conference import Member, end, enter, in_progress, seconds_heard
 from tests.interop.test_voice_prompts import tone_wav
 from tests.interop.test_voice_record import download
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
@@ -51,7 +51,7 @@ def test_a_conference_is_recorded_but_for_its_pause(stage: Stage, tmp_path: Path
     speaker, hearer = enter(
         stage, tmp_path, f"paused-{behavior}", 2, f'record="record-from-start" {callback}'
     )
-    (found,) = stage.client.conferences.list(friendly_name=f"paused-{behavior}", status="in-progress")
+    found = in_progress(stage, f"paused-{behavior}", 2)
     recordings = stage.client.conferences(found.sid).recordings
     heard_from(speaker, hearer, BEFORE, tmp_path)
     paused = recordings("Twilio.CURRENT").update(status="paused", pause_behavior=behavior)

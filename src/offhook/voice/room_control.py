@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, Protocol, runtime_checkable
+
 import msgspec
 
 from offhook.calls.rooms import conference
@@ -12,8 +14,6 @@ from offhook.errors import rest
 from offhook.twiml.effects import Pairs
 from offhook.twiml.entry import Entry, EntryPoint, method_of
 from offhook.twiml.holdmusic import HOLD_MUSIC
-from offhook.voice.conferences import Mixed
-from offhook.voice.recorder import RecordingChange
 from offhook.voice.rooms import Rooms
 
 _NOT_FOUND = 20404
@@ -81,11 +81,24 @@ class ConferenceRecordingRequest(msgspec.Struct, frozen=True, tag="conference-re
     account: str
     sid: str
     recording: str
-    status: RecordingChange
+    status: Literal["paused", "in-progress", "stopped"]
     silence: bool = True
 
 
 RoomRequest = ConferenceRequest | ParticipantRequest | DequeueRequest | QueueRequest
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """What stands beside a room that is recorded."""
+
+    def find_recording(self, sid: str) -> str | None:
+        """The SID of the recording under way, if `sid` means it."""
+
+    async def change_recording(
+        self, sid: str, status: Literal["paused", "in-progress", "stopped"], *, silence: bool
+    ) -> None:
+        """Pause, go on with or end the recording under way."""
 
 
 class RoomControl:
@@ -123,8 +136,7 @@ class RoomControl:
         """Change a recording under way; its SID."""
         room = self._rooms.by_sid(request.account, request.sid)
         kept = self._rooms.kept(room.account_sid, room.name) if room is not None else None
-        sid = kept.find_recording(request.recording) if isinstance(kept, Mixed) else None
-        if sid is None or not isinstance(kept, Mixed):
+        if not isinstance(kept, Recorded) or (sid := kept.find_recording(request.recording)) is None:
             raise rest(_NOT_FOUND, "The recording is not under way.")
         await kept.change_recording(sid, request.status, silence=request.silence)
         return sid

@@ -206,12 +206,12 @@ async def test_a_call_of_another_node_is_in_the_mix_over_a_link(two: Two) -> Non
     assert two.here.present() == ["CA1", "CA2"]
     await joined(two, session)
     end, far = two.here.worker.openings[0].number, two.there.worker.openings[0].number
-    assert ("mix", 7, end, True, True, 0) in two.here.worker.told
+    assert ("mix", 7, end, True, True, 0, 240) in two.here.worker.told
     assert ("remote", end, 4000 + far) in two.here.worker.told
     assert two.there.worker.told == [("open", far), ("bridge", 1, far), ("remote", far, 4000 + end)]
     two.here.worker.since()
     two.here.rooms.take(AC, ROOM, Modified("CA2", muted=True))
-    assert two.here.worker.since() == [("mix", 7, end, False, True, 0)], "its link stays"
+    assert two.here.worker.since() == [("mix", 7, end, False, True, 0, 240)], "its link stays"
 
 
 async def test_what_the_room_tells_it_and_what_it_does_there(two: Two) -> None:

@@ -2,7 +2,8 @@
 
 Calls dial up to three others, enter a conference, wait in a queue or come for whoever waits; what one tells another,
 and what enters and leaves a room, arrives late and in any order but that of the same two. The far ends, the API,
-timers, documents and recordings do as they like in between.
+timers, documents and recordings do as they like in between. Any far end transfers whoever it talks to, blind or to
+another call; how a transfer of two calls is planned (`offhook.calls.transfer.plan`) is told at once, as a node does it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from offhook.calls import effects, events, meeting
+from offhook.calls import effects, events, meeting, transfer
 from offhook.calls.call import Call, Parent, step
 from offhook.calls.dial import Child
 from offhook.calls.events import EndedBy
@@ -31,7 +32,7 @@ from offhook.calls.rooms.room import step as step_room
 from offhook.calls.status import TERMINAL, CallStatus, Direction
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
-from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml
+from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml, Retrieved
 
 APP = "http://app"
 MODES = (
@@ -63,11 +64,14 @@ HANG_UPS = (
 )
 
 picks = st.integers(0, 999)
+undisturbed = st.sampled_from((0, 3, 6, 10, 15, 20, 30, 30))
+"""How many steps go by at first as in a call that nobody disturbs."""
 dials = st.builds(
-    lambda mode, sequential, star, bridge, targets: (
-        f'record="{mode}" sequential="{sequential}" hangupOnStar="{star}" answerOnBridge="{bridge}"',
+    lambda refer, mode, sequential, star, bridge, targets: (
+        f'record="{mode}" sequential="{sequential}" hangupOnStar="{star}" answerOnBridge="{bridge}" {refer}',
         targets,
     ),
+    st.sampled_from(("", f'referUrl="{APP}/refer"')),
     st.sampled_from(MODES),
     st.sampled_from(("true", "false")),
     st.sampled_from(("true", "false")),
@@ -106,9 +110,21 @@ takers = st.builds(
     st.sampled_from(("true", "false")),
     st.sampled_from(("", f'url="{APP}/handover"')),
 )
+REFERS = '<Refer action="{done}"><Sip>sip:carol@pbx.example</Sip></Refer><Say>Referred</Say>'
 meetings = st.one_of(conferences, queues, takers)
 documents = st.one_of(
-    dials, meetings, st.sampled_from(("<Say>Hello</Say>", "<Hangup/>", '<Pause length="3"/>', None))
+    dials,
+    meetings,
+    st.sampled_from(
+        (
+            "<Say>Hello</Say>",
+            "<Hangup/>",
+            '<Pause length="3"/>',
+            "<Echo/>",
+            REFERS,
+            None,
+        )
+    ),
 )
 Document = tuple[str, list[bool]] | str | None
 OF_ROOMS = {
@@ -166,6 +182,13 @@ class Orders(RuleBasedStateMachine):
         self.reported: Counter[str] = Counter()
         self.made = 0
         self.hears: dict[str, str] = {}
+        self.echoing: set[str] = set()
+        self.transferring: dict[str, bool] = {}
+        """Calls whose far end has sent a REFER that has come to nothing yet, and whether it is accepted."""
+        self.connecting: list[tuple[str, str]] = []
+        self.finding: list[str] = []
+        """Calls whose application is asked where they go on."""
+        self.referring: Counter[str] = Counter()
         self.over: Counter[str] = Counter()
         self.dials = 0
         self.asked: Counter[str] = Counter()
@@ -216,6 +239,25 @@ class Orders(RuleBasedStateMachine):
                 self.asked[effect.url] += effect.url.startswith(f"{APP}/done")
             case twiml.Speak() | twiml.PlayUrl() | twiml.PlayDigits() | twiml.Beep():
                 self.plays.append((sid, effect.play))
+            case twiml.Echo():
+                assert sid not in self.echoing
+                self.echoing.add(sid)
+            case twiml.EndEcho():
+                self.echoing.remove(sid)
+            case effects.ReferLeg():
+                self.referring[sid] += 1
+            case effects.AnswerRefer(response):
+                assert self.transferring.pop(sid) is False
+                if response < 300:
+                    self.transferring[sid] = True
+            case effects.NotifyReferrer(response):
+                assert self.transferring[sid]
+                if response >= 200:
+                    del self.transferring[sid]
+            case effects.ConnectPartners(replaces):
+                self.connecting.append((sid, replaces))
+            case effects.FetchTransfer():
+                self.finding.append(sid)
             case twiml.StopPlay():
                 self.plays = [one for one in self.plays if one != (sid, effect.play)]
             case (
@@ -231,13 +273,6 @@ class Orders(RuleBasedStateMachine):
                 | effects.Note()
                 | twiml.StartRecording()
                 | twiml.RecordCall()
-                | twiml.Echo()
-                | twiml.EndEcho()
-                | effects.ReferLeg()
-                | effects.AnswerRefer()
-                | effects.NotifyReferrer()
-                | effects.FetchTransfer()
-                | effects.ConnectPartners()
                 | twiml.StopRecording()
                 | twiml.SendMessage()
                 | twiml.Notify()
@@ -276,6 +311,31 @@ class Orders(RuleBasedStateMachine):
                     return
                 self.rooms.setdefault(name, Queue("QU", "AC", request.queue))
                 self._send(sid, name, queue.Taking(queue.Taker(sid, meets, request.entry), again))
+
+    def _connect(self, pick: int) -> None:
+        """Connect whom two calls of a far end are with, or refuse its REFER, as a node does."""
+        one, two = (self.calls[sid] for sid in self.connecting.pop(pick % len(self.connecting)))
+        planned = transfer.plan(one, self._partner(one), two, self._partner(two))
+        for sid, event in planned or ((one.sid, events.ReferDecided(transfer.DECLINED)),):
+            self.feed(sid, event)
+
+    def _partner(self, call: Call) -> Call | None:
+        """Whom a call talks to in a bridge."""
+        room = self.rooms.get(call.place.room) if isinstance(call.place, In) else None
+        if not isinstance(room, Bridge):
+            return None
+        others = [member.call_sid for member in room.members if member.call_sid != call.sid]
+        return self.calls[others[0]] if len(others) == 1 and not self.calls[others[0]].is_over else None
+
+    def _found(self, pick: int, body: str | None) -> None:
+        """The application has said where a call goes on that is transferred, or has not."""
+        sid = self.finding.pop(pick % len(self.finding))
+        url = f"{APP}/refer"
+        if body is None:
+            entry = Retrieved(url, "POST", code=11200, detail="It is not there.")
+        else:
+            entry = Retrieved(url, "POST", 200, "text/xml", f"<Response>{body}</Response>".encode())
+        self.feed(sid, events.TransferFetched(entry))
 
     def _in_room(self, name: str, event: RoomEvent) -> None:
         before = self.rooms.get(name)
@@ -383,7 +443,7 @@ class Orders(RuleBasedStateMachine):
     def _begin(
         self, sid: str, direction: Direction, entry: EntryPoint | None, parent: Parent | None = None
     ) -> None:
-        facts = CallFacts("+15551230000", "+15551230001", direction.value)
+        facts = CallFacts("sip:alice@pbx.example", "sip:bob@pbx.example", direction.value)
         self.calls[sid] = Call(sid, direction, facts, entry, parent=parent)
         self.timers[sid] = set()
 
@@ -391,8 +451,8 @@ class Orders(RuleBasedStateMachine):
 
     @initialize(
         direction=st.sampled_from((Direction.INBOUND, Direction.OUTBOUND_API)),
-        document=st.one_of(dials, meetings),
-        steps=st.integers(0, 30),
+        document=st.one_of(dials, dials, meetings, st.just(REFERS)),
+        steps=undisturbed,
         pick=picks,
     )
     def somebody_calls(self, direction: Direction, document: Document, steps: int, pick: int) -> None:
@@ -400,9 +460,15 @@ class Orders(RuleBasedStateMachine):
         self.it_goes_on(pick, steps)
 
     @precondition(lambda self: len(self.calls) < MOST_CALLS)
-    @rule(direction=st.sampled_from((Direction.INBOUND, Direction.OUTBOUND_API)), document=meetings)
-    def somebody_else_calls(self, direction: Direction, document: Document) -> None:
+    @rule(
+        direction=st.sampled_from((Direction.INBOUND, Direction.OUTBOUND_API)),
+        document=st.one_of(meetings, dials),
+        steps=undisturbed,
+        pick=picks,
+    )
+    def somebody_else_calls(self, direction: Direction, document: Document, steps: int, pick: int) -> None:
         self._calls(direction, document)
+        self.it_goes_on(pick, steps)
 
     def _calls(self, direction: Direction, document: Document) -> None:
         sid = f"CA{len(self.calls)}"
@@ -420,6 +486,10 @@ class Orders(RuleBasedStateMachine):
                 self._deliver(pick)
             elif self.entering:
                 self._enters(pick)
+            elif self.connecting:
+                self._connect(pick)
+            elif self.finding:
+                self._found(pick, "<Say>You are elsewhere.</Say>")
             elif self.placing:
                 self._place(*self.placing.pop(0))
             elif ringing := self._unanswered():
@@ -501,6 +571,46 @@ class Orders(RuleBasedStateMachine):
         entry = InlineTwiml(f"<Response>{body}</Response>")
         self.feed(answered[pick % len(answered)], events.RedirectRequested(entry))
 
+    @precondition(lambda self: self._answered())
+    @rule(pick=picks, other=picks, attended=st.booleans())
+    def a_far_end_transfers(self, pick: int, other: int, attended: bool) -> None:
+        answered = self._answered()
+        self._transfers(answered[pick % len(answered)], self._some(other) if attended else None)
+
+    @precondition(lambda self: self._talking())
+    @rule(pick=picks, other=picks, attended=st.booleans(), steps=st.integers(0, 6))
+    def whoever_talks_transfers(self, pick: int, other: int, attended: bool, steps: int) -> None:
+        talking = self._talking()
+        self._transfers(talking[pick % len(talking)], talking[other % len(talking)] if attended else None)
+        self.it_goes_on(pick, steps)
+
+    def _talking(self) -> list[str]:
+        """Calls that are with somebody."""
+        mixed = {sid for mix in self.mixed.values() for sid, part in mix.items() if part.hears}
+        return [sid for sid in self._answered() if sid in self.hears or sid in mixed]
+
+    def _transfers(self, sid: str, replaces: str | None) -> None:
+        """A REFER comes; a second at once is refused by SIP."""
+        if sid not in self.transferring:
+            self.transferring[sid] = False
+            self.feed(sid, events.LegReferred("sip:carol@pbx.example", replaces))
+
+    @precondition(lambda self: self.connecting)
+    @rule(pick=picks)
+    def two_calls_are_connected(self, pick: int) -> None:
+        self._connect(pick)
+
+    @precondition(lambda self: self.finding)
+    @rule(pick=picks, document=documents)
+    def it_is_known_where_a_call_goes_on(self, pick: int, document: Document) -> None:
+        self._found(pick, self._body(document))
+
+    @rule(pick=picks, response=st.sampled_from((100, 180, 200, 202, 486, 603)), over=st.booleans())
+    def a_far_end_tells_of_its_referral(self, pick: int, response: int, over: bool) -> None:
+        sid = self._some(pick)
+        self.feed(sid, events.LegReferAnswered(response))
+        self.feed(sid, events.LegNotified(response if pick % 3 else None, over))
+
     @rule(pick=picks, key=st.sampled_from("1*"))
     def a_key_is_pressed(self, pick: int, key: str) -> None:
         self.feed(self._some(pick), heard.DigitPressed(key))
@@ -565,6 +675,8 @@ class Orders(RuleBasedStateMachine):
             if call.is_over:
                 assert call.sid not in self.hears, call
                 continue
+            assert call.sid not in self.echoing or call.sid not in self.hears, call
+            self._agree_transfer(call)
             match call.place:
                 case Alone():
                     assert call.sid not in self.hears, call
@@ -583,6 +695,8 @@ class Orders(RuleBasedStateMachine):
                 case In(_, Taking(joined=False, left=False) as taking):
                     assert call.sid not in self.hears, call
                     self._agree_taking(call, taking)
+                case In(name, None) if not isinstance(self.rooms[name], Bridge):
+                    self._agree_conference(call, name)
                 case In(name):
                     entered = self.rooms[name]
                     assert isinstance(entered, Bridge)
@@ -596,13 +710,27 @@ class Orders(RuleBasedStateMachine):
         for name, room in self.rooms.items():
             if isinstance(room, Conference) and room.status is not ConferenceStatus.COMPLETED:
                 present = [one.call_sid for one in room.participants]
-                assert present and all(self._is_in(sid, name, Conferring) for sid in present), room
+                assert present, room
+                assert all(self._is_in(sid, name, Conferring, type(None)) for sid in present), room
             elif isinstance(room, Queue):
                 assert not (room.members and room.takers), room
                 assert all(self._is_in(one.call_sid, name, Queued) for one in room.members), room
                 assert all(self._is_in(one.call_sid, one.bridge, Taking) for one in room.takers), room
 
-    def _is_in(self, sid: str, name: str, because: type[Conferring | Queued | Taking]) -> bool:
+    def _agree_transfer(self, call: Call) -> None:
+        """A REFER is answered; one that was accepted comes to something as long as its call is there."""
+        if call.transfer is not None:
+            assert call.sid in self.finding, call
+        if call.sid not in self.transferring:
+            return
+        if self.transferring[call.sid]:
+            assert any(
+                other.transfer is not None and other.transfer.by == call.sid for other in self.calls.values()
+            ), call
+        else:
+            assert call.sid in {one for one, _ in self.connecting}, call
+
+    def _is_in(self, sid: str, name: str, *because: type[Conferring | Queued | Taking | None]) -> bool:
         place, over = self.calls[sid].place, self.calls[sid].is_over
         return (
             not over and isinstance(place, In) and place.room == name and isinstance(place.because, because)
@@ -677,6 +805,10 @@ class Orders(RuleBasedStateMachine):
             while self.placing:
                 parent, effect = self.placing.pop()
                 self.feed(parent, events.ChildEnded(effect.child, CallStatus.FAILED))
+            while self.connecting:
+                self._connect(0)
+            while self.finding:
+                self._found(0, "")
             while self.fetches:
                 self._respond(0, "")
             for sid in sorted(self.recording):
@@ -687,7 +819,15 @@ class Orders(RuleBasedStateMachine):
                 self.feed(sid, events.LegRecorded(dial, None))
             for sid in sorted(self.calls):
                 self.feed(sid, events.LegEnded())
-            under_way = (self.mail, self.entering, self.fetches, self.recording, self.legs_recorded)
+            under_way = (
+                self.mail,
+                self.entering,
+                self.fetches,
+                self.recording,
+                self.legs_recorded,
+                self.connecting,
+                self.finding,
+            )
             if not any(under_way):
                 break
         assert all(call.is_over for call in self.calls.values())

@@ -289,6 +289,8 @@ def _transfer(call: Call, event: _TransferEvent, now: float) -> Step:
             return running.met(transfer.decided(call, event), now)
         case events.ReferCameTo():
             return running.met(transfer.came_to(call, event), now)
+        case events.HandedOver(blind=True) if not call.transfers:
+            return call, ()
         case events.HandedOver():
             call, left = running.met(transfer.handed_over(call), now)
             call, ended = running.end(call, CallStatus.COMPLETED, EndedBy.TRANSFER, now, leg_end(call))
@@ -320,7 +322,9 @@ def _redirected(call: Call, event: events.RedirectRequested, now: float) -> Step
     """New TwiML for a live call."""
     if refusal(call, event) is not None:
         return call, ()
-    return _given(replace(call, transfer=None), event.entry, EndedBy.REST, now)
+    call, told, _ = transfer.given_up(call)
+    call, given = _given(call, event.entry, EndedBy.REST, now)
+    return call, told + given
 
 
 def _given(call: Call, entry: Entry, by: EndedBy, now: float) -> Step:
@@ -329,6 +333,7 @@ def _given(call: Call, entry: Entry, by: EndedBy, now: float) -> Step:
     if call.leaving is not None:
         done += (effects.ClearTimer(running.PLAYOUT_TIMER),)
         call = replace(call, leaving=None)
+    call = replace(call, transfers=False)
     if (parent := call.parent) is not None:
         if isinstance(call.place, In):
             done += (effects.Leave(call.place.room, redirected=True),)

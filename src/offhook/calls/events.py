@@ -92,11 +92,12 @@ class ChildReferred(Struct, frozen=True):
 
 
 class TransferAsked(Struct, frozen=True):
-    """The call `by`, which this one is with, transfers it to `target`: its application is to be asked."""
+    """The call `by`, which this one is with in `room`, transfers it to `target`: its application is to be asked."""
 
     by: str
     on_refer: OnRefer
     target: str
+    room: str
 
 
 class TransferFetched(Struct, frozen=True):
@@ -118,7 +119,12 @@ class ReferCameTo(Struct, frozen=True):
 
 
 class HandedOver(Struct, frozen=True):
-    """Whoever this call was with is with somebody else: it leaves, and ends."""
+    """Whoever this call was with is with somebody else: it leaves, and ends.
+
+    `blind`: it has asked for that a while ago. One that has other TwiML since goes on.
+    """
+
+    blind: bool = False
 
 
 class Partner(Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from offhook.calls import dial, effects, events, meeting, referring
+from offhook.calls import dial, effects, events, meeting, referring, transfer
 from offhook.calls.effects import Wanted
 from offhook.calls.events import EndedBy
 from offhook.calls.outcome import REJECT_RESPONSE, REJECT_STATUS
@@ -236,6 +236,8 @@ def end(
     done.extend(last)
     if isinstance(call.place, In) and call.place.because is None:
         done.append(effects.Leave(call.place.room))
+    call, told, _ = transfer.given_up(call)
+    done.extend(told)
     if leg is not None:
         done.append(leg)
     done.extend(changed)

@@ -77,6 +77,8 @@ class Call(Struct, frozen=True):
     """When the last octet of what was played last had been sent."""
     referring: Referring | None = None
     transfer: Transfer | None = None
+    transfers: bool = False
+    """Whether it has asked to transfer whoever it is with, and has had no other TwiML since."""
     leaving: HangUp | None = None
     """Its TwiML is over, and it hangs up as soon as the far end has heard all of it."""
 

@@ -47,25 +47,26 @@ def referred(call: Call, event: events.LegReferred) -> Met:
     if event.replaces is not None:
         return call, (noted, effects.ConnectPartners(event.replaces)), ()
     match call.place:
-        case In(_, Dialled(request, Child(call_sid=str(other)), joined=True)):
-            return call, (noted, *_asks(request.on_refer, call.sid, other, event.target)), ()
+        case In(room, Dialled(request, Child(call_sid=str(other)), joined=True)):
+            asked = _asks(request.on_refer, call.sid, other, event.target, room)
+            return replace(call, transfers=True), (noted, *asked), ()
         case In(_, None) if call.parent is not None:
             told = events.ChildReferred(call.parent.child, call.sid, event.target)
-            return call, (noted, effects.Tell(call.parent.call_sid, told)), ()
+            return replace(call, transfers=True), (noted, effects.Tell(call.parent.call_sid, told)), ()
     return call, (noted, effects.AnswerRefer(DECLINED), _declined("it is not in a call that dials")), ()
 
 
 def child_referred(call: Call, event: events.ChildReferred) -> Met:
     """The call that this one dialled transfers it."""
     match call.place:
-        case In(_, Dialled(request, Child(number=event.child), joined=True)) if not call.is_over:
-            return call, _asks(request.on_refer, event.call_sid, call.sid, event.target), ()
+        case In(room, Dialled(request, Child(number=event.child), joined=True)) if not call.is_over:
+            return call, _asks(request.on_refer, event.call_sid, call.sid, event.target, room), ()
     return call, (effects.Tell(event.call_sid, events.ReferDecided(DECLINED)),), ()
 
 
-def _asks(on_refer: twiml.OnRefer | None, by: str, other: str, target: str) -> tuple[Wanted, ...]:
+def _asks(on_refer: twiml.OnRefer | None, by: str, other: str, target: str, room: str) -> tuple[Wanted, ...]:
     if on_refer is not None:
-        return (effects.Tell(other, events.TransferAsked(by, on_refer, target)),)
+        return (effects.Tell(other, events.TransferAsked(by, on_refer, target, room)),)
     notified = twiml.Notify(NO_REFER_URL, "A REFER came, and <Dial> has no referUrl.", "")
     return notified, effects.Tell(by, events.ReferDecided(DECLINED))
 
@@ -74,6 +75,8 @@ def asked(call: Call, event: events.TransferAsked) -> Met:
     """This call is to be transferred: ask its application where it goes on."""
     if call.is_over or call.transfer is not None:
         return call, (effects.Tell(event.by, events.ReferDecided(PENDING)),), ()
+    if not (isinstance(call.place, In) and call.place.room == event.room):
+        return call, (effects.Tell(event.by, events.ReferDecided(DECLINED)),), ()
     call = replace(call, transfer=Transfer(event.by, event.on_refer.keeps))
     params = (("ReferTransferTarget", event.target),)
     done = (
@@ -93,10 +96,17 @@ def stays(transfer: Transfer, event: events.TransferFetched) -> tuple[Wanted, ..
     return told, twiml.Notify(*failure, event.entry.url)
 
 
+def given_up(call: Call) -> Met:
+    """The call that is transferred ends, or goes elsewhere: who transfers it is told that nothing comes of that."""
+    if call.transfer is None:
+        return call, (), ()
+    return replace(call, transfer=None), (effects.Tell(call.transfer.by, events.ReferCameTo(FAILED)),), ()
+
+
 def goes(transfer: Transfer, event: events.TransferFetched) -> tuple[Wanted, ...]:
     """What the one that transfers is told when the call goes on without it."""
     came_to = events.ReferCameTo(SUCCEEDED if _failure(event.entry) is None else FAILED)
-    return effects.Tell(transfer.by, came_to), effects.Tell(transfer.by, events.HandedOver())
+    return effects.Tell(transfer.by, came_to), effects.Tell(transfer.by, events.HandedOver(blind=True))
 
 
 def _failure(entry: Retrieved) -> tuple[int, str] | None:

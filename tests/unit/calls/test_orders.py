@@ -68,7 +68,8 @@ undisturbed = st.sampled_from((0, 3, 6, 10, 15, 20, 30, 30))
 """How many steps go by at first as in a call that nobody disturbs."""
 dials = st.builds(
     lambda refer, mode, sequential, star, bridge, targets: (
-        f'record="{mode}" sequential="{sequential}" hangupOnStar="{star}" answerOnBridge="{bridge}" {refer}',
+        f'record="{mode}" sequential="{sequential}" hangupOnStar="{star}" answerOnBridge="{bridge}"'
+        f' callerId="+15551230000" {refer}',
         targets,
     ),
     st.sampled_from(("", f'referUrl="{APP}/refer"')),

@@ -18,7 +18,7 @@ from offhook.calls.rooms.effects import Connect
 from offhook.calls.status import Direction
 from offhook.twiml import effects as twiml
 from offhook.twiml import events as heard
-from offhook.twiml.entry import CallFacts, EntryPoint, Retrieved
+from offhook.twiml.entry import CallFacts, EntryPoint, InlineTwiml, Retrieved
 
 APP = "http://app"
 REFER_URL = f'referUrl="{APP}/refer"'
@@ -160,6 +160,39 @@ def test_the_other_goes_on_with_what_refer_url_answers(by_the_caller: bool, brid
     assert platform.all(other, twiml.Speak)[-1].text == "Wait"
     assert platform.calls[other].place is ALONE
     assert platform.calls[other].parent is None
+
+
+@pytest.mark.parametrize("by_the_caller", [False, True])
+def test_who_transfers_and_gets_other_twiml_meanwhile_goes_on(by_the_caller: bool) -> None:
+    platform = Platform()
+    caller, called = platform.bridged("CA1", f'{REFER_URL} answerOnBridge="true"')
+    by, other = (caller, called) if by_the_caller else (called, caller)
+    platform.feed(by, events.LegReferred(TARGET))
+    elsewhere = InlineTwiml("<Response><Dial><Conference>Room</Conference></Dial></Response>")
+    platform.feed(by, events.RedirectRequested(elsewhere))
+    platform.retrieve(other, "<Say>Wait</Say>")
+    assert platform.live() >= {by} and isinstance(platform.calls[by].place, In)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_who_transfers_is_told_when_the_other_has_gone_elsewhere(ended: bool) -> None:
+    platform = Platform()
+    caller, called = platform.bridged("CA1", f'{REFER_URL} answerOnBridge="true"')
+    platform.feed(caller, events.LegReferred(TARGET))
+    gone = events.LegEnded() if ended else events.RedirectRequested(InlineTwiml("<Response/>"))
+    platform.feed(called, gone)
+    assert platform.referrer(caller)[:2] == [202, 503]
+    platform.retrieve(called)
+    assert platform.referrer(caller).count(503) == 1
+
+
+def test_who_is_with_nobody_by_then_is_not_transferred() -> None:
+    platform = Platform()
+    caller, called = platform.bridged("CA1", REFER_URL)
+    asked = events.TransferAsked(called, twiml.OnRefer(f"{APP}/refer", "POST", False), TARGET, "CA9-2")
+    platform.feed(caller, asked)
+    assert platform.calls[caller].transfer is None
+    assert not platform.all(caller, effects.FetchTransfer)
 
 
 def test_the_other_may_dial_whom_it_was_transferred_to() -> None:

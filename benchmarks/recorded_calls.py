@@ -3,10 +3,10 @@
     python benchmarks/recorded_calls.py [--calls 150] [--seconds 20]
 
 SIPp is the trunk: it calls a number of the platform whose TwiML is <Dial><Number>, and answers that number itself;
-both sides send RTP all the time, as telephones do. First `--calls` such calls are made, then as many with
-record="record-from-answer-dual". Printed are the ticks of the media workers that began more than 10 ms late, what the
-roles take of a core, the ratio of the two, and how many of the recordings have both channels and the right length.
-Needs SIPp, and its pcap of eight seconds of speech (Debian: sip-tester).
+both sides send RTP, as telephones do. First `--calls` such calls are made, then as many that are recorded with
+record="record-from-answer-dual", silence included. Printed are the ticks of the media workers that began more than
+10 ms late, what the roles take of a core, the ratio of the two, and how many of the recordings have both channels and
+the right length. Needs SIPp, and its pcap of eight seconds of speech (Debian: sip-tester).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def webhook_app() -> Iterator[str]:
     dial = f"<Number>{CALLED}</Number></Dial>"
     WebhookApp.documents = {
         "/plain": f"<Dial>{dial}",
-        "/recorded": f'<Dial record="record-from-answer-dual">{dial}',
+        "/recorded": f'<Dial record="record-from-answer-dual" trim="do-not-trim">{dial}',
     }
     server = Server(("127.0.0.1", 0), WebhookApp)
     threading.Thread(target=server.serve_forever, daemon=True).start()

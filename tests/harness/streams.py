@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tests.harness.processes import end
 from tests.harness.waiting import HANGS
 
-from offhook.audio.frames import FRAME_SAMPLES, pack_batch
+from offhook.audio.frames import FRAME_SAMPLES, lost, pack_batch
 from offhook.config import READY_VARIABLE, SETTINGS_VARIABLE, Settings, TrunkSettings
 from offhook.smsc import SmscSettings
 from offhook.streams.client import StreamsClient
@@ -104,6 +104,11 @@ class MediaPeer:
         for start in range(0, length, FRAME_SAMPLES):
             records = [(tap, audio[start : start + FRAME_SAMPLES].tobytes()) for tap, audio in taps.items()]
             self._writer.write(pack_batch(records))
+        await self._writer.drain()
+
+    async def lose(self, frames: int) -> None:
+        """Say that so many frames of all taps do not come."""
+        self._writer.write(pack_batch([lost(frames)]))
         await self._writer.drain()
 
     async def end(self, *taps: int) -> None:

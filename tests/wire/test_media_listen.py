@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from tests.harness.waiting import HANGS
 
 from offhook.audio import g711
 from offhook.audio.dtmf_detect import DtmfDetector
+from offhook.audio.frames import LOST
 from offhook.audio.tones import dtmf
 from offhook.media import protocol
 from offhook.rtp import rtcp, telephone_event
@@ -95,6 +97,22 @@ async def test_sent_tap_hears_what_was_played() -> None:
         phone.close()
         await ears.close()
     assert np.count_nonzero(ears.heard(tap)) > 1500
+
+
+async def test_streams_is_told_how_long_a_worker_stood_still() -> None:
+    async with media_worker() as worker:
+        ears, phone = Ears(), await Phone.open()
+        await ears.listen(worker.audio_path)
+        leg = await connect_leg(worker, phone)
+        tap = worker.client.tap(leg, "sent")
+        await ears.until(lambda: tap in ears.taps)
+        worker.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(0.5)
+        worker.process.send_signal(signal.SIGCONT)
+        await ears.until(lambda: LOST in ears.taps)
+        assert int.from_bytes(ears.taps[LOST][:4]) >= 20
+        phone.close()
+        await ears.close()
 
 
 async def test_live_feed_is_played_and_ends() -> None:

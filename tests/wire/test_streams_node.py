@@ -282,6 +282,25 @@ async def test_two_channels(node: StreamsProcess) -> None:
     assert np.array_equal(audio[:, 0], left) and np.array_equal(audio[:, 1], right)
 
 
+async def test_what_did_not_come_is_silence_and_takes_its_time(node: StreamsProcess) -> None:
+    sid = new_sid()
+    ears = Ears()
+    async with streams_client(node, ears) as client, media_peer(node) as media:
+        await client.start_recording(sid, [1, 2], channels=2)
+        await taken(client)
+        left, right = beep(300, 1), beep(700, 1)
+        await media.hear({1: left, 2: right})
+        await media.lose(40)
+        await media.hear({1: right, 2: left})
+        await heard(client, media, ears)
+        await client.stop_recording(sid)
+        news = await ears.next()
+    assert news.milliseconds == 2800
+    audio = read(news.path)
+    assert np.array_equal(audio[:, 0], np.concatenate([left, quiet(0.8), right]))
+    assert np.array_equal(audio[:, 1], np.concatenate([right, quiet(0.8), left]))
+
+
 async def test_silence_and_length_end_a_recording(node: StreamsProcess) -> None:
     sid, longer, silent = new_sid(), new_sid(), new_sid()
     ears = Ears()
@@ -302,10 +321,10 @@ async def test_many_recordings_at_once(node: StreamsProcess) -> None:
     ears = Ears()
     sids = [new_sid() for _ in range(50)]
     async with streams_client(node, ears) as client, media_peer(node) as media:
-        for number, sid in enumerate(sids):
+        for number, sid in enumerate(sids, 1):
             await client.start_recording(sid, [number])
         await taken(client)
-        await media.hear({number: beep(200 + number, 2) for number in range(50)})
+        await media.hear({number: beep(200 + number, 2) for number in range(1, 51)})
         media.close()
         for _ in sids:
             await ears.next()

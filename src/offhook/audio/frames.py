@@ -3,7 +3,8 @@
 Both directions carry batches. A batch is a big-endian u32 with the number of bytes that follow, and then
 records: u32 channel, u16 byte count (both big-endian), and that many bytes of audio, 16-bit signed
 little-endian samples at 8 kHz, mono. From media a channel is a tap and a batch holds what one tick heard;
-towards media a channel is a feed. A record without audio ends its channel.
+towards media a channel is a feed. A record without audio ends its channel. The channel `LOST` is none: its record,
+a big-endian u32, says how many frames of all taps did not come before what follows in the batch.
 
 This module knows the layout only; sockets, buffers and pacing belong to the callers.
 """
@@ -23,6 +24,9 @@ FRAME_BYTES = FRAME_SAMPLES * 2
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 """A longer batch is a broken peer: no worker has that many legs."""
 
+LOST = 0
+"""The channel of the record that says how many frames were lost."""
+
 _LENGTH = struct.Struct("!I")
 _RECORD = struct.Struct("!IH")
 
@@ -41,6 +45,11 @@ def pack_batch(records: Iterable[tuple[int, bytes | memoryview]]) -> bytes:
         total += _RECORD.size + len(audio)
     parts[0] = _LENGTH.pack(total)
     return b"".join(parts)
+
+
+def lost(frames: int) -> tuple[int, bytes]:
+    """The record that says so."""
+    return LOST, _LENGTH.pack(frames)
 
 
 class BatchReader:

@@ -165,6 +165,7 @@ class Engine:
             gc.collect(0)
         if ended - due > MAX_TICKS_BEHIND * TICK_SECONDS:
             self._warn_of_standstill(began, ended - due)
+            self._link.leave_out(int((ended - due) / TICK_SECONDS))
             return ended + TICK_SECONDS
         return due + TICK_SECONDS
 

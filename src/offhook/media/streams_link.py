@@ -1,7 +1,8 @@
 """The audio connection to streams: taps out, feeds in, over a Unix socket that streams listens on.
 
 It is opened when first needed, and again whenever it is lost. What streams is too slow to take is dropped by
-whole ticks, so that memory stays bounded and the tick never waits.
+whole ticks, so that memory stays bounded and the tick never waits. Streams is told how many ticks did not come, and
+keeps the time of what it records.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from offhook.audio.frames import BatchError, BatchReader, pack_batch
+from offhook.audio.frames import BatchError, BatchReader, lost, pack_batch
 from offhook.media.sources import Feed
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ RECONNECT_SECONDS: Final = 0.25
 MAX_PENDING_BYTES: Final = 8 * 1024 * 1024
 MAX_FEEDS: Final = 4096
 """Feeds known at once; a peer that pushes to more is broken."""
+MOST_LOST: Final = 1500
+"""Ticks that streams is told of at most: after half a minute without audio nobody counts seconds."""
 _BUFFER_BYTES: Final = 4 * 1024 * 1024
 
 Watch = Callable[[int, int, Callable[[int], None] | None], None]
@@ -32,6 +35,7 @@ class StreamsLink:
 
     def __init__(self, path: str, watch: Watch) -> None:
         self.dropped = 0
+        self._lost = 0
         self._path = path
         self._watch = watch
         self._socket: socket.socket | None = None
@@ -60,6 +64,10 @@ class StreamsLink:
         """Put a tap's frame, or its end (no audio), into this tick's batch."""
         self._records.append((tap, audio))
 
+    def leave_out(self, ticks: int) -> None:
+        """So many ticks are not made: nothing is heard in their time."""
+        self._lost = min(self._lost + ticks, MOST_LOST)
+
     @property
     def waiting(self) -> bool:
         """Whether something was heard that the next flush is to send."""
@@ -71,11 +79,14 @@ class StreamsLink:
             self._connect(now)
         records, self._records = self._records, []
         if not records:
+            self._lost = 0
             return
-        batch = pack_batch(records)
+        batch = pack_batch([lost(self._lost), *records] if self._lost else records)
         if self._socket is None or len(self._pending) + len(batch) > MAX_PENDING_BYTES:
             self.dropped += 1
+            self.leave_out(1)
             return
+        self._lost = 0
         self._pending += batch
         self._send()
 

@@ -6,14 +6,15 @@ which send what is to be recorded (`offhook.audio.frames`).
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 import uvloop
 
 from offhook import log
-from offhook.audio.frames import BatchError, BatchReader
+from offhook.audio.frames import FRAME_BYTES, FRAME_MILLISECONDS, LOST, BatchError, BatchReader
 from offhook.config import Settings, announce_ready
 from offhook.delivery.client import WebhookClient
 from offhook.speech.tts import Speech
@@ -26,6 +27,16 @@ from offhook.termination import termination
 logger = logging.getLogger(__name__)
 
 _READ_SIZE = 262144
+_SILENT_FRAMES = 10
+_WARN_SECONDS = 10.0
+
+
+def silence(frames: int, taps: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """So many frames of silence from each tap, a few at a time, so that none seems to have stopped."""
+    for start in range(0, frames, _SILENT_FRAMES):
+        audio = bytes(FRAME_BYTES * min(_SILENT_FRAMES, frames - start))
+        for tap in taps:
+            yield tap, audio
 
 
 class StreamsNode:
@@ -38,6 +49,7 @@ class StreamsNode:
         self._speech = Speech(data / "cache" / "speech")
         self._prompts = Prompts(data / PROMPTS, self._client)
         self._recordings = Recordings(data / "recordings")
+        self._lost = log.RateLimit(_WARN_SECONDS)
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -73,15 +85,30 @@ class StreamsNode:
         with self._connection():
             try:
                 while data := await reader.read(_READ_SIZE):
-                    records = batches.feed(data)
-                    taps.update(tap for tap, _ in records)
-                    taps.difference_update(tap for tap, audio in records if not audio)
-                    self._recordings.hear(records)
+                    self._recordings.hear(self._in_time(batches.feed(data), taps))
             except (OSError, BatchError) as error:
                 logger.warning("connection of media failed: %s", error)
             finally:
                 self._recordings.hear((tap, b"") for tap in tuple(taps))
                 writer.close()
+
+    def _in_time(self, records: Iterable[tuple[int, bytes]], taps: set[int]) -> Iterator[tuple[int, bytes]]:
+        """What came, with silence for what did not, so that recordings keep their time. `taps` follows who is heard."""
+        for tap, audio in records:
+            if tap == LOST:
+                frames = int.from_bytes(audio)
+                if (more := self._lost.admit(monotonic())) is not None:
+                    seconds = frames * FRAME_MILLISECONDS / 1000
+                    logger.warning(
+                        "recordings have silence for %.2f s that media did not hear in time or streams was too slow "
+                        "to take (%d more times)",
+                        seconds,
+                        more,
+                    )
+                yield from silence(frames, taps)
+                continue
+            (taps.add if audio else taps.discard)(tap)
+            yield tap, audio
 
     @contextmanager
     def _connection(self) -> Iterator[None]:

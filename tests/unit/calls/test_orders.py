@@ -788,7 +788,9 @@ class Orders(RuleBasedStateMachine):
         return not called.is_over and called.parent == Parent(caller.sid, child.number)
 
     def _is_wanted(self, call: Call, parent: Parent) -> bool:
-        """Whether the call that dialled it still waits for it, or is with it."""
+        """Whether the call that dialled it still waits for it, or is with it, or where it goes on is not known yet."""
+        if call.transfer is not None and call.transfer.left:
+            return True
         match self.calls[parent.call_sid].place:
             case Ringing(dialling):
                 return any(child.number == parent.child and child.live for child in dialling.children)

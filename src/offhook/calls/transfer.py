@@ -150,6 +150,8 @@ def plan(one: Call, first: Call | None, two: Call, second: Call | None) -> Plan 
     """
     if one.is_over or two.is_over or one.sid == two.sid:
         return None
+    if any(_is_between(call) for call in (one, first, two, second) if call is not None):
+        return None
     moves = _moves(one, first, two, second)
     if moves is None:
         return None
@@ -167,6 +169,14 @@ def _moves(one: Call, first: Call | None, two: Call, second: Call | None) -> Pla
     if second is not None and first is None:
         return _seated(one, two, second)
     return None
+
+
+def _is_between(call: Call) -> bool:
+    """Whether the call is about to meet somebody, or has just parted: where it will be is on its way to it."""
+    match call.place:
+        case In(_, Dialled(joined=False) | Queued(joined=False) | Taking(joined=False) | Taking(left=True)):
+            return True
+    return False
 
 
 def _dials(call: Call) -> bool:

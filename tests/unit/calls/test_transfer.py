@@ -6,11 +6,12 @@ from collections import deque
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.calls.driver import inbound
 
 from offhook.calls import effects, events, meeting, transfer
 from offhook.calls.call import Call, Parent, step
-from offhook.calls.place import ALONE, Conferring, Dialled, In
+from offhook.calls.place import ALONE, Conferring, Dialled, In, Taking
 from offhook.calls.referring import abandon
 from offhook.calls.rooms import bridge
 from offhook.calls.rooms import events as room_events
@@ -451,6 +452,18 @@ def test_what_cannot_be_connected() -> None:
     platform.feed("CA2", events.Began())
     platform.answer("CA2", "<Pause/>")
     assert not platform.connect(one, "CA2")
+    assert frozenset({bob, one}) in platform.hear_each_other
+
+
+def test_whoever_has_not_met_the_other_yet_is_connected_with_nobody_else() -> None:
+    platform = Platform()
+    bob, one = platform.bridged("CA1")
+    queued, taker = from_queue(platform)
+    place = platform.calls[taker].place
+    assert isinstance(place, In) and isinstance(place.because, Taking)
+    on_the_way = replace(place, because=replace(place.because, joined=False))
+    platform.calls[taker] = replace(platform.calls[taker], place=on_the_way)
+    assert not platform.connect(one, queued)
     assert frozenset({bob, one}) in platform.hear_each_other
 
 

@@ -60,13 +60,11 @@ _KIND: Final = "is"
 
 
 def encode(value: Any) -> Any:
-    """An event as plain values: mappings, lists, text, octets, numbers, None.
+    """An event as plain values: mappings, text, octets, numbers, None.
 
     Raises:
         ValueError: it has something in it that is not in the vocabulary.
     """
-    if isinstance(value, tuple):
-        return [encode(one) for one in value]
     name = type(value).__name__
     if VOCABULARY.get(name) is not type(value):
         if value is None or type(value) in (str, bytes, int, float, bool):
@@ -98,8 +96,6 @@ def room_event(plain: Any) -> RoomEvent:
 
 
 def _decode(plain: Any) -> Any:
-    if isinstance(plain, list):
-        return tuple(_decode(one) for one in plain)
     if not isinstance(plain, dict):
         return plain
     kind = VOCABULARY.get(str(plain.get(_KIND)))

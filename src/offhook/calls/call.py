@@ -334,9 +334,10 @@ def _given(call: Call, entry: Entry, by: EndedBy, now: float) -> Step:
         done += (effects.ClearTimer(running.PLAYOUT_TIMER),)
         call = replace(call, leaving=None)
     call = replace(call, transfers=False)
+    if isinstance(call.place, In) and call.place.because is None:
+        done += (effects.Leave(call.place.room, redirected=True),)
+        call = replace(call, place=ALONE)
     if (parent := call.parent) is not None:
-        if isinstance(call.place, In):
-            done += (effects.Leave(call.place.room, redirected=True),)
         gone = events.ChildEnded(parent.child, CallStatus.COMPLETED, call.sip_call_id, call.response, by)
         done += (effects.Tell(parent.call_sid, gone),)
         call = replace(call, parent=None, place=ALONE)

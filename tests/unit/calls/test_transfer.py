@@ -344,6 +344,29 @@ def test_those_who_were_dialled_by_the_phone_are_transferred_no_further() -> Non
     assert frozenset({bob, carol}) in platform.hear_each_other
 
 
+def test_the_verb_of_one_that_went_over_is_told_when_it_leaves() -> None:
+    platform = Platform()
+    _, one = platform.bridged("CA1")
+    carol, two = platform.bridged("CA2")
+    assert platform.connect(one, two)
+    platform.feed(carol, events.TimerExpired("dial-limit"))
+    (done,) = [fetch for fetch in platform.all(carol, twiml.Fetch) if fetch.url == f"{APP}/done"]
+    assert dict(done.params)["DialCallStatus"] == "completed"
+    assert platform.calls[carol].place == ALONE
+    assert all(room.closed for room in platform.bridges.values())
+
+
+def test_one_that_was_dialled_and_went_over_can_be_redirected() -> None:
+    platform = Platform()
+    one, bob = platform.bridged("CA1")
+    two, carol = platform.bridged("CA2")
+    assert platform.connect(one, two)
+    platform.feed(bob, events.RedirectRequested(InlineTwiml("<Response><Pause/></Response>")))
+    assert platform.calls[bob].place == ALONE
+    assert all(room.closed for room in platform.bridges.values())
+    assert carol not in platform.live() and bob in platform.live()
+
+
 def from_queue(platform: Platform) -> tuple[str, str]:
     """A call that has waited in a queue, and the agent's that has come for it; both talk."""
     for sid, body in (("CQ", "<Enqueue>Sales</Enqueue>"), ("CT", "<Dial><Queue>Sales</Queue></Dial>")):

@@ -102,7 +102,8 @@ def _left(room: Bridge, call_sid: str, redirected: bool, now: float) -> Step:
     if not gone.end_on_exit or room.ended_at is not None:
         return room, done
     room = replace(room, ended_at=now, redirected=redirected)
-    guests = tuple(member.call_sid for member in room.members if member.call_sid != room.opener)
+    # The one that ends it may be a guest with a verb of its own, which a transfer has brought here.
+    guests = tuple(one.call_sid for one in (*room.members, gone) if one.call_sid != room.opener)
     done += tuple(Tell(guest, _ended(room)) for guest in guests)
     if room.recording is RecordingState.RUNNING:
         return room, (*done, StopRecording(room.opener))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 from tests.harness import rows
 from tests.harness.history import HeardCallback, History, check
 from tests.harness.services import ACCOUNT
@@ -63,10 +64,10 @@ def test_a_callback_may_be_repeated_until_it_is_answered() -> None:
         ({"entries": booked(CENT, CENT)}, "was booked"),
         ({"entries": []}, "was booked"),
         ({"entries": [dataclasses.replace(booked(CENT)[0], balance=Decimal(0))]}, "does not add up"),
-        ({"calls": [dataclasses.replace(CALL, status="ringing")]}, "never ended"),
-        ({"calls": [dataclasses.replace(CALL, start_time=None)]}, "never answered"),
-        ({"calls": [dataclasses.replace(CALL, end_time=None)]}, "without an end"),
-        ({"calls": [dataclasses.replace(CALL, status="busy")]}, "cost"),
+        ({"calls": [structs.replace(CALL, status="ringing")]}, "never ended"),
+        ({"calls": [structs.replace(CALL, start_time=None)]}, "never answered"),
+        ({"calls": [structs.replace(CALL, end_time=None)]}, "without an end"),
+        ({"calls": [structs.replace(CALL, status="busy")]}, "cost"),
         ({"timelines": timeline("queued", "completed", "ringing")}, "ringing after completed"),
         ({"timelines": timeline("queued", "completed", "failed")}, "failed after completed"),
         ({"callbacks": heard("in-progress", "ringing")}, "ringing after in-progress"),
